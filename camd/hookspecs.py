@@ -1,0 +1,112 @@
+"""The contract between camd and its plugins. Bundled and third-party plugins use the same hooks.
+
+A plugin is a module (or object) with `@hookimpl` functions, named in the entry-point group
+`camd.plugins`. Hooks run at start or on rare events, in the reactor thread, and return values or
+Deferreds; they receive only the arguments they name. There is no hook per frame: frames go by
+subscription (`app.cameras["cam1"].stream(...)`). `app` is the facade `camd.app.App`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from .state.permission import Permission
+
+if TYPE_CHECKING:
+    from twisted.application.service import IService
+    from twisted.web.resource import IResource
+
+    from .app import App
+    from .media.source import Source
+    from .state import Event, Spec
+
+hookspec = pluggy.HookspecMarker("camd")
+hookimpl = pluggy.HookimplMarker("camd")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A resource on both web sites. path: "/ticker"; read: permission for GET and HEAD, write: for
+    every other method (None: no other method). Without a permission there is no route."""
+
+    path: str
+    resource: IResource
+    read: Permission | str
+    write: Permission | str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("read", "write"):
+            value = getattr(self, name)
+            if isinstance(value, str):
+                object.__setattr__(self, name, Permission[value])
+        if self.read is None:
+            raise ValueError(f"route {self.path}: a route needs a read permission")
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A call for clients: {"call": name, "args": {...}}. function(**args) returns a JSON value or a
+    Deferred of one; args: parameter name -> bool, int, float, str, list or dict."""
+
+    name: str
+    args: dict[str, type]
+    permission: Permission | str
+    function: Callable[..., Any]
+    doc: str = ""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.permission, str):
+            object.__setattr__(self, "permission", Permission[self.permission])
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of /health: name, whether it is well, and a text for people."""
+
+    name: str
+    ok: bool
+    text: str = ""
+
+
+@hookspec
+def camd_sources() -> dict[str, Callable[[str], Source]]:
+    """Kinds of cameras: scheme of `source = "<scheme>:<address>"` -> function(address) -> Source."""
+
+
+@hookspec
+def camd_encoders() -> dict[str, Callable[..., Any]]:
+    """Encoders: codec -> function(quality) -> function(Frame) -> Packet, run in the encode pool."""
+
+
+@hookspec
+def camd_observables(app: App) -> list[Spec]:
+    """State of the plugin's own; afterwards `app.state[name]` is its Observable."""
+
+
+@hookspec
+def camd_resources(app: App) -> list[Route]:
+    """Web resources of the plugin's own, on HTTP and HTTPS."""
+
+
+@hookspec
+def camd_methods(app: App) -> list[Method]:
+    """Calls for WebSocket and HTTP clients."""
+
+
+@hookspec
+def camd_services(app: App) -> list[IService]:
+    """Services that run as long as the daemon; started last, stopped first."""
+
+
+@hookspec
+def camd_event(event: Event) -> None:
+    """Something happened: motion, an input, a camera lost. Rare, never once per frame."""
+
+
+@hookspec
+def camd_health(app: App) -> list[Check]:
+    """Lines of /health; called at each request, so answer from what is known."""

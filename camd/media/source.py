@@ -1,0 +1,82 @@
+"""The contract of a source: a device, blocking because cv2, V4L2 and PyAV block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from .frame import Format, Frame, Packet
+from ..state.spec import Spec, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """One thing the device can deliver: a format at a size with its rates (1/s, highest first)."""
+
+    codec: str
+    width: int
+    height: int
+    rates: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a device is and offers, learned without streaming.
+
+    name: for people ("HD Pro Webcam C920"); controls: Specs whose `name` is the bare control name
+    behind "control/" ("control/brightness"), default and range the device's, in the order in
+    which the device accepts them; values: what the device holds now, by bare name.
+    """
+
+    name: str = ""
+    modes: tuple[Mode, ...] = ()
+    controls: tuple[Spec, ...] = ()
+    values: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """How a camera's owner wants it opened; None leaves the choice to the source.
+
+    address: the part of `source` behind the scheme ("/dev/video0" of "v4l2:/dev/video0").
+    codec: "mjpeg", "yuyv422", ... as in Format.
+    """
+
+    camera: str
+    address: str
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+    codec: str | None = None
+
+
+class Source(Protocol):
+    """A camera device. The core owns the threads.
+
+    `open`, `read` and `close` come from one capture thread. `set` and `probe` come from another
+    thread, at any time, also while `read` waits or while the source is closed, and must not wait
+    behind `read`. All raise SourceError with a text for people: what is wrong and what helps.
+    """
+
+    def probe(self) -> Capabilities:
+        """Look at the device without streaming."""
+
+    def present(self) -> None:
+        """Cheap sign of life while closed (called every second); raises SourceError if away."""
+
+    def open(self, settings: SourceSettings) -> Format:
+        """Start streaming as near to the settings as the device can; returns what it really does."""
+
+    def read(self, timeout: float) -> Frame | Packet | None:
+        """Wait for the next picture, at most `timeout` seconds; None when there was none."""
+
+    def set(self, name: str, value: Value) -> Value:
+        """Set a control by its bare name; returns what the device really took."""
+
+    def close(self) -> None:
+        """Stop streaming and let the device go. Never raises; may be called twice."""
+
+    def dropped(self) -> int:
+        """Pictures lost before `read` since `open`, as far as the device tells."""
+
+

@@ -1,0 +1,63 @@
+"""Who may read and write what: the 15 permissions and the identity that holds some of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Permission(Enum):
+    """The product's permissions. Their order is stored in user accounts: append, never reorder."""
+
+    Device_r = "Device_r"
+    Device_rw = "Device_rw"
+    Media_r = "Media_r"
+    Media_rw = "Media_rw"
+    User_r = "User_r"
+    User_rw = "User_rw"
+    Network_r = "Network_r"
+    Network_rw = "Network_rw"
+    Storage_r = "Storage_r"
+    Storage_rw = "Storage_rw"
+    System_r = "System_r"
+    System_rw = "System_rw"
+    FirmwareUpdate_r = "FirmwareUpdate_r"
+    FirmwareUpdate_rw = "FirmwareUpdate_rw"
+    Reboot_rw = "Reboot_rw"
+
+    @property
+    def ordinal(self) -> int:
+        """Position in the list, as the product stores it (0 to 14)."""
+        return _ORDINALS[self]
+
+    # Members are singletons, so identity hashing is right, and ten times faster than Enum's own.
+    __hash__ = object.__hash__
+
+
+_ORDINALS = {permission: number for number, permission in enumerate(Permission)}
+#: A write permission includes the matching read permission.
+_INCLUDES = {
+    permission: (permission, Permission[permission.name + "w"])
+    for permission in Permission
+    if permission.name.endswith("_r")
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """An identity with its permissions, asked at every edge before anything is read or changed."""
+
+    name: str
+    permissions: frozenset[Permission]
+
+    def may(self, permission: Permission | None) -> bool:
+        """Whether this identity holds the permission. None is held by nobody."""
+        if permission is None:
+            return False
+        return any(held in self.permissions for held in _INCLUDES.get(permission, (permission,)))
+
+
+#: The daemon itself, for what it does on its own account.
+SYSTEM = Principal("system", frozenset(Permission))
+#: Everybody, until there are people (accounts and roles).
+EVERYONE = Principal("everyone", frozenset(Permission))

@@ -1,0 +1,1 @@
+"""HTTP and WebSocket: the web site, its resources and the live API."""
