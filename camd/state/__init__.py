@@ -1,0 +1,12 @@
+"""What the camera *is* now: observables with types, ranges and permissions, under one revision."""
+
+from .event import Event
+from .observable import Observable
+from .permission import EVERYONE, SYSTEM, Permission, Principal
+from .spec import Spec, Value
+from .state import State, Watch
+from .store import Store
+
+__all__ = (
+    "EVERYONE", "SYSTEM", "Event", "Observable", "Permission", "Principal", "Spec", "State", "Store", "Value", "Watch",
+)

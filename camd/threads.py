@@ -1,0 +1,102 @@
+"""The named thread pools, each for one kind of blocking work.
+
+Why not the reactor's own pool: it has ten threads and also resolves host names, so ten cameras
+would stop DNS. Why daemon threads: a device call that never returns cannot be cancelled, and an
+ordinary thread would hold the process for as long as it hangs.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.threadpool import ThreadPool
+
+#: How long `stop` waits for a pool before it abandons what hangs (seconds).
+PATIENCE = 2.0
+
+
+class DaemonPool(ThreadPool):
+    """A Twisted ThreadPool whose threads never hold up the end of the process."""
+
+    @staticmethod
+    def threadFactory(*args: Any, **kwargs: Any) -> threading.Thread:
+        return threading.Thread(*args, daemon=True, **kwargs)
+
+
+class Threads:
+    """Pools by name: capture (one thread per open source), encode (cores), io, db (one thread).
+
+    Each method runs f(*args) in that pool and returns a Deferred of its result, which fires in the
+    reactor thread. jobs counts what was handed to each pool since the start.
+    """
+
+    log = Logger()
+
+    def __init__(self, reactor: Any):
+        self._reactor = reactor
+        cores = os.cpu_count() or 1
+        self.pools = {
+            "capture": DaemonPool(0, 20, "capture"),
+            "encode": DaemonPool(0, cores, "encode"),
+            "io": DaemonPool(0, 8, "io"),
+            "db": DaemonPool(0, 1, "db"),
+        }
+        self.jobs = dict.fromkeys(self.pools, 0)
+
+    def start(self) -> None:
+        for pool in self.pools.values():
+            pool.start()
+
+    def allow_sources(self, count: int) -> None:
+        """Room for that many open sources, with spares for those that hang."""
+        self.pools["capture"].adjustPoolsize(0, max(20, 2 * count))
+
+    def _run(self, name: str, f: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        self.jobs[name] += 1
+        return deferToThreadPool(self._reactor, self.pools[name], f, *args)
+
+    def capture(self, f: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        """For loops that live as long as an open source."""
+        return self._run("capture", f, *args)
+
+    def encode(self, f: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        """For pixels: decoding, processing, encoding."""
+        return self._run("encode", f, *args)
+
+    def io(self, f: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        """For devices, files, blocking libraries."""
+        return self._run("io", f, *args)
+
+    def db(self, f: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        """For the database: one thread, so writes keep their order."""
+        return self._run("db", f, *args)
+
+    def stop(self) -> Deferred[None]:
+        """Fires when all threads ended, or after PATIENCE without those that hang.
+
+        ThreadPool.stop joins its threads, so it is called from a thread of its own.
+        """
+        done: Deferred[None] = Deferred()
+        stopping = threading.Thread(target=self._stop_pools, args=(done,), name="stop", daemon=True)
+        give_up = self._reactor.callLater(PATIENCE, self._abandon, done)
+        done.addBoth(lambda _: give_up.active() and give_up.cancel() and None)
+        stopping.start()
+        return done
+
+    def _stop_pools(self, done: Deferred[None]) -> None:
+        for pool in self.pools.values():
+            pool.stop()
+        self._reactor.callFromThread(lambda: done.called or done.callback(None))
+
+    def _abandon(self, done: Deferred[None]) -> None:
+        hanging = [t.name for pool in self.pools.values() for t in pool.threads if t.is_alive()]
+        self.log.warn("threads did not end within {patience} s and are abandoned: {hanging}",
+                      patience=PATIENCE, hanging=", ".join(hanging))
+        if not done.called:
+            done.callback(None)
