@@ -1,0 +1,23 @@
+"""What the daemon is told: TOML files, environment and command line become one frozen Config.
+
+`model` has the keys, `values` what each may hold, `layers` where values come from, `reading` puts them together
+and reports every mistake at once, `data_dir` finds and guards the place for what camd keeps.
+"""
+
+from .data_dir import prepare_data_dir
+from .model import CameraConfig, Config, LimitsConfig, PluginsConfig, TlsConfig, WebSocketConfig
+from .reading import changes, load
+from .schema import Effect
+
+__all__ = [
+    "CameraConfig",
+    "Config",
+    "Effect",
+    "LimitsConfig",
+    "PluginsConfig",
+    "TlsConfig",
+    "WebSocketConfig",
+    "changes",
+    "load",
+    "prepare_data_dir",
+]

@@ -1,0 +1,254 @@
+"""The configuration as the program sees it, and the reference of its keys.
+
+Each key has its kind, its default, the moment from which a change counts, and its meaning.
+`docs/configuration.md` and `etc/camd.toml` are checked against these classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import values as kinds
+from .schema import Effect, Tree, about, tree_of
+
+BUILT_IN = "built-in"
+
+
+@dataclass(frozen=True, slots=True)
+class WebSocketConfig:
+    """Limits of the WebSocket API."""
+
+    max_clients: int = field(
+        default=50,
+        metadata=about(
+            kinds.whole(1, 100_000),
+            Effect.LIVE,
+            "Clients at the same time, over HTTP and HTTPS together; the next one gets 503 `Server busy`.",
+        ),
+    )
+    ping_interval: float = field(
+        default=20.0,
+        metadata=about(
+            kinds.number(0, 3600),
+            Effect.LIVE,
+            "Seconds between pings that find dead connections; 0 sends none. Counts for new connections.",
+        ),
+    )
+    ping_timeout: float = field(
+        default=20.0,
+        metadata=about(
+            kinds.number(1, 3600),
+            Effect.LIVE,
+            "Seconds in which a client must answer a ping before it is dropped.",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsConfig:
+    """Limits of the web sites."""
+
+    max_body: int = field(
+        default=64 * 1024,
+        metadata=about(
+            kinds.whole(1024, 1 << 30),
+            Effect.LIVE,
+            "Largest request body of the API, in bytes; a larger one is refused before it is read.",
+        ),
+    )
+    request_timeout: float = field(
+        default=30.0,
+        metadata=about(
+            kinds.number(1, 3600),
+            Effect.LIVE,
+            "Seconds in which a client must send its request; a silent connection is closed after as long.",
+        ),
+    )
+    max_connections: int = field(
+        default=1000,
+        metadata=about(
+            kinds.whole(1, 100_000),
+            Effect.LIVE,
+            "Connections at the same time, HTTP and HTTPS together; more are closed at once.",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TlsConfig:
+    """The certificate of the HTTPS site."""
+
+    certificate: Path | None = field(
+        default=None,
+        metadata=about(
+            kinds.path(),
+            Effect.LIVE,
+            "PEM file with the certificate and its chain. Read again at SIGHUP. "
+            "Without it camd makes a self-signed one in the data directory, under `tls/`.",
+            shown="self-signed",
+        ),
+    )
+    key: Path | None = field(
+        default=None,
+        metadata=about(
+            kinds.path(),
+            Effect.LIVE,
+            "PEM file with the private key of the certificate.",
+            shown="self-signed",
+        ),
+    )
+    names: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            kinds.words(),
+            Effect.LISTENER,
+            "Further host names and addresses for the self-signed certificate; "
+            "the host's own names and addresses are in it anyway.",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PluginsConfig:
+    """Which plugins run."""
+
+    blocked: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            kinds.words(),
+            Effect.DAEMON,
+            "Names of installed plugins that must not be loaded (`camd plugins` lists them).",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CameraConfig:
+    """One camera. Sizes are (width, height) in pixels; None leaves the choice to the source."""
+
+    id: str
+    source: str = field(
+        metadata=about(
+            kinds.source(),
+            Effect.CAMERA,
+            'What delivers the pictures: `"v4l2:/dev/video0"`, `"file:/path/video.mp4"` (looped), `"test:"`, '
+            "or a kind that a plugin adds.",
+        ),
+    )
+    name: str = field(
+        default="",
+        metadata=about(
+            kinds.text(),
+            Effect.LIVE,
+            "The name that people see.",
+            shown="the id",
+        ),
+    )
+    enabled: bool = field(
+        default=True,
+        metadata=about(
+            kinds.boolean(),
+            Effect.CAMERA,
+            "Whether the camera runs; `false` keeps its settings but never opens it.",
+        ),
+    )
+    size: tuple[int, int] | None = field(
+        default=None,
+        metadata=about(
+            kinds.size(),
+            Effect.CAMERA,
+            "Size of the picture; a device takes the nearest that it has.",
+            shown="the source's choice",
+        ),
+    )
+    fps: float | None = field(
+        default=None,
+        metadata=about(
+            kinds.number(0.1, 1000),
+            Effect.CAMERA,
+            "Pictures per second; a device takes the nearest that it has.",
+            shown="the source's choice",
+        ),
+    )
+    format: str | None = field(
+        default=None,
+        metadata=about(
+            kinds.pixel_format(),
+            Effect.CAMERA,
+            'How the device delivers pictures; `"mjpg"` and `"yuyv"` are understood too.',
+            shown="the source's choice",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything that was configured, checked. Immutable; a reload makes a new one.
+
+    data_dir_origin: where data_dir came from; file: the main file, if any; origins: dotted key -> where its
+    value came from; fixed: keys given by environment or command line, which cannot change at run time.
+    """
+
+    http: str | None = field(
+        default="tcp:8080:interface=127.0.0.1",
+        metadata=about(
+            kinds.endpoint(),
+            Effect.LISTENER,
+            "Where the HTTP site listens, as a Twisted endpoint; `off` for nowhere.",
+        ),
+    )
+    https: str | None = field(
+        default="tcp:8443:interface=127.0.0.1",
+        metadata=about(
+            kinds.endpoint(),
+            Effect.LISTENER,
+            "Where the HTTPS site listens; camd adds the TLS.",
+        ),
+    )
+    data_dir: Path = field(
+        metadata=about(
+            kinds.path(),
+            Effect.DAEMON,
+            "Where camd keeps what must survive a restart. Not allowed in the run-time store.",
+            shown="see below",
+        ),
+    )
+    main_camera: str | None = field(
+        default=None,
+        metadata=about(
+            kinds.camera_id(),
+            Effect.LIVE,
+            "The camera behind `/snapshot`, `/stream` and the other short addresses.",
+            shown="the first camera",
+        ),
+    )
+    log_format: str = field(
+        default="text",
+        metadata=about(
+            kinds.choice("text", "json"),
+            Effect.DAEMON,
+            "Log lines for people, or one JSON object per line.",
+        ),
+    )
+    log_level: str = field(
+        default="info",
+        metadata=about(
+            kinds.choice("debug", "info", "warn", "error"),
+            Effect.LIVE,
+            "The least important messages that are logged.",
+        ),
+    )
+    websocket: WebSocketConfig = field(default_factory=WebSocketConfig, metadata={"table": WebSocketConfig})
+    limits: LimitsConfig = field(default_factory=LimitsConfig, metadata={"table": LimitsConfig})
+    tls: TlsConfig = field(default_factory=TlsConfig, metadata={"table": TlsConfig})
+    plugins: PluginsConfig = field(default_factory=PluginsConfig, metadata={"table": PluginsConfig})
+    cameras: dict[str, CameraConfig] = field(default_factory=dict, metadata={"tables": CameraConfig})
+    data_dir_origin: str = BUILT_IN
+    file: Path | None = None
+    origins: dict[str, str] = field(default_factory=dict)
+    fixed: frozenset[str] = frozenset()
+
+
+#: Every key, by name and table.
+SCHEMA: Tree = tree_of(Config)

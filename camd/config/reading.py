@@ -1,0 +1,208 @@
+"""From files, environment and command line to one frozen Config, or to every mistake at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError, Problem
+from . import values as kinds
+from .data_dir import default_data_dir
+from .layers import Layer, Setting, choose_file, read_environment, read_file, read_files, read_options
+from .model import (
+    BUILT_IN,
+    SCHEMA,
+    CameraConfig,
+    Config,
+    LimitsConfig,
+    PluginsConfig,
+    TlsConfig,
+    WebSocketConfig,
+)
+from .schema import ANY, Effect, Key, Tree, suggest, values_of
+
+STORE = "config.toml"  #: the run-time store of configuration, in the data directory
+
+
+def load(path: Path | None, *, environ: Mapping[str, str], options: Mapping[str, str | None]) -> Config:
+    """Read every layer and return the checked whole, or raise ConfigError with every mistake.
+
+    path: the file that the command line names, or None; environ: as os.environ; options: further options of
+    the command line by name, as in layers.read_options. Reads files, changes nothing.
+    """
+    return _Reading(environ).config(choose_file(path, environ), options)
+
+
+def changes(old: Config, new: Config) -> dict[str, Effect]:
+    """What differs, by dotted key. A camera that came or went is its key "cameras.<id>"."""
+    before = {name: value for name, _, value in values_of(old, SCHEMA)}
+    found: dict[str, Effect] = {}
+    for name, known, value in values_of(new, SCHEMA):
+        if name in before and before[name] != value:
+            found[name] = known.effect
+    for camera in old.cameras.keys() ^ new.cameras.keys():
+        found[f"cameras.{camera}"] = Effect.CAMERA
+    return found
+
+
+class _Reading:
+    """One run of `load`: what was given so far, and what is wrong with it."""
+
+    def __init__(self, environ: Mapping[str, str]):
+        self.environ = environ
+        self.problems: list[Problem] = []
+        self.given: dict[tuple[str, ...], tuple[Any, Setting]] = {}
+        self.cameras: dict[str, Setting] = {}  # the first Setting of each, in order
+        self.reported: set[tuple[str, tuple[str, ...]]] = set()
+
+    def config(self, file: Path | None, options: Mapping[str, str | None]) -> Config:
+        files = Layer() if file is None else read_files(file)
+        environment, command_line = read_environment(self.environ), read_options(options)
+        self.take(files)
+        data_dir, data_dir_origin = self.data_dir(files, environment, command_line)
+        store = data_dir / STORE
+        if os.path.lexists(store):
+            self.take_store(read_file(store))
+        self.take(environment)
+        self.take(command_line)
+        self.check_together()
+        if self.problems:
+            raise ConfigError(self.problems)
+        return self.build(file, data_dir, data_dir_origin)
+
+    def take(self, layer: Layer) -> None:
+        """Check the settings of one layer and let them win over earlier ones."""
+        self.problems += layer.problems
+        for setting in layer.settings:
+            known = self.find(setting)
+            if known is None:
+                continue
+            try:
+                self.given[setting.keys] = self.convert(known, setting), setting
+            except kinds.Unfit as unfit:
+                self.problems.append(setting.problem(unfit.text, unfit.hint))
+
+    def take_store(self, layer: Layer) -> None:
+        allowed = tuple(setting for setting in layer.settings if setting.keys != ("data_dir",))
+        for setting in layer.settings:
+            if setting.keys == ("data_dir",):
+                text = "the run-time store lies in the data directory and cannot move it"
+                self.problems.append(setting.problem(text, "remove the line"))
+        self.take(Layer(allowed, layer.problems))
+
+    def convert(self, known: Key, setting: Setting) -> Any:
+        value = known.kind.parse(setting.value) if setting.given_as_text else setting.value
+        value = known.kind.check(value)
+        return setting.folder / value if isinstance(value, Path) else value
+
+    def find(self, setting: Setting) -> Key | None:
+        """The Key of a setting; None after noting what is wrong, or for a table without keys."""
+        node: Key | Tree = SCHEMA
+        for depth, name in enumerate(setting.keys, 1):
+            here = setting.keys[:depth]
+            if isinstance(node, Key):
+                self.note(setting, f"expected {node.kind.expected}, got a table", "", here[:-1])
+                return None
+            if ANY in node:
+                if not self.know_camera(name, setting):
+                    return None
+                node = node[ANY]
+            elif name in node:
+                node = node[name]
+            else:
+                self.note(setting, "unknown key", suggest(name, node, SCHEMA), here)
+                return None
+        if isinstance(node, Key):
+            return node
+        if setting.value != {}:
+            hint = f"write [{'.'.join(setting.keys)}]" if ANY not in node else "write [cameras.front]"
+            self.note(setting, "expected a table", hint, setting.keys)
+        return None
+
+    def know_camera(self, name: str, setting: Setting) -> bool:
+        try:
+            kinds.camera_id().check(name)
+        except kinds.Unfit as unfit:
+            self.note(setting, unfit.text, unfit.hint, setting.keys[:2])
+            return False
+        self.cameras.setdefault(name, setting)
+        return True
+
+    def note(self, setting: Setting, text: str, hint: str, keys: tuple[str, ...]) -> None:
+        """Note a problem of a whole table once, not for each key in it."""
+        if (setting.where, keys) not in self.reported:
+            self.reported.add((setting.where, keys))
+            self.problems.append(setting.problem(text, hint, keys))
+
+    def data_dir(self, files: Layer, *stronger: Layer) -> tuple[Path, str]:
+        """The data directory and where it comes from: given, else the system's if it is ours, else the user's."""
+        for layer in reversed((files, *stronger)):
+            for setting in reversed(layer.settings):
+                if setting.keys == ("data_dir",):
+                    try:
+                        return self.convert(SCHEMA["data_dir"], setting), setting.origin
+                    except kinds.Unfit:
+                        break  # noted by take(); a weaker one serves to look for further mistakes
+        return default_data_dir(self.environ)
+
+    def check_together(self) -> None:
+        """Mistakes that no single key shows."""
+        wrong = {problem.key for problem in self.problems}
+        for name, setting in self.cameras.items():
+            source = f"cameras.{name}.source"
+            if ("cameras", name, "source") not in self.given and not {source, f"cameras.{name}"} & wrong:
+                hint = 'add source = "v4l2:/dev/video0", "file:…" or "test:"'
+                self.problems.append(setting.problem("missing", hint, ("cameras", name, "source")))
+        main, at = self.given.get(("main_camera",), (None, None))
+        if at is not None and main not in (self.cameras or {"cam1": None}):
+            there = ", ".join(self.cameras) or "cam1, the camera that camd finds by itself"
+            self.problems.append(at.problem(f'there is no camera "{main}"', f"there is {there}"))
+        self.check_tls()
+        self.check_listeners()
+
+    def check_listeners(self) -> None:
+        sites = {name: self.given.get((name,), (SCHEMA[name].default, None)) for name in ("http", "https")}
+        (http, at_http), (https, at_https) = sites.values()
+        at = at_https or at_http
+        if at is not None and http == https is not None and http.split(":")[1:2] != ["0"]:
+            self.problems.append(at.problem("http and https have the same endpoint", "give each its own port"))
+
+    def check_tls(self) -> None:
+        pair = {name: self.given.get(("tls", name)) for name in ("certificate", "key")}
+        for name, other in (("certificate", "key"), ("key", "certificate")):
+            if pair[name] is None:
+                continue
+            path, setting = pair[name]
+            if pair[other] is None:
+                self.problems.append(setting.problem(f"needs tls.{other} beside it", "give both, or none"))
+            if not os.access(path, os.R_OK):
+                self.problems.append(setting.problem(f"{path} cannot be read", "check the path and its mode"))
+
+    def build(self, file: Path | None, data_dir: Path, data_dir_origin: str) -> Config:
+        def table(keys: tuple[str, ...]) -> dict[str, Any]:
+            depth = len(keys)
+            return {
+                path[depth]: value
+                for path, (value, _) in self.given.items()
+                if len(path) == depth + 1 and path[:depth] == keys
+            }
+
+        top = {**table(()), "data_dir": data_dir}
+        config = Config(
+            **top,
+            websocket=WebSocketConfig(**table(("websocket",))),
+            limits=LimitsConfig(**table(("limits",))),
+            tls=TlsConfig(**table(("tls",))),
+            plugins=PluginsConfig(**table(("plugins",))),
+            cameras={name: CameraConfig(id=name, **table(("cameras", name))) for name in self.cameras},
+            data_dir_origin=data_dir_origin,
+            file=file,
+            fixed=frozenset(".".join(keys) for keys, (_, at) in self.given.items() if at.given_as_text),
+        )
+        origins = {".".join(keys): at.origin for keys, (_, at) in self.given.items()}
+        for name, _, _ in values_of(config, SCHEMA):
+            config.origins[name] = origins.get(name, BUILT_IN)
+        config.origins["data_dir"] = data_dir_origin
+        return config
