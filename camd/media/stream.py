@@ -11,7 +11,7 @@ reader then sees old pictures, which for live pictures is worse than none).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -50,15 +50,18 @@ class Subscription:
     than once: Twisted calls stopProducing and also fires notifyFinish when a connection is lost.
     """
 
-    __slots__ = ("kind", "drops", "delivered", "_stream", "_deliver", "_policy", "_paused", "_resuming")
+    __slots__ = ("kind", "drops", "delivered", "_stream", "_deliver", "_policy", "_on_end", "_paused", "_resuming")
 
-    def __init__(self, stream: Stream, deliver: Deliver, policy: Latest, kind: str):
+    def __init__(
+        self, stream: Stream, deliver: Deliver, policy: Latest, kind: str, on_end: Callable[[], None] | None
+    ):
         self.kind = kind
         self.drops = 0
         self.delivered = 0
         self._stream: Stream | None = stream
         self._deliver = deliver
         self._policy = policy
+        self._on_end = on_end
         self._paused = False
         self._resuming = False
 
@@ -91,6 +94,12 @@ class Subscription:
     def stopProducing(self) -> None:
         self.close()
 
+    def end(self) -> None:
+        """The Stream's side: it is over."""
+        self.close()
+        if self._on_end is not None:
+            self._on_end()
+
     def close(self) -> None:
         """No further delivery; the last one to leave stops the Stream."""
         stream, self._stream = self._stream, None
@@ -114,11 +123,35 @@ class Stream:
         self._on_stop = on_stop
         self._subscriptions: tuple[Subscription, ...] = ()
         self._dropped_before = 0
+        self._derived: dict[Callable[[Any], Any], Stage] = {}
 
-    def subscribe(self, deliver: Deliver, policy: Latest | None = None, kind: str = "plugin") -> Subscription:
+    def derive(self, work: Callable[[Any], Any]) -> Stage:
+        """The Stage that makes work(item) of every item: one for all who ask with this function."""
+        if work not in self._derived:
+            self._derived[work] = Stage(self, work)
+        return self._derived[work]
+
+    def with_derived(self) -> Iterator[Stream]:
+        """This Stream and all that were derived from it."""
+        yield self
+        for stage in self._derived.values():
+            yield from stage.with_derived()
+
+    def end(self) -> None:
+        """The camera is gone for good: tell every consumer that nothing more will come."""
+        for subscription in self._subscriptions:
+            subscription.end()
+
+    def subscribe(
+        self,
+        deliver: Deliver,
+        policy: Latest | None = None,
+        kind: str = "plugin",
+        on_end: Callable[[], None] | None = None,
+    ) -> Subscription:
         """Deliver every item from now on. kind: what the consumer is, for counting ("" is not
-        counted as a client)."""
-        subscription = Subscription(self, deliver, policy or Latest(), kind)
+        counted as a client); on_end() is called when the camera goes for good."""
+        subscription = Subscription(self, deliver, policy or Latest(), kind, on_end)
         self._subscriptions += (subscription,)
         if len(self._subscriptions) == 1:
             self._on_start()
@@ -144,11 +177,11 @@ class Stream:
 
     @property
     def drops(self) -> int:
-        """Items that consumers did not get because they were slow, since the start."""
-        return self._dropped_before + sum(s.drops for s in self._subscriptions)
+        """Items that clients did not get because they were slow, since the start."""
+        return self._dropped_before + sum(s.drops for s in self._subscriptions if s.kind)
 
     def _leave(self, subscription: Subscription) -> None:
-        self._dropped_before += subscription.drops
+        self._dropped_before += subscription.drops if subscription.kind else 0
         self._subscriptions = tuple(s for s in self._subscriptions if s is not subscription)
         if not self._subscriptions:
             self.last = None
@@ -192,7 +225,7 @@ class Stage(Stream):
         return self._skipped_before + (self._feed.drops if self._feed else 0)
 
     def _start(self) -> None:
-        self._feed = self._upstream.subscribe(self._arrived, kind="")
+        self._feed = self._upstream.subscribe(self._arrived, kind="", on_end=self.end)
 
     def _stop(self) -> None:
         feed, self._feed = self._feed, None

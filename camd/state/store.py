@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from .spec import Value
@@ -84,13 +84,10 @@ class Store:
         if self._dirty:
             self._changed()
 
-    def flush(self) -> Deferred[Any]:
-        """Write now what is not written yet; fires when it is on the disk."""
-        if self._call is not None:
+    def flush(self) -> None:
+        """Write now what is not written yet, in this thread: the last thing a stopping daemon does."""
+        if self._call is not None and self._call.active():
             self._call.cancel()
-            self._write()
-        if self._writing is None:
-            return succeed(None)
-        done: Deferred[Any] = Deferred()
-        self._writing.addBoth(lambda _: (self.flush() if self._dirty else succeed(None)).chainDeferred(done))
-        return done
+        if self._dirty:
+            self._dirty = False
+            write(self._path, self._state.saved)

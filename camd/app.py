@@ -1,0 +1,97 @@
+"""The composition root: builds everything and wires it; the rooms hold the logic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.logger import Logger
+
+from .config import CameraConfig, Config
+from .encoders import adjust, card, jpeg
+from .events import Events
+from .extensions import Extensions
+from .listeners import Listeners
+from .media.camera import Camera
+from .media.cameras import Cameras
+from .media.pipeline import Codecs
+from .plugins import Plugins
+from .services import RootService, Step
+from .sources import file, testpicture, v4l2
+from .state import State, Store
+from .state import store as state_store
+from .threads import Threads
+from .web.api import Api
+from .web.broadcast import Broadcast
+from .web.metrics import core_registry
+from .web.web import Web
+from .web.websocket import StateFactory
+
+#: Parts of camd that use the plugin hooks like anyone's plugin.
+CORE = {"v4l2": v4l2, "file": file, "test": testpicture, "jpeg": jpeg}
+
+
+class App:
+    """The facade that plugins receive. Reactor thread only.
+
+    state, cameras, events, web, threads, metrics (a prometheus_client registry), plugins, config,
+    log, reactor.
+    """
+
+    log = Logger(namespace="camd")
+
+    def __init__(self, config: Config, reactor: Any, trace_hooks: bool = False):
+        self.config = config
+        self.reactor = reactor
+        self.threads = Threads(reactor)
+        saved = config.data_dir / "state.json"
+        self.state = State(state_store.read(saved))
+        self.store = Store(self.state, saved, reactor, self.threads.io)
+        self.plugins = Plugins(reactor, trace=trace_hooks)
+        self.events = Events(self.plugins)
+        self.extensions = Extensions(self)
+        self.codecs = Codecs(self.extensions.encoders, jpeg.decode, adjust.Adjustment, card.card)
+        self.cameras = Cameras(self.state, self.extensions.sources, self._make_camera, self.threads.allow_sources)
+        self.metrics, self.core_metrics = core_registry(self)
+        self.api = Api(self.state, self.extensions.methods)
+        self.web = Web(self)
+        self.web.serve_websocket(
+            StateFactory(self.api, Broadcast(self.state), config.websocket, reactor, self.web.identify)
+        )
+        self.listeners = Listeners(self)
+
+    def _make_camera(self, config: CameraConfig, source: Any) -> Camera:
+        return Camera(config, source, self.state, self.threads, self.codecs, self.reactor, self.events.publish)
+
+    async def start_cameras(self) -> None:
+        """The configured cameras; without any, the first V4L2 camera, or else the test picture."""
+        configs = self.config.cameras
+        if not configs:
+            found = await self.threads.io(v4l2.devices)
+            address = next((f"v4l2:{device['path']}" for device in found if "error" not in device), "test:")
+            configs = {"cam1": CameraConfig("cam1", address)}
+        self.cameras.configure(configs, self.config.main_camera)
+
+    async def reload(self, config: Config) -> None:
+        """Take a new configuration and read the certificates again; cameras that did not change
+        go on undisturbed. Listeners, limits and the rest are taken at the next start."""
+        before, self.config = self.config, config
+        self.listeners.reload_certificate()
+        if (config.cameras, config.main_camera) != (before.cameras, before.main_camera):
+            await self.start_cameras()
+
+
+def build(app: App) -> RootService:
+    """The service tree of an App: children start in this order, each awaited, and stop in reverse."""
+    root = RootService()
+    for step in (
+        Step("state", stop=app.store.flush),
+        Step("threads", app.threads.start, app.threads.stop),
+        Step("plugins", lambda: app.extensions.load(CORE)),
+        Step("cameras", app.start_cameras, app.cameras.stop),
+        Step("http", app.listeners.open_http, app.listeners.close_http),
+        Step("https", app.listeners.open_https, app.listeners.close_https),
+        Step("websocket", stop=app.web.stop),
+        Step("plugin services", app.extensions.start_services, app.extensions.stop_services),
+    ):
+        step.setServiceParent(root)
+    return root

@@ -1,0 +1,101 @@
+"""Daemon: camd as one process: its start told in three lines, its signals, its watchdog, its end."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import ensureDeferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from . import __version__
+from .app import App, build
+from .config import Config
+from .errors import ConfigError
+from .services import StartError
+
+
+class Daemon:
+    """Runs one App. root: the service tree; reread(): the configuration as it is now."""
+
+    log = Logger(namespace="camd")
+
+    def __init__(self, config: Config, reread: Callable[[], Config], reactor: Any, trace_hooks: bool = False):
+        # Timers must not jump when the wall clock is set: boards without a clock do that at boot.
+        reactor.seconds = time.monotonic
+        self._reread = reread
+        self._reactor = reactor
+        self._notify_address = os.environ.pop("NOTIFY_SOCKET", None)
+        self._watchdog = LoopingCall(self._notify, "WATCHDOG=1")
+        self.app = App(config, reactor, trace_hooks)
+        self.root = build(self.app)
+        self.root.started.addCallbacks(self._started, self._not_started)
+        self.root.started.addErrback(lambda failure: self.log.failure("start", failure))
+
+    def _started(self, _: Any) -> None:
+        app = self.app
+        page = "   ".join(app.listeners.urls) or "nowhere, all listeners are off"
+        first = next(iter(app.listeners.urls), "")
+        main = app.cameras.main
+        self.log.info("camd {version} runs: {cameras}", version=__version__,
+                      cameras=", ".join(f"{c.id} ({c.config.source})" for c in app.cameras.values()))
+        self.log.info("page     {page}", page=page)
+        if main is not None and first:
+            self.log.info("picture  {first}cam/{id}/snapshot.jpg   {first}cam/{id}/stream.mjpg",
+                          first=first, id=main.id)
+        signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self._reload))
+        self._notify("READY=1")
+        interval = int(os.environ.get("WATCHDOG_USEC", 0)) / 1e6
+        if interval > 0:
+            self._watchdog.start(interval / 3)
+            self._reactor.addSystemEventTrigger("before", "shutdown", self._notify, "STOPPING=1")
+        # What is loaded stays: without it in every full collection the worst pause falls from 80 ms to 2.
+        gc.collect()
+        gc.freeze()
+
+    def _not_started(self, failure: Any) -> None:
+        """One line, and exit code 1: twistd alone would say 0, for the reactor itself ran well."""
+        failure.trap(StartError)
+        self.log.critical("camd cannot start: {reason}", reason=failure.getErrorMessage())
+        self._reactor.addSystemEventTrigger("after", "shutdown", self._exit, 1)
+        self._reactor.callWhenRunning(self._reactor.stop)
+
+    def _exit(self, code: int) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+    def _reload(self) -> None:
+        self._notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        ensureDeferred(self._take_new()).addBoth(lambda _: self._notify("READY=1"))
+
+    async def _take_new(self) -> None:
+        try:
+            await self.app.reload(self._reread())
+        except ConfigError as error:
+            for problem in error.problems:
+                self.log.error("configuration not taken: {problem}", problem=problem)
+        except Exception:
+            self.log.failure("reload failed")
+        else:
+            self.log.info("configuration and certificates read again")
+
+    def _notify(self, text: str) -> None:
+        """Tell systemd (sd_notify(3)); without it nothing happens."""
+        if not self._notify_address:
+            return
+        address = self._notify_address
+        if address.startswith("@"):
+            address = "\0" + address[1:]
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
+                out.sendto(text.encode(), address)
+        except OSError as error:
+            self.log.warn("systemd not told {text!r}: {error}", text=text, error=error)

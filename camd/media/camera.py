@@ -1,0 +1,357 @@
+"""Camera: one source under its state machine, with its streams, controls and counters.
+
+    disabled                         switched off
+    absent ◄─┐                       the device is not there; looked for every second
+       │     │
+    opening ─┴─► backoff             it is there but failed; tried again, more slowly each time
+       │  ▲          │
+       ▼  └──────────┘
+     idle ◄────► streaming           somebody watches; nobody did for LINGER seconds
+                     │
+                     ▼
+                  stalled            open, but silent: closed and tried again
+
+While somebody watches and no picture comes, the source stream carries a placeholder card, so that
+every client stays connected and sees why.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred, ensureDeferred, succeed
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..config import CameraConfig
+from ..errors import SourceError
+from ..state.event import Event
+from ..state.state import State
+from .capture import STALL, Capture
+from .controls import Controls
+from .frame import Encoding, Format, Frame, Packet
+from .pipeline import Codecs, Pipeline
+from .settings import Settings
+from .source import Capabilities, Source
+from .statistics import Statistics
+from .stream import Stream
+
+if TYPE_CHECKING:
+    from ..threads import Threads
+
+#: The source is closed this long after its last subscriber left (seconds).
+LINGER = 5.0
+#: How often a camera that is not streaming is looked at, and measured values are published.
+TICK = 1.0
+#: Waits between attempts to open a device that is there but fails (seconds).
+BACKOFF = (0.5, 1.0, 2.0, 5.0)
+#: Without a picture for this long a client sees the card (seconds).
+CARD_AFTER = 1.0
+#: The card of a camera that was never open.
+CARD_SIZE = (1280, 720)
+
+
+class Camera:
+    """One camera. Reactor thread only; its device is used from the capture and io pools."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        config: CameraConfig,
+        source: Source,
+        state: State,
+        threads: Threads,
+        codecs: Codecs,
+        reactor: Any,
+        on_event: Callable[[Event], None] = lambda event: None,
+    ):
+        self.id = config.id
+        self.config = config
+        self.statistics = Statistics()
+        self.pipeline = Pipeline(codecs, threads, self.statistics, self._demanded, self._released)
+        self.measured_fps = 0.0
+        self._source = source
+        self._threads = threads
+        self._codecs = codecs
+        self._reactor = reactor
+        self._on_event = on_event
+        self._status = "disabled"
+        self._reason = ""
+        self._capture: Capture | None = None
+        self._closed: Deferred[None] = succeed(None)
+        self._linger: Any = None
+        self._retry: Any = None
+        self._failures = 0
+        self._looking = False
+        self._drawing = False
+        self._heard = 0.0  # clock time of the newest picture, or of the demand that waits for one
+        self._frames_before = 0
+        self._running = False
+        self._ticker = LoopingCall(self._tick)
+        self._ticker.clock = reactor
+        self._reopened: Deferred[bool] | None = None
+        self.settings = Settings(config, state, self._restart, self._set_quality)
+        self.controls = Controls(f"cameras/{self.id}/", state, source, threads.io, self._adjust)
+
+    # ---------------------------------------------------------------- what others use
+
+    def stream(self, encoding: Encoding = Encoding("mjpeg")) -> Stream:
+        """The stream of that encoding: subscribe to it to see pictures. Encoding("bgr") has Frames."""
+        return self.pipeline.stream(encoding)
+
+    @property
+    def name(self) -> str:
+        return self.config.name or self.id
+
+    @property
+    def status(self) -> str:
+        """disabled, absent, opening, idle, streaming, stalled or backoff."""
+        return self._status
+
+    @property
+    def reason(self) -> str:
+        """Why the camera is not well, for people; "" if it is."""
+        return self._reason
+
+    @property
+    def online(self) -> bool:
+        """Openable: it streams, or it would if somebody watched."""
+        return self._status in ("idle", "streaming") or (self._status == "opening" and not self._reason)
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the newest picture; None while not streaming."""
+        return self._reactor.seconds() - self._heard if self._status == "streaming" else None
+
+    @property
+    def missed(self) -> int:
+        return self.statistics.missed + (self._capture.missed if self._capture else 0)
+
+    def drops(self) -> dict[str, int]:
+        """Pictures lost since the start, by stage."""
+        return {
+            "device": self.statistics.lost + (self._source.dropped() if self._capture else 0),
+            "capture": self.missed,
+            **self.pipeline.drops(),
+        }
+
+    # ---------------------------------------------------------------- start and stop
+
+    def start(self) -> None:
+        """Begin to look for the device. Never fails: what is wrong becomes state and reason."""
+        self._running = True
+        if not self.config.enabled:
+            self._become("disabled", "switched off in the configuration")
+            return
+        self._become("opening", "")
+        self._look()
+        self._ticker.start(TICK, now=False)
+
+    def stop(self) -> Deferred[None]:
+        """Fires when the device is closed; a device that hangs is waited for by Threads.stop."""
+        self._running = False
+        if self._ticker.running:
+            self._ticker.stop()
+        for call in (self._linger, self._retry):
+            if call is not None and call.active():
+                call.cancel()
+        if self._capture is not None:
+            self._capture.stop()
+        return self._closed
+
+    # ---------------------------------------------------------------- demand
+
+    def _demanded(self) -> None:
+        self._heard = self._reactor.seconds()
+        if self._linger is not None and self._linger.active():
+            self._linger.cancel()
+        self._linger = None
+        if self._status == "idle":
+            self._open()
+        elif self._status != "streaming":
+            self._show_card()
+
+    def _released(self) -> None:
+        if self._capture is not None and self._running:
+            self._linger = self._reactor.callLater(LINGER, self._close)
+
+    def _restart(self) -> Deferred[bool]:
+        """The settings changed: open the device with them. Fires with True when it is open again,
+        with False if it is not in use."""
+        if self._capture is None:
+            return succeed(False)
+        self._close()
+        if self._reopened is None:
+            self._reopened = Deferred()
+        answer: Deferred[bool] = Deferred()
+        self._reopened.chainDeferred(answer)
+        return answer
+
+    # ---------------------------------------------------------------- the device
+
+    def _look(self) -> None:
+        """Look at the device without streaming, and learn what it offers."""
+        if self._looking:
+            return
+        self._looking = True
+        self._threads.io(self._source.probe).addCallbacks(self._found, self._failed).addBoth(self._looked)
+
+    def _looked(self, _: Any) -> None:
+        self._looking = False
+
+    def _found(self, capabilities: Capabilities) -> Deferred[None] | None:
+        if not self._running:
+            return None
+        self.settings.declare(capabilities)
+        self.controls.declare(capabilities)
+        return ensureDeferred(self.controls.reapply()).addBoth(self._ready)
+
+    def _ready(self, _: Any) -> None:
+        if self._capture is None and self._running:
+            self._become("idle", "")
+            if self.pipeline.source.running:
+                self._open()
+            else:
+                self._settle(False)
+
+    def _check_present(self) -> None:
+        if self._looking:
+            return
+        self._looking = True
+        self._threads.io(self._source.present).addErrback(self._failed).addBoth(self._looked)
+
+    def _open(self) -> None:
+        self._become("opening", "")
+        if self._heard < self._reactor.seconds() - CARD_AFTER:
+            self._heard = self._reactor.seconds()
+        capture = self._capture = Capture(
+            self._source, self.settings.wanted, self._opened, self._arrived, self._reactor
+        )
+        self._closed = capture.start(self._threads).addBoth(self._ended, capture)
+
+    def _opened(self, format: Format) -> None:
+        self.pipeline.opened(format)
+        self.settings.opened(format)
+        self.settings.publish(outputs=self.pipeline.outputs())
+        ensureDeferred(self.controls.reapply()).addErrback(self._log_failure)
+        self._settle(True)
+
+    def _arrived(self, item: Frame | Packet) -> None:
+        self._heard = self._reactor.seconds()
+        self.statistics.frames += 1
+        if isinstance(item, Packet):
+            self.statistics.bytes += len(item.data)
+        if self._status != "streaming":
+            self._failures = 0
+            self._become("streaming", "")
+        self.pipeline.source.publish(item)
+
+    def _close(self) -> None:
+        if self._capture is not None:
+            self._capture.stop()
+
+    def _ended(self, result: Any, capture: Capture) -> None:
+        """The capture loop is over and the device closed."""
+        self.statistics.missed += capture.missed
+        self.statistics.lost += self._source.dropped()
+        self._capture = None
+        if not self._running:
+            return
+        if isinstance(result, Failure):
+            self._failed(result)
+        else:
+            self._ready(None)
+
+    def _failed(self, failure: Failure) -> None:
+        """An attempt on the device failed: say so, show it, and plan the next attempt."""
+        if not self._running:
+            return
+        error = failure.value
+        if isinstance(error, SourceError):
+            status = error.state
+        else:
+            status = "backoff"
+            self.log.failure("unexpected failure of camera {camera}", failure, camera=self.id)
+        if self._status in ("streaming", "stalled"):
+            self.statistics.reconnects[status] += 1
+        wait = TICK
+        if status == "backoff":
+            wait = BACKOFF[min(self._failures, len(BACKOFF) - 1)]
+            self._failures += 1
+        self._become(status, str(error))
+        self._settle(failure)
+        if self.pipeline.source.running:
+            self._show_card()
+        if self._retry is None or not self._retry.active():
+            self._retry = self._reactor.callLater(wait, self._look)
+
+    def _settle(self, outcome: bool | Failure) -> None:
+        """Answer those who asked for a restart."""
+        reopened, self._reopened = self._reopened, None
+        if reopened is not None:
+            reopened.callback(outcome)
+
+    # ---------------------------------------------------------------- every second
+
+    def _tick(self) -> None:
+        self._measure()
+        silent = self._reactor.seconds() - self._heard
+        if self._status == "streaming" and silent > STALL:
+            self._become("stalled", f"no picture for {silent:.0f} s")  # the capture loop may hang
+        if self.pipeline.source.running:
+            if self._status != "streaming" and silent > CARD_AFTER:
+                self._show_card()
+        elif self._status == "idle":
+            self._check_present()
+
+    def _measure(self) -> None:
+        frames = self.statistics.frames
+        self.measured_fps, self._frames_before = (frames - self._frames_before) / TICK, frames
+        clients = sum(self.pipeline.clients().values())
+        self.settings.publish(
+            measured_fps=round(self.measured_fps), clients=clients, drops=sum(self.drops().values())
+        )
+
+    def _become(self, status: str, reason: str) -> None:
+        if (status, reason) == (self._status, self._reason):
+            return
+        if reason and status != self._status:
+            self.log.warn("camera {camera} is {status}: {reason}", camera=self.id, status=status, reason=reason)
+        if status != self._status and "streaming" in (status, self._status):
+            self._on_event(Event("camera", camera=self.id, data={"state": status, "reason": reason}))
+        if status != self._status:
+            self.settings.publish(state=status, since=round(time.time(), 3))
+        self._status, self._reason = status, reason
+        self.settings.publish(state=status, reason=reason, online=self.online)
+
+    # ---------------------------------------------------------------- pictures that are not the camera's
+
+    def _show_card(self) -> None:
+        if self._drawing:
+            return
+        self._drawing = True
+        format = self.pipeline.format
+        width, height = (format.width, format.height) if format else self.config.size or CARD_SIZE
+        reason = self._reason or "waiting for the camera"
+        drawn = self._threads.io(self._codecs.card, self.name, reason, time.time(), width, height)
+        drawn.addCallbacks(self._drawn, self._log_failure)
+
+    def _drawn(self, card: Packet) -> None:
+        self._drawing = False
+        if self._status != "streaming" and self.pipeline.source.running:
+            self.pipeline.source.publish(card)
+
+    def _adjust(self, **values: int) -> None:
+        self.pipeline.adjust(**values)
+        self.settings.publish(outputs=self.pipeline.outputs())
+
+    def _set_quality(self, quality: int) -> None:
+        self.pipeline.quality = quality
+
+    def _log_failure(self, failure: Failure) -> None:
+        self._drawing = False
+        self.log.failure("camera {camera}", failure, camera=self.id)

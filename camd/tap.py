@@ -1,0 +1,58 @@
+"""`twistd camd`: its options, and the service they describe."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.python.usage import Options as UsageOptions
+from twisted.python.usage import UsageError
+
+#: Exit code for a configuration that cannot be used (sysexits.h EX_CONFIG).
+EX_CONFIG = 78
+
+
+class Options(UsageOptions):
+    synopsis = "[options]"
+    optParameters = [
+        ["config", "c", None, "configuration file"],
+        ["data-dir", "d", None, "where camd keeps its data"],
+        ["http", None, None, "endpoint of the HTTP site (tcp:8080:interface=127.0.0.1), or off"],
+        ["https", None, None, "endpoint of the HTTPS site; camd adds TLS"],
+        ["log-format", None, None, "text or json"],
+    ]
+    optFlags = [["trace-hooks", None, "log every call of a plugin hook"]]
+
+    def parseArgs(self, *arguments: str) -> None:
+        if arguments:
+            raise UsageError(f"unexpected argument {arguments[0]!r}")
+
+
+def makeService(options: Options) -> IService:
+    """Read the configuration, and build the service tree; nothing is opened yet."""
+    from .config import load, prepare_data_dir
+    from .errors import ConfigError
+
+    def configuration() -> Any:
+        names = ("data-dir", "http", "https", "log-format")
+        path = Path(options["config"]) if options["config"] else None
+        return load(path, environ=os.environ, options={name: options[name] for name in names})
+
+    try:
+        config = configuration()
+        prepare_data_dir(config)
+    except ConfigError as error:
+        for problem in error.problems:
+            sys.stderr.write(f"camd: {problem}\n")
+        raise SystemExit(EX_CONFIG) from None
+
+    from twisted.internet import reactor
+
+    from .daemon import Daemon
+
+    return Daemon(config, configuration, reactor, trace_hooks=bool(options["trace-hooks"])).root
+
+

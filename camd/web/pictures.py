@@ -1,0 +1,157 @@
+"""Pictures over HTTP: one as a JPEG, or all of them as a multipart stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Any
+
+from twisted.web.http import Request
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+
+from ..errors import Invalid
+from ..media.camera import Camera
+from ..media.frame import Encoding, Packet
+from ..media.stream import Stream, Subscription
+from ..wire.multipart import CONTENT_TYPE, PREAMBLE, jpeg_part
+from .direct import writer_for
+from .errors import send_error
+
+#: How long a snapshot waits for a picture (seconds).
+PATIENCE = 5.0
+#: A snapshot without `max_age` may be this old (seconds): while a camera streams, none waits.
+MAX_AGE = 1.0
+
+
+class Snapshot(Resource):
+    """GET: one JPEG. quality: 1..100; max_age: seconds, a newer picture than that is waited for."""
+
+    isLeaf = True
+
+    def __init__(self, find: Callable[[], Camera | None], reactor: Any):
+        super().__init__()
+        self._find = find
+        self._reactor = reactor
+
+    def render_GET(self, request: Request) -> Any:
+        camera = self._find()
+        if camera is None:
+            return send_error(request, 404, "CAMERA_NOT_CONNECTED", "there is no such camera")
+        try:
+            quality = _number(request, b"quality", int, 1, 100)
+            max_age = _number(request, b"max_age", float, 0, 3600)
+        except Invalid as error:
+            return send_error(request, 400, "INVALID_FORMAT", str(error))
+        stream = camera.stream(Encoding("mjpeg", quality))
+        last = stream.last
+        if last is not None and not last.card and self._age(last) <= (MAX_AGE if max_age is None else max_age):
+            return self._send(request, last)
+        _Wait(self, request, stream, max_age)
+        return NOT_DONE_YET
+
+    def _age(self, packet: Packet) -> float:
+        return self._reactor.seconds() - packet.grabbed
+
+    def _send(self, request: Request, packet: Packet) -> bytes:
+        headers = request.responseHeaders
+        headers.setRawHeaders(b"content-type", [b"image/jpeg"])
+        headers.setRawHeaders(b"cache-control", [b"no-store"])
+        headers.setRawHeaders(b"cross-origin-resource-policy", [b"cross-origin"])
+        headers.setRawHeaders(b"last-modified", [formatdate(packet.wall, usegmt=True).encode()])
+        headers.setRawHeaders(b"x-timestamp", [b"%.6f" % packet.wall])
+        headers.setRawHeaders(b"x-camd-frame-age", [b"%.3f" % max(0.0, self._age(packet))])
+        if packet.card:  # a picture for eyes, a failure for programs
+            request.setResponseCode(503)
+            headers.setRawHeaders(b"retry-after", [b"2"])
+        return packet.data
+
+
+class _Wait:
+    """A snapshot request that waits for its picture."""
+
+    def __init__(self, snapshot: Snapshot, request: Request, stream: Stream, max_age: float | None):
+        self._snapshot = snapshot
+        self._request = request
+        self._max_age = max_age
+        self._timeout = snapshot._reactor.callLater(PATIENCE, self._late)
+        request.notifyFinish().addErrback(self._gone)
+        self._subscription: Subscription | None = None
+        self._subscription = stream.subscribe(self._arrived, kind="snapshot")
+
+    def _arrived(self, packet: Packet) -> None:
+        if self._max_age is not None and not packet.card and self._snapshot._age(packet) > self._max_age:
+            return
+        self._end()
+        self._request.write(self._snapshot._send(self._request, packet))
+        self._request.finish()
+
+    def _late(self) -> None:
+        self._end()
+        send_error(self._request, 503, "CAMERA_NOT_CONNECTED", f"no picture within {PATIENCE:.0f} s", finish=True)
+
+    def _gone(self, _: Any) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        if self._timeout.active():
+            self._timeout.cancel()
+        if self._subscription is not None:
+            self._subscription.close()
+
+
+def _part(packet: Packet) -> bytes:
+    """A part is built once per picture and shared by all clients of the stream."""
+    return jpeg_part(packet.data, packet.wall)
+
+
+class MjpegStream(Resource):
+    """GET: every picture, until the client leaves. A slow client gets the newest one only."""
+
+    isLeaf = True
+
+    def __init__(self, find: Callable[[], Camera | None]):
+        super().__init__()
+        self._find = find
+
+    def render_GET(self, request: Request) -> Any:
+        camera = self._find()
+        if camera is None:
+            return send_error(request, 404, "CAMERA_NOT_CONNECTED", "there is no such camera")
+        try:
+            quality = _number(request, b"quality", int, 1, 100)
+        except Invalid as error:
+            return send_error(request, 400, "INVALID_FORMAT", str(error))
+        headers = request.responseHeaders
+        headers.setRawHeaders(b"content-type", [CONTENT_TYPE.encode()])
+        headers.setRawHeaders(b"cache-control", [b"no-store"])
+        headers.setRawHeaders(b"cross-origin-resource-policy", [b"cross-origin"])
+        headers.setRawHeaders(b"x-accel-buffering", [b"no"])
+        # HTTP/1.0: the body ends with the connection. Chunks would only wrap what has its length.
+        request.clientproto = b"HTTP/1.0"
+        request.write(PREAMBLE)
+        writer = writer_for(request)
+        stream = camera.stream(Encoding("mjpeg", quality)).derive(_part)
+        subscription = stream.subscribe(writer.write, kind="mjpeg", on_end=request.loseConnection)
+        request.registerProducer(subscription, True)
+        request.notifyFinish().addBoth(lambda _: subscription.close())
+        return NOT_DONE_YET
+
+    def render_HEAD(self, request: Request) -> bytes:
+        request.setHeader(b"content-type", CONTENT_TYPE.encode())
+        return b""
+
+
+def _number(request: Request, name: bytes, kind: type, low: float, high: float) -> Any:
+    values = request.args.get(name)
+    if not values:
+        return None
+    try:
+        value = kind(values[-1])
+    except ValueError:
+        raise Invalid(name.decode(), f"Value must be of type {kind.__name__}") from None
+    if not low <= value <= high:
+        raise Invalid(name.decode(), f"Value must be between {low} and {high}")
+    return value
+
+
