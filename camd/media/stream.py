@@ -104,8 +104,13 @@ class Subscription:
         """No further delivery; the last one to leave stops the Stream."""
         stream, self._stream = self._stream, None
         if stream is not None:
+            self._deliver = _ignore
             self._policy.take()
             stream._leave(self)
+
+
+def _ignore(item: Any) -> None:
+    """Where a closed Subscription delivers what is still under way."""
 
 
 class Stream:

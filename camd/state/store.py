@@ -16,6 +16,8 @@ from .state import State
 
 #: Several changes within this time are one write (seconds).
 DELAY = 0.5
+#: After a failure the next attempt comes this much later (seconds).
+RETRY = 30.0
 
 
 def read(path: Path) -> dict[str, Value]:
@@ -78,6 +80,8 @@ class Store:
 
     def _failed(self, failure: Any) -> None:
         self.log.error("cannot save {path}: {error}", path=self._path, error=failure.value)
+        self._dirty = True
+        self._call = self._clock.callLater(RETRY, self._write)
 
     def _written(self, _: Any) -> None:
         self._writing = None
