@@ -156,10 +156,13 @@ def _lines(source: str) -> Lines:
     table: tuple[str, ...] = ()
     for number, text in enumerate(source.splitlines(), 1):
         if header := _HEADER.fullmatch(text):
-            table = _parts(header[1])
-            found.setdefault(table, number)
+            keys = table = _parts(header[1])
         elif assignment := _ASSIGNMENT.match(text):
-            found.setdefault(table + _parts(assignment[1]), number)
+            keys = table + _parts(assignment[1])
+        else:
+            continue
+        for length in range(1, len(keys) + 1):
+            found.setdefault(keys[:length], number)
     return found
 
 

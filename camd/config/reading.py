@@ -21,9 +21,10 @@ from .model import (
     TlsConfig,
     WebSocketConfig,
 )
-from .schema import ANY, Effect, Key, Tree, suggest, values_of
+from .schema import ANY, Effect, Key, Tree, keys_of, suggest, values_of
 
 STORE = "config.toml"  #: the run-time store of configuration, in the data directory
+_KEYS = {known.name: known for known in keys_of(SCHEMA)}
 
 
 def load(path: Path | None, *, environ: Mapping[str, str], options: Mapping[str, str | None]) -> Config:
@@ -142,7 +143,7 @@ class _Reading:
             for setting in reversed(layer.settings):
                 if setting.keys == ("data_dir",):
                     try:
-                        return self.convert(SCHEMA["data_dir"], setting), setting.origin
+                        return self.convert(_KEYS["data_dir"], setting), setting.origin
                     except kinds.Unfit:
                         break  # noted by take(); a weaker one serves to look for further mistakes
         return default_data_dir(self.environ)
@@ -155,27 +156,30 @@ class _Reading:
             if ("cameras", name, "source") not in self.given and not {source, f"cameras.{name}"} & wrong:
                 hint = 'add source = "v4l2:/dev/video0", "file:…" or "test:"'
                 self.problems.append(setting.problem("missing", hint, ("cameras", name, "source")))
-        main, at = self.given.get(("main_camera",), (None, None))
-        if at is not None and main not in (self.cameras or {"cam1": None}):
-            there = ", ".join(self.cameras) or "cam1, the camera that camd finds by itself"
-            self.problems.append(at.problem(f'there is no camera "{main}"', f"there is {there}"))
-        self.check_tls()
+        self.check_main_camera()
         self.check_listeners()
+        self.check_tls()
+
+    def check_main_camera(self) -> None:
+        if ("main_camera",) not in self.given:
+            return
+        main, setting = self.given["main_camera",]
+        there = tuple(self.cameras) or ("cam1",)  # without cameras camd finds or makes one by this id
+        if main not in there:
+            self.problems.append(setting.problem(f'there is no camera "{main}"', f"there is {', '.join(there)}"))
 
     def check_listeners(self) -> None:
-        sites = {name: self.given.get((name,), (SCHEMA[name].default, None)) for name in ("http", "https")}
-        (http, at_http), (https, at_https) = sites.values()
-        at = at_https or at_http
-        if at is not None and http == https is not None and http.split(":")[1:2] != ["0"]:
-            self.problems.append(at.problem("http and https have the same endpoint", "give each its own port"))
+        http, https = (self.given.get((name,), (_KEYS[name].default, None)) for name in ("http", "https"))
+        setting = https[1] or http[1]
+        if setting is not None and http[0] == https[0] is not None and http[0].split(":")[1:2] != ["0"]:
+            text = "http and https have the same endpoint"
+            self.problems.append(setting.problem(text, "give each its own port"))
 
     def check_tls(self) -> None:
-        pair = {name: self.given.get(("tls", name)) for name in ("certificate", "key")}
-        for name, other in (("certificate", "key"), ("key", "certificate")):
-            if pair[name] is None:
-                continue
-            path, setting = pair[name]
-            if pair[other] is None:
+        given = {name: self.given["tls", name] for name in ("certificate", "key") if ("tls", name) in self.given}
+        for name, (path, setting) in given.items():
+            if len(given) == 1:
+                other = "key" if name == "certificate" else "certificate"
                 self.problems.append(setting.problem(f"needs tls.{other} beside it", "give both, or none"))
             if not os.access(path, os.R_OK):
                 self.problems.append(setting.problem(f"{path} cannot be read", "check the path and its mode"))

@@ -74,17 +74,16 @@ def keys_of(tree: Tree) -> Iterator[Key]:
             yield from keys_of(node)
 
 
-def values_of(config: Any, tree: Tree, prefix: str = "") -> Iterator[tuple[str, Key, Any]]:
-    """Every value a configuration holds: dotted name, its Key, the value."""
-    for name, node in tree.items():
-        value = config[name] if isinstance(config, dict) else getattr(config, name)
-        if isinstance(node, Key):
-            yield prefix + name, node, value
-        elif ANY in node:
-            for chosen in value:
-                yield from values_of(value[chosen], node[ANY], f"{prefix}{name}.{chosen}.")
-        else:
-            yield from values_of(value, node, f"{prefix}{name}.")
+def values_of(table: Any, node: Key | Tree, name: str = "") -> Iterator[tuple[str, Key, Any]]:
+    """Every value that a configuration holds: its dotted name, its Key, the value."""
+    if isinstance(node, Key):
+        yield name, node, table
+    elif ANY in node:
+        for chosen, below in table.items():
+            yield from values_of(below, node[ANY], f"{name}.{chosen}")
+    else:
+        for field, below in node.items():
+            yield from values_of(getattr(table, field), below, f"{name}.{field}" if name else field)
 
 
 def suggest(name: str, siblings: Tree, tree: Tree) -> str:

@@ -54,7 +54,9 @@ def _describe(value: Any) -> str:
         return f'the text "{value}"'
     if isinstance(value, int | float):
         return f"the number {value}"
-    return {dict: "a table", list: "a list"}.get(type(value), f"the {type(value).__name__} {value}")
+    if isinstance(value, dict | list):
+        return "a table" if isinstance(value, dict) else "a list"
+    return f"the {type(value).__name__} {value}"
 
 
 def _of_type(expected: str, *types: type) -> Callable[[Any], Any]:
@@ -171,8 +173,8 @@ def pixel_format() -> Kind:
 
 
 def source() -> Kind:
-    """`<scheme>:<address>`; which schemes exist is known only when the plugins are loaded."""
-    expected = '"<kind>:<address>", like "v4l2:/dev/video0"'
+    """`kind:address`; which kinds exist is known only when the plugins are loaded."""
+    expected = '"kind:address", like "v4l2:/dev/video0"'
 
     def check(value: Any) -> str:
         if not _SOURCE.fullmatch(_of_type(expected, str)(value)):
@@ -223,7 +225,7 @@ def _check_endpoint(description: str, kind: str) -> None:
     from twisted.internet.endpoints import serverFromString
 
     try:
-        serverFromString(None, description)  # type: ignore[arg-type]  # builds an object, opens nothing
+        serverFromString(None, description)  # builds an object, opens nothing
     except TypeError as error:  # Twisted calls a function with the parts as its arguments
         raise Unfit(f'"{description}" {_part_of(str(error))}', ENDPOINT_HINT) from None
     except ValueError as error:

@@ -1,0 +1,5 @@
+"""`python -m camd` is the `camd` command."""
+
+from .cli import main
+
+main()
