@@ -65,7 +65,7 @@ class Listeners:
 
     async def _listen(self, scheme: str, endpoint: Any, description: str) -> None:
         try:
-            port = await endpoint.listen(self._app.web.site(scheme))
+            port = await endpoint.listen(self._app.web.site)
         except CannotListenError as error:
             raise CamdError(_why_not(error, description)) from error
         self._ports[scheme] = port

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any
 
-from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
@@ -15,8 +14,8 @@ from ..media.camera import Camera
 from ..media.frame import Encoding, Packet
 from ..media.stream import Stream, Subscription
 from ..wire.multipart import CONTENT_TYPE, PREAMBLE, jpeg_part
-from .direct import writer_for
-from .errors import send_error
+from .errors import respond
+from .request import Request
 
 #: How long a snapshot waits for a picture (seconds).
 PATIENCE = 5.0
@@ -37,12 +36,12 @@ class Snapshot(Resource):
     def render_GET(self, request: Request) -> Any:
         camera = self._find()
         if camera is None:
-            return send_error(request, 404, "CAMERA_NOT_CONNECTED", "there is no such camera")
+            return respond(request, 404, "CAMERA_NOT_CONNECTED", "There is no camera")
         try:
             quality = _number(request, b"quality", int, 1, 100)
             max_age = _number(request, b"max_age", float, 0, 3600)
         except Invalid as error:
-            return send_error(request, 400, "INVALID_FORMAT", str(error))
+            return respond(request, 400, message=str(error))
         stream = camera.stream(Encoding("mjpeg", quality))
         last = stream.last
         if last is not None and not last.card and self._age(last) <= (MAX_AGE if max_age is None else max_age):
@@ -83,12 +82,16 @@ class _Wait:
         if self._max_age is not None and not packet.card and self._snapshot._age(packet) > self._max_age:
             return
         self._end()
-        self._request.write(self._snapshot._send(self._request, packet))
+        body = self._snapshot._send(self._request, packet)
+        self._request.setHeader(b"content-length", b"%d" % len(body))
+        self._request.write(body)
         self._request.finish()
 
     def _late(self) -> None:
         self._end()
-        send_error(self._request, 503, "CAMERA_NOT_CONNECTED", f"no picture within {PATIENCE:.0f} s", finish=True)
+        text = f"No picture within {PATIENCE:.0f} s"
+        self._request.write(respond(self._request, 503, "CAMERA_NOT_CONNECTED", text))
+        self._request.finish()
 
     def _gone(self, _: Any) -> None:
         self._end()
@@ -117,20 +120,18 @@ class MjpegStream(Resource):
     def render_GET(self, request: Request) -> Any:
         camera = self._find()
         if camera is None:
-            return send_error(request, 404, "CAMERA_NOT_CONNECTED", "there is no such camera")
+            return respond(request, 404, "CAMERA_NOT_CONNECTED", "There is no camera")
         try:
             quality = _number(request, b"quality", int, 1, 100)
         except Invalid as error:
-            return send_error(request, 400, "INVALID_FORMAT", str(error))
+            return respond(request, 400, message=str(error))
         headers = request.responseHeaders
         headers.setRawHeaders(b"content-type", [CONTENT_TYPE.encode()])
         headers.setRawHeaders(b"cache-control", [b"no-store"])
         headers.setRawHeaders(b"cross-origin-resource-policy", [b"cross-origin"])
         headers.setRawHeaders(b"x-accel-buffering", [b"no"])
-        # HTTP/1.0: the body ends with the connection. Chunks would only wrap what has its length.
-        request.clientproto = b"HTTP/1.0"
-        request.write(PREAMBLE)
-        writer = writer_for(request)
+        writer = request.stream()
+        writer.write(PREAMBLE)
         stream = camera.stream(Encoding("mjpeg", quality)).derive(_part)
         subscription = stream.subscribe(writer.write, kind="mjpeg", on_end=request.loseConnection)
         request.registerProducer(subscription, True)

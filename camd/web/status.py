@@ -6,13 +6,13 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from twisted.web.http import Request
 from twisted.web.resource import Resource
 
 from .. import __version__
 from ..hookspecs import Check
 from ..wire.strictjson import dumps
 from .api import Session
+from .request import Request
 
 if TYPE_CHECKING:
     from ..app import App

@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger
-from twisted.web.http import Request
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET
 from twisted.web.static import File
 
 from ..errors import Invalid
 from ..hookspecs import Route
+from ..media.camera import Camera
 from ..media.cameras import Cameras
 from ..state.permission import EVERYONE, Permission, Principal
 from ..wire.strictjson import loads
 from .api import Api, Session, error_answer
-from .errors import ErrorResource
+from .errors import ErrorResource, respond
 from .metrics import MetricsResource, RequestDurations
 from .pictures import MjpegStream, Snapshot
+from .request import Request
+from .site import Site
 from .status import Health, Ready, Schema, Status, send_json
 
 if TYPE_CHECKING:
@@ -34,8 +36,7 @@ FAREWELL = 1.0
 _Device, _Media, _System = Permission.Device_r, Permission.Media_r, Permission.System_r
 
 
-def not_found() -> IResource:
-    return ErrorResource(404, "FILE_NOT_FOUND", "there is nothing at this address")
+NOT_FOUND = ErrorResource(404)
 
 
 class Guard(Resource):
@@ -46,13 +47,17 @@ class Guard(Resource):
         self._route = route
         self._identify = identify
         self.isLeaf = getattr(route.resource, "isLeaf", False)
+        for limit in ("body_limit", "body_timeout"):  # what the site asks for before a body is read
+            if hasattr(route.resource, limit):
+                setattr(self, limit, getattr(route.resource, limit))
 
     def _refusal(self, request: Request) -> IResource | None:
         needed = self._route.read if request.method in (b"GET", b"HEAD") else self._route.write
+        request.route = self._route.path
         if needed is None:
-            return ErrorResource(405, "INVALID_FORMAT", "this address has no such method")
+            return ErrorResource(405)
         if not self._identify(request).may(needed):
-            return ErrorResource(403, "PERMISSION_DENIED", f"this needs the permission {needed.name}")
+            return ErrorResource(403, message=f"This needs the permission {needed.name}")
         return None
 
     def getChildWithDefault(self, path: bytes, request: Request) -> IResource:
@@ -66,7 +71,7 @@ class Static(File):
     """The files of the page. No listings; always asked again, so a new version is seen at once."""
 
     def directoryListing(self) -> IResource:
-        return not_found()
+        return NOT_FOUND
 
     def getChild(self, path: bytes, request: Request) -> IResource:
         request.setHeader(b"cache-control", b"no-cache")
@@ -74,7 +79,7 @@ class Static(File):
 
     def createSimilarFile(self, path: Any) -> File:
         similar = super().createSimilarFile(path)
-        similar.childNotFound = not_found()
+        similar.childNotFound = NOT_FOUND
         return similar
 
 
@@ -104,12 +109,25 @@ class CameraPaths(Resource):
     def getChild(self, path: bytes, request: Request) -> IResource:
         camera = self._cameras.get(path.decode("ascii", "replace"))
         if camera is None:
-            return not_found()
-        paths = Resource()
-        paths.putChild(b"snapshot.jpg", Snapshot(lambda: camera, self._reactor))
-        paths.putChild(b"stream.mjpg", MjpegStream(lambda: camera))
-        paths.getChild = lambda path, request: not_found()
-        return paths
+            return NOT_FOUND
+        return OneCamera(camera, self._reactor)
+
+
+class OneCamera(Resource):
+    """The addresses of one camera."""
+
+    def __init__(self, camera: Camera, reactor: Any):
+        super().__init__()
+        self.putChild(b"snapshot.jpg", Snapshot(lambda: camera, reactor))
+        self.putChild(b"stream.mjpg", MjpegStream(lambda: camera))
+
+    def getChildWithDefault(self, path: bytes, request: Request) -> IResource:
+        if path in self.children:
+            request.route = "/cam/{id}/" + path.decode()
+        return super().getChildWithDefault(path, request)
+
+    def getChild(self, path: bytes, request: Request) -> IResource:
+        return NOT_FOUND
 
 
 class ApiResource(Resource):
@@ -122,14 +140,13 @@ class ApiResource(Resource):
         self._websocket = websocket
 
     def getChild(self, path: bytes, request: Request) -> IResource:
-        return self if path == b"" else not_found()
+        return self if path == b"" else NOT_FOUND
 
     def render_GET(self, request: Request) -> Any:
         if b"websocket" not in (request.getHeader(b"upgrade") or b"").lower():
             request.setHeader(b"upgrade", b"websocket")
-            return ErrorResource(
-                426, "INVALID_FORMAT", "connect with a WebSocket, or POST a message as JSON"
-            ).render(request)
+            message = "Connect with a WebSocket, or POST a message as JSON"
+            return respond(request, 426, "UPGRADE_REQUIRED", message)
         return self._websocket().render(request)
 
     def render_POST(self, request: Request) -> Any:
@@ -145,7 +162,9 @@ class ApiResource(Resource):
         return NOT_DONE_YET
 
     def _send(self, answer: dict[str, Any], request: Request, lost: Deferred[None]) -> None:
-        request.write(send_json(request, answer, _status_of(answer)))
+        body = send_json(request, answer, _status_of(answer))
+        request.setHeader(b"content-length", b"%d" % len(body))
+        request.write(body)
         request.finish()
 
 
@@ -183,6 +202,18 @@ class Web:
         self.root.putChild(b"api", ApiResource(app.api, self.identify, lambda: self._websocket_resource))
         self.add(Route("/api/status", Status(app), read=_System))
         self.add(Route("/api/schema", Schema(app), read=_System))
+        limits = app.config.limits
+        self.site = Site(
+            self.root,
+            reactor,
+            max_connections=limits.max_connections,
+            body_limit=limits.max_body,
+            request_timeout=limits.request_timeout,
+            finished=self._finished,
+        )
+
+    def _finished(self, request: Request, route: str, seconds: float, code: int) -> None:
+        self.durations.observe_request(request.method.decode("ascii", "replace"), route, code, seconds)
 
     def identify(self, request: Any) -> Principal:
         """Who asks. Until there are accounts, everybody holds every permission."""
@@ -229,6 +260,7 @@ class Web:
         self.websocket = factory
         self._websocket_resource = Limited()
 
-    def stop(self) -> Deferred[None]:
-        """Say goodbye to the WebSocket clients; fires when they are gone, or after FAREWELL."""
-        return self.websocket.close(FAREWELL)
+    async def stop(self) -> None:
+        """Say goodbye: WebSocket clients hear 1001, other connections are closed."""
+        await self.websocket.close(FAREWELL)
+        await self.site.close()
