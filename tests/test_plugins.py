@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import textwrap
 from importlib.metadata import distributions
@@ -14,9 +15,11 @@ from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from camd import hookspecs
 from camd.errors import Invalid
 from camd.hookspecs import hookimpl
 from camd.plugins import PATIENCE, PluginInfo, Plugins
+from camd.testing import app_for_tests
 
 
 def plugin(**hooks: Any) -> ModuleType:
@@ -376,3 +379,49 @@ class DiscoverTests(PluginsCase):
         self.discover()
         self.assertEqual(self.state("good"), ("ok", ""))
         self.flushLoggedErrors()
+
+
+class DocumentationTests(SynchronousTestCase):
+    """docs/plugins.md shows the plugin that the tests install, and every hook there is."""
+
+    ROOT = Path(__file__).parent.parent
+
+    def setUp(self) -> None:
+        self.page = (self.ROOT / "docs" / "plugins.md").read_text()
+
+    def test_the_plugin_shown_is_the_one_that_is_tested(self) -> None:
+        for name, language in (
+            ("camd_ticker.py", "python"),
+            ("setup.cfg", "ini"),
+            ("pyproject.toml", "toml"),
+        ):
+            text = (self.ROOT / "tests" / "fixtures" / "camd_ticker" / name).read_text()
+            self.assertIn(f"```{language}\n{text}```", self.page)
+
+    def test_it_has_twenty_lines(self) -> None:
+        text = (self.ROOT / "tests" / "fixtures" / "camd_ticker" / "camd_ticker.py").read_text()
+        self.assertEqual(len([line for line in text.splitlines() if line.strip()]), 20)
+
+    def test_every_hook_with_its_arguments(self) -> None:
+        hooks = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("camd_")}
+        self.assertEqual(len(hooks), 8)
+        for name, hook in hooks.items():
+            arguments = ", ".join(inspect.signature(hook).parameters)
+            self.assertIn(f"### `{name}({arguments})", self.page)
+
+    def test_every_part_of_the_facade(self) -> None:
+        app = app_for_tests(Path(self.mktemp()))
+        for name in (
+            "state",
+            "cameras",
+            "events",
+            "web",
+            "threads",
+            "metrics",
+            "plugins",
+            "config",
+            "reactor",
+            "log",
+        ):
+            getattr(app, name)
+            self.assertIn(f"`app.{name}`", self.page)

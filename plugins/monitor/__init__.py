@@ -12,9 +12,9 @@ from .sampler import Sampler
 from .service import Monitor
 
 if TYPE_CHECKING:
-    from camd.app import App
     from twisted.application.service import IService
 
+    from camd.app import App
     from camd.state import Spec
 
 
