@@ -73,7 +73,7 @@ def _unpack_jpeg(data: bytes) -> numpy.ndarray:
         flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
         image = cv2.imdecode(numpy.frombuffer(data, numpy.uint8), flags)
     if image is None:
-        raise CamdError(f"{len(data)} bytes that should be a JPEG are damaged or cut off: picture skipped")
+        raise CamdError(f"{len(data)} bytes that should be a JPEG are damaged or cut off: skipped")
     return image
 
 
@@ -113,7 +113,7 @@ def _samples(data: bytes, format: Format, per_pixel: float) -> numpy.ndarray:
     expected = int(format.width * format.height * per_pixel)
     if len(data) != expected:
         raise CamdError(
-            f"a {format.codec} picture of {format.size} has {expected} bytes, this one {len(data)}: picture skipped"
+            f"a {format.codec} picture of {format.size} has {expected} bytes, this one {len(data)}: skipped"
         )
     return numpy.frombuffer(data, numpy.uint8)
 

@@ -102,7 +102,7 @@ class TestPicture:
         return self._dropped
 
     def _due(self, number: int) -> float:
-        """When the frame is due, seconds on CLOCK_MONOTONIC: reckoned from the start, so errors never add up."""
+        """When the frame is due, on CLOCK_MONOTONIC; reckoned from the start, so errors never add up."""
         return self._start + number / self._fps
 
 
