@@ -113,4 +113,4 @@ def _face() -> Any:
 def _strokes(size: int, weight: int) -> tuple[int, float, int]:
     import cv2
 
-    return cv2.FONT_HERSHEY_SIMPLEX, size / _STROKE_HEIGHT, max(1, round(size * weight / 12000))
+    return cv2.FONT_HERSHEY_SIMPLEX, size / _STROKE_HEIGHT, max(1, round(size * weight / 7000))
