@@ -80,9 +80,8 @@ class App:
             await self.start_cameras()
 
 
-def build(app: App) -> RootService:
+def build(app: App, root: RootService) -> RootService:
     """The service tree of an App: children start in this order, each awaited, and stop in reverse."""
-    root = RootService()
     for step in (
         Step("state", stop=app.store.flush),
         Step("threads", app.threads.start, app.threads.stop),

@@ -13,29 +13,49 @@ from typing import Any
 
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
+from twisted.logger import ILogObserver, Logger
 
 from . import __version__
 from .app import App, build
 from .config import Config
 from .errors import ConfigError
-from .services import StartError
+from .log import bridge, hand_over, levels, observer
+from .services import RootService, StartError
+
+
+_log = Logger(namespace="camd")
+
+
+class Root(RootService):
+    """The root service, which brings its own log observer to the application that it is put into."""
+
+    def __init__(self, log_observer: ILogObserver):
+        super().__init__()
+        self._log_observer = log_observer
+
+    def setServiceParent(self, parent: Any) -> None:
+        hand_over(parent, self._log_observer)
+        super().setServiceParent(parent)
 
 
 class Daemon:
     """Runs one App. root: the service tree; reread(): the configuration as it is now."""
 
-    log = Logger(namespace="camd")
+    log = _log
 
     def __init__(self, config: Config, reread: Callable[[], Config], reactor: Any, trace_hooks: bool = False):
         # Timers must not jump when the wall clock is set: boards without a clock do that at boot.
         reactor.seconds = time.monotonic
+        levels.set("", config.log_level)
+        for chatty in ("twisted", "log_legacy"):  # "Site starting on 8080" and the like
+            levels.set(chatty, "warn")
+        bridge()
         self._reread = reread
         self._reactor = reactor
         self._notify_address = os.environ.pop("NOTIFY_SOCKET", None)
         self._watchdog = LoopingCall(self._notify, "WATCHDOG=1")
         self.app = App(config, reactor, trace_hooks)
-        self.root = build(self.app)
+        self.root = build(self.app, Root(observer(config.log_format, sys.stdout)))
         self.root.started.addCallbacks(self._started, self._not_started)
         self.root.started.addErrback(lambda failure: self.log.failure("start", failure))
 

@@ -74,6 +74,7 @@ class Camera:
         self.statistics = Statistics()
         self.pipeline = Pipeline(codecs, threads, self.statistics, self._demanded, self._released)
         self.measured_fps = 0.0
+        self._published_fps = 0.0
         self._source = source
         self._threads = threads
         self._codecs = codecs
@@ -282,9 +283,10 @@ class Camera:
         if status == "backoff":
             wait = BACKOFF[min(self._failures, len(BACKOFF) - 1)]
             self._failures += 1
+        news = (status, str(error)) != (self._status, self._reason)
         self._become(status, str(error))
         self._settle(failure)
-        if self.pipeline.source.running:
+        if news and self.pipeline.source.running:
             self._show_card()
         if self._retry is None or not self._retry.active():
             self._retry = self._reactor.callLater(wait, self._look)
@@ -303,7 +305,7 @@ class Camera:
         if self._status == "streaming" and silent > STALL:
             self._become("stalled", f"no picture for {silent:.0f} s")  # the capture loop may hang
         if self.pipeline.source.running:
-            if self._status != "streaming" and silent > CARD_AFTER:
+            if self._status != "streaming" and silent >= CARD_AFTER:
                 self._show_card()
         elif self._status == "idle":
             self._check_present()
@@ -312,9 +314,11 @@ class Camera:
         frames = self.statistics.frames
         self.measured_fps, self._frames_before = (frames - self._frames_before) / TICK, frames
         clients = sum(self.pipeline.clients().values())
-        self.settings.publish(
-            measured_fps=round(self.measured_fps), clients=clients, drops=sum(self.drops().values())
-        )
+        self.settings.publish(clients=clients, drops=sum(self.drops().values()))
+        # A change goes to every client: 30 pictures in one second and 29 in the next is none.
+        if abs(self.measured_fps - self._published_fps) >= max(2, 0.1 * self._published_fps):
+            self._published_fps = self.measured_fps
+            self.settings.publish(measured_fps=round(self.measured_fps))
 
     def _become(self, status: str, reason: str) -> None:
         if (status, reason) == (self._status, self._reason):

@@ -102,6 +102,13 @@ class StateProtocol(WebSocketServerProtocol):
             self.factory.drops += 1
         held[name] = frame
 
+    def go_away(self) -> None:
+        """Close with 1001 (RFC 6455 section 7.4.1), which Autobahn's sendClose leaves to browsers."""
+        if self.state == self.STATE_OPEN:
+            self.sendCloseFrame(code=1001, reasonUtf8=b"camd stops")
+        else:
+            self.transport.abortConnection()
+
     @property
     def queue_depth(self) -> int:
         return len(self._held or ())
@@ -206,6 +213,6 @@ class StateFactory(WebSocketServerFactory):
             done.callback(None)
             return done
         for client in list(self._clients):
-            client.sendClose(1001, "camd stops")
+            client.go_away()
         late = self.reactor.callLater(patience, lambda: done.called or done.callback(None))
         return done.addCallback(lambda _: late.active() and late.cancel() or None)
