@@ -42,7 +42,7 @@ soak: .venv/test-$(SUM)
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "camd needs Python 3.11 or newer: apt install python3, or make PYTHON=/path/to/python3" >&2; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { $(PYTHON) -c 'import sys; \
+	@$(PYTHON) -c 'import ensurepip, venv; ensurepip.version()' 2>/dev/null || { $(PYTHON) -c 'import sys; \
 		print("No venv module here: apt install python%d.%d-venv" % sys.version_info[:2], file=sys.stderr)'; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 
