@@ -29,11 +29,19 @@ from twisted.python.failure import Failure
 
 from . import __version__, hookspecs
 from .errors import CamdError
+from .state import Spec
 
 GROUP = "camd.plugins"
 #: How long `call_async` waits for a plugin's Deferred (seconds).
 PATIENCE = 10.0
 
+#: What hooks return lists of, by its name in the annotation.
+_ITEMS: dict[str, type] = {
+    "Spec": Spec,
+    "Route": hookspecs.Route,
+    "Method": hookspecs.Method,
+    "Check": hookspecs.Check,
+}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _SWITCHED_OFF = "switched off in the configuration"
 
@@ -77,7 +85,7 @@ class Plugins:
         self._infos: dict[str, PluginInfo] = {}
         self._manager = pluggy.PluginManager("camd")
         self._manager.add_hookspecs(hookspecs)
-        self._hooks = {name: _container(getattr(hookspecs, name)) for name in vars(self._manager.hook)}
+        self._hooks = {name: _wanted(getattr(hookspecs, name)) for name in vars(self._manager.hook)}
         if trace:
             self._manager.add_hookcall_monitoring(self._before, self._after)
 
@@ -245,16 +253,14 @@ class Plugins:
         return settled.addErrback(lambda failure: self.failed(name, hook, failure))
 
     def _fits(self, name: str, hook: str, result: Any) -> bool:
-        container = self._hooks[hook]
-        if result is None or container is None:
+        wanted = self._hooks[hook]
+        if result is None or wanted is None:
             return False
-        if isinstance(result, container):
-            return True
-        if inspect.iscoroutine(result):
-            result.close()
-        self.disable(name, f"{hook}: returned {type(result).__name__} instead of a {container[0].__name__}")
-        self.log.error("plugin {plugin}: {reason}", plugin=name, reason=self._infos[name].reason)
-        return False
+        reason = _misfit(result, *wanted)
+        if reason:
+            self.log.error("plugin {plugin}: {hook} {reason}", plugin=name, hook=hook, reason=reason)
+            self.disable(name, f"{hook}: {reason}")
+        return not reason
 
     def _tell(self, info: PluginInfo) -> None:
         self._infos[info.name] = info
@@ -289,10 +295,22 @@ def _entry_points(distributions: Iterable[Distribution]) -> list[tuple[EntryPoin
     return sorted(found, key=lambda pair: (not pair[0].value.startswith("camd_plugins."), pair[0].name))
 
 
-def _container(hook: Callable[..., Any]) -> tuple[type, ...] | None:
-    """What the hook's annotation asks for: a list (or tuple), a dict, or nothing."""
-    returns = str(inspect.get_annotations(hook)["return"])
-    return {"list": (list, tuple), "dict": (dict,)}.get(returns.partition("[")[0])
+def _wanted(hook: Callable[..., Any]) -> tuple[tuple[type, ...], type] | None:
+    """What a hook's annotation asks for: a list (or tuple) of what, a dict, or nothing."""
+    container, _, inner = str(inspect.get_annotations(hook)["return"]).rstrip("]").partition("[")
+    return {
+        "list": ((list, tuple), _ITEMS.get(inner, object)),
+        "dict": ((dict,), str),
+    }.get(container)
+
+
+def _misfit(result: Any, containers: tuple[type, ...], item: type) -> str:
+    if not isinstance(result, containers):
+        if inspect.iscoroutine(result):
+            result.close()  # it will never run, and need not complain about that
+        return f"returned {type(result).__name__} instead of a {containers[0].__name__}"
+    wrong = next((entry for entry in result if not isinstance(entry, item)), None)
+    return "" if wrong is None else f"returned {type(wrong).__name__} in place of {item.__name__}"
 
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -1,10 +1,11 @@
 """Fakes for the tests of camd and of plugins: a source with a script, threads and time under control.
 
     class LampTests(SynchronousTestCase):
-        def test_it_counts(self):
-            app = app_for_tests(Path(self.mktemp()), {"ticker": camd_ticker})
-            app.reactor.advance(3)
-            self.assertEqual(app.state["ticker/count"].value, 3)
+        def test_it_goes_out_after_a_minute(self):
+            app = app_for_tests(Path(self.mktemp()), {"lamp": camd_lamp})
+            self.addCleanup(app.extensions.stop_services)
+            app.reactor.advance(60)
+            self.assertEqual(app.state["lamp/brightness"].value, 0)
 
 Nothing here opens a socket, starts a thread or sleeps.
 """

@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from camd import hookspecs
 from camd.errors import Invalid
-from camd.hookspecs import hookimpl
+from camd.hookspecs import Check, hookimpl
 from camd.plugins import PATIENCE, PluginInfo, Plugins
 from camd.testing import app_for_tests
 
@@ -51,10 +51,10 @@ class PluginsCase(SynchronousTestCase):
 
 class CallTests(PluginsCase):
     def test_results_come_with_the_plugins_name_in_order(self) -> None:
-        self.add("one", camd_health=lambda app: ["a"])
+        self.add("one", camd_services=lambda app: ["a"])
         self.add("two", camd_sources=lambda: {"x": "y"})
-        self.add("three", camd_health=lambda app: ("b",))
-        self.assertEqual(self.plugins.call("camd_health", app=None), [("one", ["a"]), ("three", ("b",))])
+        self.add("three", camd_services=lambda app: ("b",))
+        self.assertEqual(self.plugins.call("camd_services", app=None), [("one", ["a"]), ("three", ("b",))])
         self.assertEqual(self.plugins.call("camd_sources"), [("two", {"x": "y"})])
 
     def test_hooks_get_only_the_arguments_they_name(self) -> None:
@@ -109,6 +109,14 @@ class CallTests(PluginsCase):
         self.assertEqual(self.plugins.call("camd_services", app=None), [])
         self.assertEqual(self.state("bad"), ("alert", "camd_services: returned str instead of a list"))
 
+    def test_the_wrong_kind_of_item(self) -> None:
+        self.add("list", camd_health=lambda app: [Check("lamp", True), "fine"])
+        self.add("dict", camd_sources=lambda: {1: "y"})
+        self.assertEqual(self.plugins.call("camd_health", app=None), [])
+        self.assertEqual(self.plugins.call("camd_sources"), [])
+        self.assertEqual(self.state("list"), ("alert", "camd_health: returned str in place of Check"))
+        self.assertEqual(self.state("dict"), ("alert", "camd_sources: returned int in place of str"))
+
     def test_a_deferred_where_the_result_is_needed_at_once(self) -> None:
         self.add("bad", camd_health=lambda app: Deferred())
         self.assertEqual(self.plugins.call("camd_health", app=None), [])
@@ -146,18 +154,18 @@ class CallTests(PluginsCase):
         self.logged(RuntimeError)
 
     def test_two_managers_share_nothing(self) -> None:
-        self.add("one", camd_health=lambda app: ["a"])
-        self.assertEqual(Plugins().call("camd_health", app=None), [])
+        self.add("one", camd_services=lambda app: ["a"])
+        self.assertEqual(Plugins().call("camd_services", app=None), [])
 
     def test_tracing_prints_calls_and_results(self) -> None:
         plugins = Plugins(trace=True)
-        plugins.register("one", plugin(camd_health=lambda app: ["fine"]))
+        plugins.register("one", plugin(camd_services=lambda app: ["fine"]))
         events: list[Any] = []
         globalLogPublisher.addObserver(events.append)
         self.addCleanup(globalLogPublisher.removeObserver, events.append)
-        plugins.call("camd_health", app=None)
+        plugins.call("camd_services", app=None)
         lines = [event["log_format"].format(**event) for event in events]
-        self.assertEqual(lines, ["one: camd_health(app)", "one: camd_health -> [['fine']]"])
+        self.assertEqual(lines, ["one: camd_services(app)", "one: camd_services -> [['fine']]"])
 
 
 class CallAsyncTests(PluginsCase):
@@ -277,7 +285,7 @@ class DiscoverTests(PluginsCase):
         from camd.hookspecs import hookimpl
 
         @hookimpl
-        def camd_health(app):
+        def camd_services(app):
             return [__name__]
     """
 
@@ -285,7 +293,7 @@ class DiscoverTests(PluginsCase):
         self.install("lamp", self.GOOD)
         self.discover()
         self.assertEqual(list(self.plugins), [PluginInfo("lamp", "lamp", "lamp", "1.0")])
-        self.assertEqual(self.plugins.call("camd_health", app=None), [("lamp", ["lamp"])])
+        self.assertEqual(self.plugins.call("camd_services", app=None), [("lamp", ["lamp"])])
 
     def test_an_object_in_a_module(self) -> None:
         source = """
@@ -293,14 +301,14 @@ class DiscoverTests(PluginsCase):
 
             class Lamp:
                 @hookimpl
-                def camd_health(self, app):
+                def camd_services(self, app):
                     return ["lit"]
 
             lamp = Lamp()
         """
         self.install("lamp", source, "lamp = lamp:lamp")
         self.discover()
-        self.assertEqual(self.plugins.call("camd_health", app=None), [("lamp", ["lit"])])
+        self.assertEqual(self.plugins.call("camd_services", app=None), [("lamp", ["lit"])])
 
     def test_no_entry_point_is_loaded_unless_asked(self) -> None:
         self.install("lamp", self.GOOD)
@@ -347,7 +355,7 @@ class DiscoverTests(PluginsCase):
         )
         self.assertEqual(self.state("exits"), ("alert", "does not import: SystemExit: 3"))
         self.assertIn("SyntaxError", self.state("garbled")[1])
-        self.assertEqual(self.plugins.call("camd_health", app=None), [("good", ["good"])])
+        self.assertEqual(self.plugins.call("camd_services", app=None), [("good", ["good"])])
         self.assertEqual(len(self.flushLoggedErrors()), 3)
 
     def test_a_blocked_plugin_is_listed_but_not_imported(self) -> None:

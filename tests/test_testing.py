@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import threading
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.web.resource import getChildForRequest
+from twisted.web.test.requesthelper import DummyRequest
 
 from camd.errors import SourceError
 from camd.media import Source, SourceSettings
@@ -102,6 +105,17 @@ class AppTests(SynchronousTestCase):
         app = app_for_tests(Path(self.mktemp()))
         self.assertEqual((list(app.plugins), list(app.cameras)), ([], []))
         self.assertEqual(app.reactor.tcpServers, [])
+
+    def test_a_plugin_from_its_state_to_its_service(self) -> None:
+        file = Path(__file__).parent / "fixtures" / "camd_ticker" / "camd_ticker.py"
+        spec = importlib.util.spec_from_file_location("camd_ticker", file)
+        camd_ticker = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(camd_ticker)
+        app = app_for_tests(Path(self.mktemp()), {"ticker": camd_ticker})
+        self.assertEqual(app.state["ticker/count"].value, 1)
+        request = DummyRequest([b"ticker"])
+        self.assertEqual(getChildForRequest(app.web.root, request).render(request), b"1\n")
+        app.extensions.stop_services()
 
     def test_a_plugin_that_fails_is_seen(self) -> None:
         app = app_for_tests(Path(self.mktemp()), {"empty": object()})

@@ -87,11 +87,12 @@ class Monitor(Service):
     def _of_camd(self) -> dict[str, Value]:
         """What camd knows of itself, without asking the machine."""
         web = self._app.web
+        uptime = self._app.reactor.seconds() - self._started
         since = self._responses[0] if self._responses else None
         response_time = web.durations.percentiles(since=since)
         self._responses.append(web.durations.snapshot())
         return {
-            "system/uptime": self._app.reactor.seconds() - self._started,
+            "system/uptime": uptime - uptime % 60,
             "system/loop_lag": self._lag.take(),
             "system/websocket_clients": web.websocket.clients,
             "system/websocket_queue": web.websocket.queue_depth,
