@@ -1,0 +1,233 @@
+"""One HTTP/1.1 connection: twisted.web's parser behind a gate, with deadlines and direct writing.
+
+Parsing and framing stay Twisted's. Added here is what it leaves open (each was tried on it):
+
+- *Slow clients.* Its time-out starts again with every byte, so a drip keeps a connection for ever.
+  Here a request, headers and body together, must be complete by an absolute moment; the keep-alive
+  wait is separate. Nobody arms timers per request: the channel notes when it is `due` and the site
+  looks once a second.
+- *Smuggling.* Two Host headers, or a Transfer-Encoding that a proxy may read differently, are 400.
+- *Bodies.* Their limit is known before they are read, so an upload that is too large costs nothing.
+- *Refusals arrive.* A connection closed with unread input is reset by the kernel, and the client may
+  never see the answer. So we close our side, go on reading for a moment, and throw that away.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from math import inf
+from typing import TYPE_CHECKING
+
+from twisted.internet import tcp
+from twisted.internet.interfaces import IAddress
+from twisted.logger import Logger
+from twisted.protocols.basic import LineReceiver
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+from twisted.web.http_headers import Headers
+
+from .direct import PLAIN, DirectWriter
+from .errors import error_body, reason, standard
+from .request import SECURITY_BLOCK, Request
+
+if TYPE_CHECKING:
+    from .site import Site
+
+#: A client that was refused gets this long to read why, and any to close its side. Seconds.
+LINGER = 2.0
+#: A peer that takes no byte for so long is gone: the kernel drops it. Seconds.
+STALL = 120
+
+_log = Logger()
+_HOST = re.compile(rb"(?:(?P<name>[A-Za-z0-9._-]{1,255})|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_IPV4 = re.compile(rb"\d{1,3}(?:\.\d{1,3}){3}")
+
+
+class Channel(HTTPChannel):
+    """Serves the requests of one connection, one after the other. Reactor thread only.
+
+    due: when the site's clock reaches it the client has waited, or made us wait, too long.
+    writer: the DirectWriter of this connection.
+    """
+
+    requestFactory = Request
+    timeOut = None  # Twisted's timer stays off; see `due`
+    busy = False
+    due = inf
+    writer: DirectWriter
+    _reading = False  # a request has begun to arrive
+    _closing = False  # input is no longer looked at
+    _peer: IAddress | None = None
+    _host: IAddress | None = None
+
+    def __init__(self, site: Site):
+        super().__init__()
+        self.factory = self.site = site
+
+    # -- the connection
+
+    def connectionMade(self) -> None:
+        super().connectionMade()  # sets TCP_NODELAY
+        self.writer = DirectWriter(self.transport)
+        self.due = self.site.reactor.seconds() + (LINGER if self.busy else self.site.idle_timeout)
+        plain = getattr(self.transport, "transport", self.transport)  # below TLS
+        if type(plain) is tcp.Server and hasattr(socket, "TCP_USER_TIMEOUT"):
+            plain.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALL * 1000)
+
+    def connectionLost(self, reason: Failure) -> None:
+        self.site.forget(self)
+        super().connectionLost(reason)
+
+    def getPeer(self) -> IAddress:
+        if self._peer is None:
+            self._peer = self.transport.getPeer()
+        return self._peer
+
+    def getHost(self) -> IAddress:
+        if self._host is None:
+            self._host = self.transport.getHost()
+        return self._host
+
+    def overdue(self) -> None:
+        """The site's clock has reached `due`."""
+        if not self.writer.idle:  # the answer is still on its way; STALL ends that if nothing moves
+            self.due += LINGER
+        elif self._closing:
+            self.transport.abortConnection()
+        elif self._reading:
+            self.refuse(408)
+        else:
+            self.loseConnection()
+
+    def loseConnection(self) -> None:
+        """Close in an orderly way: what is buffered still leaves, what comes in is thrown away."""
+        self._closing = True
+        self.due = self.site.reactor.seconds() + LINGER
+        super().loseConnection()
+
+    def refuse(self, status: int, message: str = "") -> None:
+        """Answer the request that is arriving with an error, read no more of it, and close."""
+        if self._closing:
+            return
+        self._closing = True
+        self.due = self.site.reactor.seconds() + LINGER
+        self.clearLineBuffer()
+        self.site.refused(status, self.getPeer())
+        code, standard_message = standard(status)
+        body = error_body(code, message or standard_message)
+        self.writer.write(
+            b"HTTP/1.1 %d %b\r\nDate: %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
+            b"Connection: close\r\nCache-Control: no-store%b\r\n\r\n%b"
+            % (status, reason(status), self.site.date, len(body), SECURITY_BLOCK, body)
+        )
+        self._networkProducer.unregisterProducer()
+        if type(self.transport) in PLAIN:
+            self.transport.loseWriteConnection()
+        else:  # TLS says goodbye and goes on reading by itself
+            self.transport.loseConnection()
+
+    # -- requests coming in
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._closing:
+            return
+        LineReceiver.dataReceived(self, data)
+        if self._reading or self._handlingRequest or self._closing or self.busy:
+            return
+        if self.requests or self._buffer:
+            self._reading = True
+            self.due = self.site.reactor.seconds() + self.site.request_timeout
+
+    def allHeadersReceived(self) -> None:
+        request = self.requests[-1]
+        wrong = self._fault(request.requestHeaders)
+        if wrong is None and self.busy:
+            wrong = 503, "Server busy"
+        if wrong is None:
+            request.begin(self._command, self._path, self._version)
+            if self.length != 0:
+                wrong = self._expect_body(request)
+        if wrong is None:
+            super().allHeadersReceived()
+        else:
+            self.length = None  # tells the parser that this is not a whole request
+            self.refuse(*wrong)
+
+    def _fault(self, headers: Headers) -> tuple[int, str] | None:
+        """What is wrong with the framing of a request (RFC 9112 3.2, 6.1, 6.3), or None.
+
+        Two Content-Lengths, a length beside a Transfer-Encoding and lengths that are not plain
+        digits never come so far: the parser refuses them.
+        """
+        hosts = headers.getRawHeaders(b"Host", ())
+        if len(hosts) != 1:
+            if hosts or self._version == b"HTTP/1.1":
+                return 400, "One Host header is needed"
+        else:
+            match = _HOST.fullmatch(hosts[0])
+            if match is None:
+                return 400, "The Host header is malformed"
+            name = match["name"]
+            allowed = self.site.host_names
+            if allowed is not None and name and name.lower() not in allowed and not _IPV4.fullmatch(name):
+                return 421, ""
+        codings = headers.getRawHeaders(b"Transfer-Encoding")
+        if codings is not None and (
+            len(codings) != 1
+            or codings[0].lower() != b"chunked"
+            or headers.hasHeader(b"Content-Length")
+            or self._version != b"HTTP/1.1"
+        ):
+            return 400, "The Transfer-Encoding is not supported"
+        if self._path[0] != 0x2F and self._path != b"*":
+            return self._absolute(hosts)
+        return None
+
+    def _absolute(self, hosts: list[bytes]) -> tuple[int, str] | None:
+        """A request line with a whole URL (RFC 9112 3.2.2) must name the host of the Host header."""
+        scheme, found, rest = self._path.partition(b"://")
+        authority, slash, path = rest.partition(b"/")
+        if not found or scheme.lower() not in (b"http", b"https"):
+            return 400, "The request target is malformed"
+        if authority.lower() not in [host.lower() for host in hosts]:
+            return 400, "The request target and the Host header differ"
+        self._path = slash + path or b"/"
+        return None
+
+    def _expect_body(self, request: Request) -> tuple[int, str] | None:
+        """Find the resource now, for it knows how large a body may be and how long it may take."""
+        try:
+            resource = request.find()
+        except Exception:
+            _log.failure("no way to {path}", path=request.path)
+            return 500, ""
+        request.body_limit = getattr(resource, "body_limit", self.site.body_limit)
+        if self.length is not None and self.length > request.body_limit:
+            return 413, f"The request body is larger than {request.body_limit} bytes"
+        self._reading = True
+        seconds = getattr(resource, "body_timeout", self.site.request_timeout)
+        self.due = self.site.reactor.seconds() + seconds
+        return None
+
+    def allContentReceived(self) -> None:
+        if self._closing:
+            return
+        self._reading = False
+        self.due = inf
+        super().allContentReceived()
+
+    def requestDone(self, request: Request) -> None:
+        self.due = self.site.reactor.seconds() + self.site.idle_timeout
+        super().requestDone(request)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        self.refuse(431 if self.requests else 414)
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        self.refuse(400)
+
+    # -- answers going out
+
+    def write(self, data: bytes) -> None:
+        self.writer.write(data)

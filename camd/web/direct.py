@@ -1,0 +1,122 @@
+"""Writing to a socket at once, before Twisted's buffer.
+
+Twisted's `transport.write` always buffers, asks epoll for writability and sends in the next turn of
+the reactor: for a picture or a state message that is two system calls and one copy too many, per
+client. A socket whose buffers are empty takes the bytes right away nearly always, so we try that
+first; whatever it does not take goes the normal way, and from then on so does everything else until
+the buffers are empty again. Order is kept, back-pressure is Twisted's own.
+
+This reads private attributes of two Twisted classes, hence:
+
+- Only transports of *exactly* these types are written directly. `hasattr` would lie: TLS and other
+  wrappers forward `.socket` and `.dataBuffer`, and a raw send there puts clear bytes on the wire.
+- `enabled = False` turns it off for connections made from then on.
+- Refused: `sendmsg` and `os.sendfile` for stream parts, measured no better than one `send` of one
+  `bytes` that all clients share.
+"""
+
+from __future__ import annotations
+
+from twisted.internet import tcp, unix
+from twisted.internet.interfaces import ITransport
+from twisted.protocols.tls import BufferingTLSTransport
+from twisted.web.iweb import IRequest
+
+#: The switch; read when a writer is made.
+enabled = True
+
+#: The transports that write straight to a socket.
+PLAIN = (tcp.Server, unix.Server)
+#: Up to here one copy of head and body costs less than the longer system call.
+_JOIN_LIMIT = 8192
+
+
+class DirectWriter:
+    """Writes to one transport with as little in between as is safe. Reactor thread only.
+
+    Wraps any ITransport; for other types than plain TCP and UNIX server connections every write is
+    `transport.write`. Make one per connection and keep it: making it looks at the types.
+    """
+
+    __slots__ = ("_plain", "transport")
+
+    def __init__(self, transport: ITransport):
+        self.transport = transport
+        self._plain = enabled and type(transport) in PLAIN
+
+    def write(self, data: bytes) -> None:
+        """Send now what the socket takes, buffer the rest. data: bytes, may be shared.
+
+        Never raises for a lost connection: the reactor finds out and tells the protocol.
+        """
+        transport = self.transport
+        if (
+            self._plain
+            and not transport._tempDataBuffer
+            and not transport.dataBuffer
+            and transport.connected
+            and not transport.disconnecting
+            and not transport.TLS  # startTLS() turns a plain transport into an encrypted one
+        ):
+            try:
+                sent = transport.socket.send(data)
+            except OSError:  # full (BlockingIOError), or broken: the reactor will see that
+                pass
+            else:
+                if sent == len(data):
+                    return
+                data = data[sent:]
+        transport.write(data)
+
+    def write_pair(self, head: bytes, body: bytes) -> None:
+        """Two pieces in one system call, without joining them when they are large."""
+        if len(body) <= _JOIN_LIMIT:
+            self.write(head + body)
+            return
+        transport = self.transport
+        if not (self._plain and self.idle and transport.connected and not transport.disconnecting
+                and not transport.TLS):
+            transport.writeSequence((head, body))
+            return
+        try:
+            sent = transport.socket.sendmsg((head, body))
+        except OSError:
+            sent = 0
+        if sent < len(head):
+            transport.writeSequence((head[sent:], body))
+        elif sent < len(head) + len(body):
+            transport.write(body[sent - len(head):])
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits in our process: what is written now goes out now.
+
+        Exact for plain connections and for TLS. Of any other transport only a paused producer can
+        be seen; without one it counts as idle, and its producer must do the pacing.
+        """
+        transport = self.transport
+        kind = type(transport)
+        if kind is BufferingTLSTransport:
+            if getattr(transport._aggregator, "_buffer", None) or transport._appSendBuffer:
+                return False
+            transport = transport.transport
+            kind = type(transport)
+        if kind in PLAIN:
+            return not (transport._tempDataBuffer or transport.dataBuffer)
+        return not getattr(transport, "producerPaused", False)
+
+
+def writer_for(request: IRequest) -> DirectWriter:
+    """The writer of the connection that a request came in on.
+
+    Looks behind twisted.web: `request.channel` is the HTTP/1.1 channel (never the wrapper that
+    negotiates protocols, which is not a transport), and its `transport` is the socket or the TLS
+    layer above it. Our own channel has its writer ready; for others one is made. For a request that
+    nobody waits for any more this is an AttributeError: look at `notifyFinish` first.
+
+    Bytes go out raw: send the head first with `request.write(b"")` and make sure that the body is
+    not chunked (`camd.web.request.Request.stream` does both).
+    """
+    channel = request.channel
+    writer = getattr(channel, "writer", None)
+    return writer if type(writer) is DirectWriter else DirectWriter(channel.transport)

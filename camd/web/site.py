@@ -1,0 +1,190 @@
+"""The web site: connections and their limits, the clock that watches them, the access log."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from constantly import NamedConstant
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.logger import Logger, LogLevel
+from twisted.web import server
+from twisted.web.http import datetimeToString
+from twisted.web.resource import IResource
+
+from ..log import levels
+from .channel import Channel
+from .request import Request
+
+_access = Logger("camd.web.access")
+
+#: Beyond the limit so many connections are told "Server busy"; further ones are closed at once.
+_SPARE = 50
+
+
+def _not_observed(request: Request, route: str, seconds: float, code: int) -> None:
+    """Nobody counts."""
+
+
+class Site(server.Site):
+    """Serves one tree of resources on any number of listeners, HTTP and HTTPS. Reactor thread only.
+
+    resource: the root of the tree; a resource that takes larger or slower bodies than others says
+    so with attributes `body_limit` (bytes) and `body_timeout` (seconds).
+    max_connections: the next gets 503; connections that became WebSockets no longer count.
+    request_timeout: seconds for a whole request to arrive, headers and body together;
+    idle_timeout: seconds that a connection may wait for its first or next request.
+    host_names: if given, other names in the Host header get 421 (DNS rebinding); IP addresses pass.
+    finished: called as finished(request, route, seconds, code) after each request, also one that its
+    client left (code 499 if nothing had been sent), but not after streams. refusals: status -> how many were refused
+    before they became requests.
+    """
+
+    protocol = Channel
+    noisy = False
+
+    def __init__(
+        self,
+        resource: IResource,
+        reactor: IReactorTime,
+        *,
+        max_connections: int = 1000,
+        body_limit: int = 64 * 1024,
+        request_timeout: float = 30.0,
+        idle_timeout: float = 60.0,
+        host_names: Iterable[str] | None = None,
+        access_level: NamedConstant = LogLevel.debug,
+        finished: Callable[[Request, str, float, int], None] = _not_observed,
+    ):
+        super().__init__(
+            resource, requestFactory=Request, timeout=None, reactor=reactor, parsePOSTFormSubmission=False
+        )
+        self.max_connections = max_connections
+        self.body_limit = body_limit
+        self.request_timeout = request_timeout
+        self.idle_timeout = idle_timeout
+        self.host_names = None if host_names is None else frozenset(
+            name.lower().encode("ascii" if name.isascii() else "idna") for name in host_names
+        )
+        self.access_level = access_level
+        self.finished = finished
+        self.refusals: Counter[int] = Counter()
+        self.channels: set[Channel] = set()
+        self._watch: IDelayedCall | None = None
+        self._emptied: Deferred[None] | None = None  # set by close()
+        self._date_second = 0
+        self._date = b""
+        self._ids = itertools.count(1)
+        self._boot = secrets.token_hex(3)
+
+    # -- connections
+
+    def buildProtocol(self, addr: IAddress) -> Channel | None:
+        number = len(self.channels)
+        if self._emptied is not None:
+            return None
+        if number >= self.max_connections + _SPARE:
+            self.refusals[503] += 1
+            return None
+        channel = Channel(self)
+        channel.busy = number >= self.max_connections
+        self.channels.add(channel)
+        if self._watch is None:
+            self._watch = self.reactor.callLater(1.0, self._look)
+        return channel
+
+    def _look(self) -> None:
+        """Once a second, while there are connections: who is late?"""
+        self._watch = self.reactor.callLater(1.0, self._look)
+        now = self.reactor.seconds()
+        for channel in tuple(self.channels):
+            if channel.transport is None:  # taken over by a WebSocket
+                self.forget(channel)
+            elif channel.due <= now:
+                channel.overdue()
+
+    def forget(self, channel: Channel) -> None:
+        """The connection is no longer ours: closed, or a WebSocket now."""
+        self.channels.discard(channel)
+        if self.channels:
+            return
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        if self._emptied is not None and not self._emptied.called:
+            self._emptied.callback(None)
+
+    def close(self, patience: float = 0.5) -> Deferred[None]:
+        """Close every connection, after `patience` seconds by force, and take no new ones. Fires when
+        all are gone."""
+        self._emptied = Deferred()
+        for channel in tuple(self.channels):
+            if channel.transport is None:
+                self.forget(channel)
+            else:
+                channel.loseConnection()
+        if not self.channels:
+            return succeed(None)
+        late = self.reactor.callLater(patience, self._abort)
+        return self._emptied.addCallback(lambda _: late.cancel() if late.active() else None)
+
+    def _abort(self) -> None:
+        for channel in tuple(self.channels):
+            channel.transport.abortConnection()
+
+    def startFactory(self) -> None:
+        """Without Twisted's own access log and its clock."""
+
+    def stopFactory(self) -> None:
+        """The connections stay, and the watch over them too: see `close`."""
+
+    def acceptableProtocols(self) -> list[bytes]:
+        return [b"http/1.1"]
+
+    # -- what is counted and logged
+
+    @property
+    def date(self) -> bytes:
+        """The Date header's value, made once a second."""
+        second = int(time.time())
+        if second != self._date_second:
+            self._date_second = second
+            self._date = datetimeToString(second)
+        return self._date
+
+    def next_request_id(self) -> str:
+        return f"{self._boot}-{next(self._ids):x}"
+
+    def refused(self, status: int, peer: IAddress) -> None:
+        """A request was refused before any resource saw it."""
+        self.refusals[status] += 1
+        if levels.enabled(_access.namespace, self.access_level):
+            _access.emit(self.access_level, "refused {peer}: {code}", code=status, peer=_host(peer))
+
+    def log(self, request: Request) -> None:
+        """A request has ended; tell who counts, and the access log."""
+        code = request.code
+        if not request.finished and not request.startedWriting:
+            code = 499  # the client left before we had an answer
+        seconds = time.perf_counter() - request.started
+        if not request.streaming:
+            self.finished(request, request.route, seconds, code)
+        if levels.enabled(_access.namespace, self.access_level):
+            _access.emit(
+                self.access_level,
+                "{method} {path} {code} {bytes} bytes {seconds:.4f} s {peer}",
+                method=request.method.decode("ascii", "backslashreplace"),
+                path=request.path.decode("ascii", "backslashreplace"),
+                code=code,
+                bytes=request.sentLength,
+                seconds=seconds,
+                peer=_host(request.client),
+            )
+
+
+def _host(address: IAddress) -> str:
+    return getattr(address, "host", None) or "local"
