@@ -1,0 +1,1 @@
+"""Who may come in and over which wire: certificates, and later people, tokens and sessions."""
