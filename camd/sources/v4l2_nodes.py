@@ -1,0 +1,104 @@
+"""Finding V4L2 cameras: the nodes of /dev, and which of them an address means."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import asdict, dataclass, field, replace
+
+from ..errors import SourceError
+from ..media.source import Mode
+from .v4l2_device import KERNEL, Device, Kernel, explain
+from .v4l2_modes import modes
+
+_NODE = re.compile(r"video(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A capture node. id: the camera's serial number if it has one of its own, else its place on the
+    bus; behind it ":n" for the further nodes of one camera. error: why nothing more is known."""
+
+    path: str
+    name: str = ""
+    driver: str = ""
+    bus: str = ""
+    id: str = ""
+    modes: tuple[Mode, ...] = field(default=(), repr=False)
+    error: str = ""
+
+
+def paths(kernel: Kernel = KERNEL) -> list[str]:
+    """The video nodes of /dev by number, cameras or not. Raises nothing."""
+    try:
+        names = kernel.listdir("/dev")
+    except OSError:
+        return []
+    numbers = sorted(int(match[1]) for match in map(_NODE.fullmatch, names) if match)
+    return [f"/dev/video{number}" for number in numbers]
+
+
+def nodes(kernel: Kernel = KERNEL) -> list[Node]:
+    """Every capture node, those that cannot be opened included. Raises nothing."""
+    looked = filter(None, (_look(path, kernel) for path in paths(kernel)))
+    found = [(node, [*_ids(node, kernel), node.path]) for node in looked]
+    # Cameras of one series may share one "serial number"; then neither is called by it.
+    uses = Counter(name for _, names in found for name in set(names))
+    return [replace(node, id=next(name for name in names if uses[name] == 1)) for node, names in found]
+
+
+def _look(path: str, kernel: Kernel) -> Node | None:
+    """The node as it describes itself; None if it is no capture node."""
+    try:
+        with Device.open(path, kernel) as device:
+            who = device.identify()
+            return Node(path, who.card, who.driver, who.bus, "", modes(device)) if who.captures else None
+    except OSError as error:
+        text = str(explain(error, path, "looking at the camera", kernel))
+        return Node(path, _sysfs(path, "name", kernel), error=text)
+
+
+def _ids(node: Node, kernel: Kernel) -> list[str]:
+    """What the node may be called by, best first."""
+    if node.error:
+        return []
+    index = _sysfs(node.path, "index", kernel)
+    suffix = "" if index in ("", "0") else f":{index}"
+    # `device` is a link to the USB interface; the kernel follows it before "..": the USB device.
+    serial = _sysfs(node.path, "device/../serial", kernel)
+    return [name + suffix for name in (serial, node.bus) if name]
+
+
+def _sysfs(path: str, name: str, kernel: Kernel) -> str:
+    return kernel.read_text(f"/sys/class/video4linux/{path.removeprefix('/dev/')}/{name}")
+
+
+def devices(kernel: Kernel = KERNEL) -> list[dict]:
+    """Every capture node as plain JSON: path, name, driver, bus, id, modes; or error instead of modes.
+    Blocks for some milliseconds; raises nothing."""
+    listing = []
+    for node in nodes(kernel):
+        entry = asdict(node)
+        entry["modes"] = [{**mode, "rates": list(mode["rates"])} for mode in entry["modes"]]
+        if not node.error:
+            del entry["error"]
+        listing.append(entry)
+    return listing
+
+
+def find(address: str, kernel: Kernel = KERNEL) -> str:
+    """The path that an address means: itself if absolute; for "" and "auto" the first camera with a
+    usable format; else the first whose id or name begins with it. Raises SourceError."""
+    if address.startswith("/"):
+        return address
+    wanted = "" if address == "auto" else address.casefold()
+    cameras = nodes(kernel)
+    for node in cameras:
+        fits = node.id.casefold().startswith(wanted) or node.name.casefold().startswith(wanted)
+        if fits and node.modes:
+            return node.path
+    what = f"no camera is called {address}" if wanted else "there is no camera that camd can use"
+    there = ", ".join(f"{node.name} ({node.path})" for node in cameras if not node.error)
+    troubles = [node.error for node in cameras if node.error]
+    text = "; ".join([f"{what}, found: {there or 'none'}", *troubles])
+    raise SourceError(text, "backoff" if troubles else "absent")
