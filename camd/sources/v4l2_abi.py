@@ -141,8 +141,9 @@ class Abi:
             "type:I capability:I capturemode:I numerator:I denominator:I extendedmode:I readbuffers:I :176x"
         )
         buffer = Record(
-            f"index:I type:I bytesused:I flags:I field:I{time_gap} seconds:{time_code} microseconds:{time_code}"
-            f" :16x sequence:I memory:I offset:I{gap} length:I {':12x' if wide else ':8x'}"
+            f"index:I type:I bytesused:I flags:I field:I{time_gap}"
+            f" seconds:{time_code} microseconds:{time_code} :16x"
+            f" sequence:I memory:I offset:I{gap} length:I {':12x' if wide else ':8x'}"
         )
         self.querycap = _call(
             "QUERYCAP",

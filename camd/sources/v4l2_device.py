@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Self
+from typing import Self, cast
 
 from ..errors import SourceError
 from . import v4l2_abi as v4l2
@@ -31,7 +31,7 @@ class Kernel:
     abi: Abi = v4l2.native()
 
     #: (descriptor, number, struct): the struct is changed in place.
-    ioctl: Callable[[int, int, bytearray], object] = staticmethod(fcntl.ioctl)
+    ioctl = staticmethod(cast("Callable[[int, int, bytearray], object]", fcntl.ioctl))
     close = staticmethod(os.close)
     dup = staticmethod(os.dup)
     stat = staticmethod(os.stat)
