@@ -1,0 +1,124 @@
+import { Address } from "./address.js";
+import { camerasOf, controlsOf, factsOf, systemControlsOf, systemFactsOf } from "./catalogue.js";
+import { Facts } from "./facts.js";
+import { Gallery } from "./gallery.js";
+import { bare } from "./label.js";
+import { Link } from "./link.js";
+import { Mirror } from "./mirror.js";
+import { Outage } from "./outage.js";
+import { Panel } from "./panel.js";
+import { Stage } from "./stage.js";
+import { Store } from "./store.js";
+import { Strip } from "./strip.js";
+import { copyOf, light, write } from "./template.js";
+import { bindTheme } from "./theme.js";
+
+/** Builds the page and wires its parts; what they do is theirs. */
+const PLUGIN_STATES = {
+  ok: { word: "Running", tone: "good" },
+  alert: { word: "Failed", tone: "bad" },
+  blocked: { word: "Switched off", tone: "off" },
+};
+const byId = (id) => document.getElementById(id);
+
+const store = new Store((flush) => requestAnimationFrame(flush));
+const link = new Link({ open: () => new WebSocket(socketAddress()) });
+const mirror = new Mirror(link, store);
+const stage = new Stage(byId("stage"), store);
+const strip = new Strip(byId("strip"), store);
+const gallery = new Gallery();
+const cameraPanel = new Panel(byId("camera-controls"), store, send);
+const systemPanel = new Panel(byId("system-controls"), store, send);
+const systemFacts = new Facts(byId("system-facts"), store);
+const pluginFacts = new Facts(byId("plugin-facts"), store, { render: asPlugin, label: bare });
+const outage = new Outage(stage, link);
+const about = new Map(); // camera -> {element, facts}
+
+function socketAddress() {
+  const address = new URL("api", document.baseURI);
+  address.protocol = address.protocol.replace("http", "ws");
+  return address;
+}
+
+async function send(name, value) {
+  store.merge(await link.request({ [name]: value }));
+}
+
+function asPlugin(element, value, entry, name) {
+  if (!element.firstChild) element.append(copyOf("lamp-template").root, document.createElement("span"));
+  const [lamp, reason] = element.children;
+  light(lamp, PLUGIN_STATES[value] ?? { word: value ?? "–", tone: "off" });
+  write(reason, store.get(`${name}/reason`) ?? "");
+}
+
+/** Names came or went, the schema changed, or another camera was chosen. */
+function arrange() {
+  if (!mirror.ready) return;
+  const { schema } = store;
+  const cameras = camerasOf(store.names(), store.get("system/main_camera"));
+  const wanted = decodeURIComponent(location.hash.slice(1));
+  const chosen = cameras.includes(wanted) ? wanted : cameras[0] ?? null;
+  stage.show(chosen);
+  strip.show(cameras, chosen);
+  hang(chosen);
+  cameraPanel.show(chosen ? controlsOf(chosen, schema) : [], chosen ? [["Details", aboutCamera(chosen)]] : []);
+  systemPanel.show(systemControlsOf(schema));
+  const facts = systemFactsOf(schema);
+  systemFacts.show(facts.system);
+  pluginFacts.show(facts.plugins);
+  stage.say(chosen ? null : {
+    title: "No camera yet",
+    text: "Plug one in, or name one in the configuration file under [cameras.cam1]. It appears here by itself.",
+  });
+}
+
+function hang(chosen) {
+  const small = [...strip.tiles].map(([camera, { picture }]) => ({ picture, doubled: camera === chosen }));
+  gallery.hang([...(stage.picture ? [{ picture: stage.picture, large: true }] : []), ...small]);
+}
+
+function aboutCamera(camera) {
+  if (!about.has(camera)) {
+    const element = document.createElement("div");
+    const list = document.createElement("dl");
+    list.className = "facts figures";
+    element.append(list, new Address("Single picture (JPEG)", `cam/${camera}/snapshot.jpg`).root,
+      new Address("Stream (MJPEG)", `cam/${camera}/stream.mjpg`).root);
+    about.set(camera, { element, facts: new Facts(list, store) });
+  }
+  const { element, facts } = about.get(camera);
+  facts.show(factsOf(camera, store.schema));
+  return element;
+}
+
+function choose(camera) {
+  history.replaceState(null, "", `#${encodeURIComponent(camera)}`);
+  arrange();
+}
+
+link.onphase = (event) => {
+  document.body.dataset.phase = event.phase;
+  const open = event.phase === "open";
+  light(byId("link"), open ? { word: "Connected", tone: "good" }
+    : event.phase === "connecting" ? { word: "Connecting", tone: "busy" } : { word: "Disconnected", tone: "bad" });
+  if (open) mirror.open().catch((error) => stage.say({ title: "The server refused", text: error.message }));
+  else mirror.close();
+  for (const id of ["camera-controls", "system-controls"]) byId(id).disabled = !open;
+  outage.follow(event);
+};
+mirror.onready = () => {
+  arrange();
+  if (outage.end()) gallery.restart();
+};
+store.watchShape(arrange);
+store.watch("system/main_camera", arrange);
+store.watch("system/name", (name) => write(byId("system-name"), name ?? ""));
+stage.onname = (name) => (document.title = name ? `${name} – camd` : "camd");
+strip.onchoose = choose;
+addEventListener("hashchange", arrange);
+addEventListener("online", () => link.check());
+addEventListener("offline", () => link.check());
+addEventListener("pageshow", ({ persisted }) => persisted && link.check());
+document.addEventListener("visibilitychange", () => document.hidden || link.check());
+bindTheme(byId("theme"));
+link.connect();

@@ -1,0 +1,74 @@
+import { Control } from "./control.js";
+import { copyOf } from "./template.js";
+
+const KEY = "camd.closed";
+
+/** Groups of controls. Which groups somebody closed is kept in this browser. */
+export class Panel {
+  constructor(root, store, send) {
+    this.root = root;
+    this.store = store;
+    this.send = send;
+    this.controls = [];
+    this.extras = [];
+    this.shape = "";
+  }
+
+  /**
+   * groups: [[title, names]]; extras: [[title, element]], groups of other things after them. Built
+   * anew only if something differs, for that ends a drag; the focus is kept.
+   */
+  show(groups, extras = []) {
+    const shape = JSON.stringify(groups.map(([title, names]) => [title, names.map((name) => this.outline(name))]));
+    const same = extras.length === this.extras.length && extras.every(([, element], place) => element === this.extras[place]);
+    if (shape === this.shape && same) return;
+    this.shape = shape;
+    this.extras = extras.map(([, element]) => element);
+    const focused = this.root.contains(document.activeElement) ? document.activeElement.id : "";
+    for (const control of this.controls.splice(0)) control.close();
+    for (const group of this.root.querySelectorAll(".group")) group.remove();
+    for (const [title, names] of groups) {
+      this.group(title, names.map((name) => this.control(name).root));
+    }
+    for (const [title, element] of extras) this.group(title, [element]);
+    if (focused) document.getElementById(focused)?.focus();
+  }
+
+  control(name) {
+    const control = new Control(name, this.store.schema[name], this.store, this.send);
+    this.controls.push(control);
+    return control;
+  }
+
+  /** What makes a control look as it does: all of its schema but the state of the last request. */
+  outline(name) {
+    const { target, status, ...entry } = this.store.schema[name];
+    return [name, entry];
+  }
+
+  group(title, elements) {
+    const { root, part } = copyOf("group-template");
+    part("title").textContent = title;
+    part("body").append(...elements);
+    root.open = !closedGroups().includes(title);
+    root.addEventListener("toggle", () => remember(title, root.open));
+    this.root.append(root);
+  }
+}
+
+function closedGroups() {
+  try {
+    return JSON.parse(localStorage.getItem(KEY) ?? "[]");
+  } catch {
+    return []; // no storage, or not ours
+  }
+}
+
+function remember(title, open) {
+  const others = closedGroups().filter((other) => other !== title);
+  try {
+    localStorage.setItem(KEY, JSON.stringify(open ? others : [...others, title]));
+  } catch {
+    // without storage all groups are open next time
+  }
+}

@@ -1,0 +1,134 @@
+import { Picture } from "./picture.js";
+import { conditionOf, noticeOf } from "./condition.js";
+import { rounded } from "./quantity.js";
+import { light, partOf, write } from "./template.js";
+
+const PATIENCE = 700; // a picture that comes sooner needs no "waiting"
+const READOUT = ["size", "measured_fps", "format", "clients", "drops"];
+/** How the facts under the picture are worded: value -> text. */
+const PHRASES = {
+  size: (value) => value.replace("x", " × "),
+  measured_fps: (value) => `${rounded(value)} fps`,
+  format: (value) => value.toUpperCase(),
+  clients: (value) => `${value} watching`,
+  drops: (value) => `${value} dropped`,
+};
+
+/** The large picture with its caption, and what is said in its place while there is none. */
+export class Stage {
+  constructor(root, store) {
+    this.root = root;
+    this.store = store;
+    this.part = (name) => partOf(root, name);
+    this.camera = undefined; // null is none, and that is to be shown too
+    this.picture = null;
+    this.unwatch = [];
+    this.message = null;
+    this.onname = () => {};
+    this.readout = new Map();
+    for (const fact of READOUT) {
+      const item = document.createElement("span");
+      item.dataset.fact = fact;
+      this.part("readout").append(item);
+      this.readout.set(fact, item);
+    }
+    this.part("fullscreen").addEventListener("click", () => this.toggleFullscreen());
+    this.part("snapshot").addEventListener("click", () => this.nameSnapshot());
+  }
+
+  /** Show this camera, or none. */
+  show(camera) {
+    if (camera === this.camera) return;
+    this.camera = camera;
+    for (const end of this.unwatch.splice(0)) end();
+    this.picture?.close();
+    this.picture = null;
+    for (const tool of ["snapshot", "fullscreen"]) this.part(tool).hidden = camera === null;
+    if (camera === null) {
+      write(this.part("name"), "No camera");
+      light(this.part("lamp"), { word: "", tone: "off" });
+      write(this.part("notice"), "");
+      for (const item of this.readout.values()) write(item, "");
+      this.onname("");
+    } else {
+      this.open(camera);
+    }
+  }
+
+  open(camera) {
+    const { store } = this;
+    this.part("fullscreen").hidden = !document.fullscreenEnabled;
+    const prefix = `cameras/${camera}/`;
+    const watch = (fact, watcher) => this.unwatch.push(store.watch(prefix + fact, watcher));
+    this.part("snapshot").href = `cam/${camera}/snapshot.jpg`;
+    this.picture = new Picture({ stream: `cam/${camera}/stream.mjpg`, snapshot: `cam/${camera}/snapshot.jpg`, alt: "" });
+    this.picture.onchange = () => this.wait();
+    this.part("frame").prepend(this.picture.element);
+    watch("name", (name) => {
+      write(this.part("name"), name || camera);
+      this.onname(name || camera);
+      this.picture.element.alt = `Live picture of ${name || camera}`;
+    });
+    watch("state", (state) => light(this.part("lamp"), conditionOf(state)));
+    for (const fact of ["state", "reason", "since"]) watch(fact, () => this.notice());
+    for (const fact of READOUT) {
+      watch(fact, (value) => write(this.readout.get(fact), value == null ? "" : PHRASES[fact](value)));
+    }
+    watch("size", (size) => this.shape(size));
+    this.wait();
+  }
+
+  /** The picture is fetched anew: say so if that takes long. */
+  wait() {
+    this.since = performance.now();
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.veil(), PATIENCE);
+    this.veil();
+  }
+
+  /** Keep the place of the picture before it is there, and when its size changes. */
+  shape(size) {
+    const [width, height] = (size ?? "").split("x").map(Number);
+    const { style } = this.root;
+    if (width && height) style.setProperty("--ratio", `${width / height}`);
+    else style.removeProperty("--ratio");
+  }
+
+  notice() {
+    const fact = (name) => this.store.get(`cameras/${this.camera}/${name}`);
+    const text = noticeOf({ state: fact("state"), reason: fact("reason"), since: fact("since") });
+    write(this.part("notice"), text);
+    this.part("readout").hidden = text !== "";
+  }
+
+  /** Say something over the picture: {title, text, countdown, retry}, or null for nothing. */
+  say(message) {
+    this.message = message;
+    this.veil();
+  }
+
+  /** The message at hand: somebody's, or ours about a picture that is late. */
+  veil() {
+    const veil = this.part("veil");
+    const late = this.picture && !this.picture.loaded && performance.now() - this.since >= PATIENCE - 1;
+    const message = this.message ?? (late ? { title: "Waiting for the picture" } : null);
+    veil.hidden = message === null;
+    veil.classList.toggle("over-picture", Boolean(this.picture?.loaded));
+    if (!message) return;
+    write(this.part("title"), message.title);
+    write(this.part("text"), message.text ?? "");
+    write(this.part("countdown"), message.countdown ?? "");
+    this.part("retry").hidden = !message.retry;
+  }
+
+  toggleFullscreen() {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else this.part("frame").requestFullscreen().catch(() => {}); // refused by the browser: its business
+  }
+
+  /** The file's name tells camera and local time of the click. */
+  nameSnapshot() {
+    const now = new Date(Date.now() - new Date().getTimezoneOffset() * 60_000);
+    this.part("snapshot").download = `${this.camera}-${now.toISOString().slice(0, 19).replace(/\D/g, "")}.jpg`;
+  }
+}
