@@ -27,7 +27,7 @@ test: .venv/test-$(SUM)
 	exec .venv/bin/python -m twisted.trial $(TESTS)
 
 soak: .venv/test-$(SUM)
-	exec .venv/bin/python -m bench.soak
+	exec .venv/bin/python -m twisted.trial tests.soak
 
 .venv/run-$(SUM): | .venv/bin/python
 	@if test -e .venv/test-$(SUM); then touch $@; else \

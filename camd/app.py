@@ -67,7 +67,7 @@ class App:
         configs = self.config.cameras
         if not configs:
             found = await self.threads.io(v4l2.devices)
-            address = next((f"v4l2:{device['path']}" for device in found if "error" not in device), "test:")
+            address = next((f"v4l2:{device['id']}" for device in found if device.get("modes")), "test:")
             configs = {"cam1": CameraConfig("cam1", address)}
         self.cameras.configure(configs, self.config.main_camera)
 

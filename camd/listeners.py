@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from .app import App
 
 
+#: Connections that may wait to be accepted.
+BACKLOG = 1024
+
+
 class Listeners:
     """Opens and closes the ports; urls has where people find the page. Reactor thread only."""
 
@@ -32,14 +36,14 @@ class Listeners:
     async def open_http(self) -> None:
         description = self._app.config.http
         if description is not None:
-            await self._listen("http", serverFromString(self._app.reactor, description), description)
+            await self._listen("http", server_endpoint(self._app.reactor, description), description)
 
     async def open_https(self) -> None:
         description = self._app.config.https
         if description is not None:
             self._context = await self._app.threads.io(self._make_context)
             self._note_expiry()
-            await self._listen("https", tls_endpoint(self._app.reactor, description, self._context), description)
+            await self._listen("https", tls_endpoint(self._app.reactor, server_endpoint(self._app.reactor, description), self._context), description)
 
     def close_http(self) -> Deferred[Any]:
         return self._close("http")
@@ -78,6 +82,17 @@ class Listeners:
     def _close(self, scheme: str) -> Deferred[Any]:
         port = self._ports.pop(scheme, None)
         return maybeDeferred(port.stopListening if port else lambda: None)
+
+
+def server_endpoint(reactor: Any, description: str) -> Any:
+    """serverFromString, with room for a burst of clients: when Twisted's 50 waiting connections are
+    exceeded, the kernel lets the next ones wait a second before they may try again."""
+    if description.startswith("tcp:") and "backlog=" not in description:
+        description += f":backlog={BACKLOG}"
+    try:
+        return serverFromString(reactor, description)
+    except (ValueError, LookupError) as error:
+        raise CamdError(f"cannot listen on {description}: {error}") from error
 
 
 def _why_not(error: CannotListenError, description: str) -> str:

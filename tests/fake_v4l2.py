@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
-from camd.sources import v4l2_abi as v4l2
-from camd.sources.v4l2_abi import Abi
-from camd.sources.v4l2_device import Kernel
+from camd.sources.v4l2 import abi as v4l2
+from camd.sources.v4l2.abi import Abi
+from camd.sources.v4l2.device import Kernel
 
 CAPTURE = v4l2.CAP_VIDEO_CAPTURE | v4l2.CAP_STREAMING
 MONOTONIC = v4l2.BUF_FLAG_TIMESTAMP_MONOTONIC

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from camd.sources import v4l2_abi as v4l2
-from camd.sources.v4l2_abi import Abi, Record, fourcc
-from camd.sources.v4l2_names import NAMES
+from camd.sources.v4l2 import abi as v4l2
+from camd.sources.v4l2.abi import Abi, Record, fourcc
+from camd.sources.v4l2.names import NAMES
 
 #: Compiler options -> the ABI they stand for. -malign-double gives 32-bit x86 the alignment of ARM.
 USERLANDS = {

@@ -5,10 +5,10 @@ import errno
 from twisted.trial.unittest import SynchronousTestCase
 
 from camd.errors import SourceError
-from camd.sources import v4l2_abi as v4l2
-from camd.sources.v4l2_abi import Abi
-from camd.sources.v4l2_controls import Controls
-from camd.sources.v4l2_device import Device
+from camd.sources.v4l2 import abi as v4l2
+from camd.sources.v4l2.abi import Abi
+from camd.sources.v4l2.controls import Controls
+from camd.sources.v4l2.device import Device
 from camd.state.permission import Permission
 
 from .fake_v4l2 import FakeCamera, FakeControl, FakeKernel

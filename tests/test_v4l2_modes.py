@@ -4,10 +4,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from camd.errors import SourceError
 from camd.media.source import Mode, SourceSettings
-from camd.sources import v4l2_abi as v4l2
-from camd.sources.v4l2_abi import Abi
-from camd.sources.v4l2_device import Device
-from camd.sources.v4l2_modes import choose, formats, modes
+from camd.sources.v4l2 import abi as v4l2
+from camd.sources.v4l2.abi import Abi
+from camd.sources.v4l2.device import Device
+from camd.sources.v4l2.modes import choose, formats, modes
 
 from .fake_v4l2 import FakeCamera, FakeKernel
 

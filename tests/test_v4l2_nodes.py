@@ -8,9 +8,9 @@ import subprocess
 from twisted.trial.unittest import SynchronousTestCase
 
 from camd.errors import SourceError
-from camd.sources import v4l2_abi as v4l2
-from camd.sources.v4l2_device import Kernel, explain
-from camd.sources.v4l2_nodes import devices, find, nodes, paths
+from camd.sources.v4l2 import abi as v4l2
+from camd.sources.v4l2.device import Kernel, explain
+from camd.sources.v4l2.nodes import devices, find, nodes, paths
 
 from .fake_v4l2 import CAPTURE, FakeCamera, FakeKernel, fail
 

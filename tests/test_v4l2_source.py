@@ -9,9 +9,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from camd.errors import SourceError
 from camd.media.frame import Format, Packet
 from camd.media.source import SourceSettings
-from camd.sources import v4l2_abi as v4l2
+from camd.sources.v4l2 import abi as v4l2
 from camd.sources.v4l2 import V4l2Source, camd_sources
-from camd.sources.v4l2_abi import Abi
+from camd.sources.v4l2.abi import Abi
 
 from .fake_v4l2 import JPEG, MONOTONIC, FakeCamera, FakeControl, FakeKernel, Shot
 

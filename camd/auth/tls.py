@@ -298,6 +298,6 @@ class _TlsEndpoint:
         return self._endpoint.listen(_TlsFactory(self._context, False, factory, self._reactor))
 
 
-def tls_endpoint(reactor: IReactorCore, description: str, context: TlsContext) -> IStreamServerEndpoint:
-    """A plain server endpoint ("tcp:8443", "unix:...", "systemd:...") with TLS on top."""
-    return _TlsEndpoint(reactor, serverFromString(reactor, description), context)
+def tls_endpoint(reactor: IReactorCore, endpoint: IStreamServerEndpoint, context: TlsContext) -> IStreamServerEndpoint:
+    """A plain server endpoint (TCP, UNIX, from systemd) with TLS on top."""
+    return _TlsEndpoint(reactor, endpoint, context)

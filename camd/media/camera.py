@@ -104,6 +104,12 @@ class Camera:
         """The stream of that encoding: subscribe to it to see pictures. Encoding("bgr") has Frames."""
         return self.pipeline.stream(encoding)
 
+    def newest(self, encoding: Encoding = Encoding("mjpeg")) -> Frame | Packet | None:
+        """The newest picture that is there already. Asking keeps an open device open."""
+        if self._linger is not None and self._linger.active():
+            self._linger.reset(LINGER)
+        return self.pipeline.newest(encoding)
+
     @property
     def name(self) -> str:
         return self.config.name or self.id
@@ -260,6 +266,7 @@ class Camera:
         self.statistics.missed += capture.missed
         self.statistics.lost += self._source.dropped()
         self._capture = None
+        self.pipeline.closed()
         if not self._running:
             return
         if isinstance(result, Failure):

@@ -89,6 +89,19 @@ class Pipeline:
             self._route()
         return self._jpeg[quality]
 
+    def newest(self, encoding: Encoding) -> Packet | Frame | None:
+        """The newest picture of that encoding that is there already, however old; costs nothing."""
+        stream = self.stream(encoding)
+        if isinstance(stream, Stage) and encoding.codec == "mjpeg" and stream.upstream is self.source:
+            stream = self.source  # what comes through there is what the stage would give
+        last = stream.last
+        return last if not isinstance(last, Packet) or last.codec == "mjpeg" else None
+
+    def closed(self) -> None:
+        """The source was closed: its pictures are history."""
+        for stream in self.streams:
+            stream.last = None
+
     def opened(self, format: Format) -> None:
         """The source was opened and delivers this from now on."""
         self.format = format

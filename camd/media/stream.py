@@ -117,7 +117,7 @@ class Stream:
     """Publishes items to its Subscriptions. Reactor thread only.
 
     on_start is called for the first subscriber, on_stop after the last one left. last: the newest
-    item while running, for those who want a picture at once.
+    item; whoever publishes clears it when it is over.
     """
 
     log = Logger()
@@ -189,7 +189,6 @@ class Stream:
         self._dropped_before += subscription.drops if subscription.kind else 0
         self._subscriptions = tuple(s for s in self._subscriptions if s is not subscription)
         if not self._subscriptions:
-            self.last = None
             self._on_stop()
 
 

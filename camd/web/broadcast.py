@@ -55,6 +55,7 @@ class Broadcast:
         self._state = state
         self._audiences: dict[Any, Audience] = {}
         self._batch: list[tuple[Observable, bytes]] | None = None
+        self._batches = 0  # they may be nested: the outermost one counts
         state.on_batch = self._set_batch
         # Only changes: what is there already is the business of `get` and `since`.
         self._watch = state.observe("", self._changed)
@@ -95,8 +96,10 @@ class Broadcast:
                         write(frame)
 
     def _set_batch(self, begins: bool) -> None:
+        self._batches += 1 if begins else -1
         if begins:
-            self._batch = []
+            self._batch = [] if self._batch is None else self._batch
+        if self._batches:
             return
         batch, self._batch = self._batch, None
         for audience in self._audiences.values() if batch else ():

@@ -42,11 +42,11 @@ class Snapshot(Resource):
             max_age = _number(request, b"max_age", float, 0, 3600)
         except Invalid as error:
             return respond(request, 400, message=str(error))
-        stream = camera.stream(Encoding("mjpeg", quality))
-        last = stream.last
-        if last is not None and not last.card and self._age(last) <= (MAX_AGE if max_age is None else max_age):
-            return self._send(request, last)
-        _Wait(self, request, stream, max_age)
+        encoding = Encoding("mjpeg", quality)
+        newest = camera.newest(encoding)
+        if newest is not None and not newest.card and self._age(newest) <= (MAX_AGE if max_age is None else max_age):
+            return self._send(request, newest)
+        _Wait(self, request, camera.stream(encoding), max_age)
         return NOT_DONE_YET
 
     def _age(self, packet: Packet) -> float:

@@ -52,13 +52,14 @@ class Request(server.Request):
     """A request on one of our sites. Reactor thread only.
 
     route: the pattern that led to the resource ("/cam/{id}/snapshot.jpg"), set by who routes, for
-    metrics. body_limit: bytes. started: `perf_counter` when the head was complete. streaming: the
+    metrics. endless: it ends when the client goes. body_limit: bytes. started: `perf_counter` when the head was complete. streaming: the
     answer ends when the client goes, so its duration says nothing.
     """
 
     site: Site
     defaultContentType = None
     route = ""
+    endless = False
     body_limit = 0
     streaming = False
     started = 0.0
@@ -215,6 +216,7 @@ class Request(server.Request):
         call `finish` instead.
         """
         self.streaming = True
+        self.endless = True
         self.setHeader(b"Connection", b"close")
         self.channel.persistent = 0
         self._begin_answer(b"")

@@ -75,6 +75,7 @@ class Static(File):
 
     def getChild(self, path: bytes, request: Request) -> IResource:
         request.setHeader(b"cache-control", b"no-cache")
+        request.route = "/"
         return super().getChild(path, request)
 
     def createSimilarFile(self, path: Any) -> File:
@@ -142,6 +143,10 @@ class ApiResource(Resource):
     def getChild(self, path: bytes, request: Request) -> IResource:
         return self if path == b"" else NOT_FOUND
 
+    def render(self, request: Request) -> Any:
+        request.route = "/api"
+        return super().render(request)
+
     def render_GET(self, request: Request) -> Any:
         if b"websocket" not in (request.getHeader(b"upgrade") or b"").lower():
             request.setHeader(b"upgrade", b"websocket")
@@ -162,15 +167,10 @@ class ApiResource(Resource):
         return NOT_DONE_YET
 
     def _send(self, answer: dict[str, Any], request: Request, lost: Deferred[None]) -> None:
-        body = send_json(request, answer, _status_of(answer))
+        body = send_json(request, answer)
         request.setHeader(b"content-length", b"%d" % len(body))
         request.write(body)
         request.finish()
-
-
-def _status_of(answer: dict[str, Any]) -> int:
-    codes = {"Permission denied": 403, "Invalid value": 400, "Device error": 503, "Internal error": 500}
-    return codes.get(answer["error"], 500) if "error" in answer else 200
 
 
 class Web:
@@ -213,7 +213,8 @@ class Web:
         )
 
     def _finished(self, request: Request, route: str, seconds: float, code: int) -> None:
-        self.durations.observe_request(request.method.decode("ascii", "replace"), route, code, seconds)
+        if not request.endless:  # the life of a stream says nothing about how fast we answer
+            self.durations.observe_request(request.method.decode("ascii", "replace"), route or "other", code, seconds)
 
     def identify(self, request: Any) -> Principal:
         """Who asks. Until there are accounts, everybody holds every permission."""
@@ -255,6 +256,7 @@ class Web:
                     request.setResponseCode(503, b"Server busy")
                     request.setHeader(b"retry-after", b"5")
                     return b"Server busy"
+                request.endless = True
                 return websocket.render(request)
 
         self.websocket = factory

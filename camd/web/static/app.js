@@ -2,7 +2,7 @@ import { Address } from "./address.js";
 import { camerasOf, controlsOf, factsOf, systemControlsOf, systemFactsOf } from "./catalogue.js";
 import { Facts } from "./facts.js";
 import { Gallery } from "./gallery.js";
-import { bare } from "./label.js";
+import { labelOf } from "./label.js";
 import { Link } from "./link.js";
 import { Mirror } from "./mirror.js";
 import { Outage } from "./outage.js";
@@ -30,7 +30,7 @@ const gallery = new Gallery();
 const cameraPanel = new Panel(byId("camera-controls"), store, send);
 const systemPanel = new Panel(byId("system-controls"), store, send);
 const systemFacts = new Facts(byId("system-facts"), store);
-const pluginFacts = new Facts(byId("plugin-facts"), store, { render: asPlugin, label: bare });
+const pluginFacts = new Facts(byId("plugin-facts"), store, { render: asPlugin, label: (name) => labelOf(name) });
 const outage = new Outage(stage, link);
 const about = new Map(); // camera -> {element, facts}
 

@@ -99,6 +99,7 @@ export class Stage {
     const text = noticeOf({ state: fact("state"), reason: fact("reason"), since: fact("since") });
     write(this.part("notice"), text);
     this.part("readout").hidden = text !== "";
+    this.veil();
   }
 
   /** Say something over the picture: {title, text, countdown, retry}, or null for nothing. */
@@ -111,7 +112,7 @@ export class Stage {
   veil() {
     const veil = this.part("veil");
     const late = this.picture && !this.picture.loaded && performance.now() - this.since >= PATIENCE - 1;
-    const message = this.message ?? (late ? { title: "Waiting for the picture" } : null);
+    const message = this.message ?? (late ? this.delay() : null);
     veil.hidden = message === null;
     veil.classList.toggle("over-picture", Boolean(this.picture?.loaded));
     if (!message) return;
@@ -119,6 +120,12 @@ export class Stage {
     write(this.part("text"), message.text ?? "");
     write(this.part("countdown"), message.countdown ?? "");
     this.part("retry").hidden = !message.retry;
+  }
+
+  /** Why the picture is late: of a camera that is away the server's card comes after a while. */
+  delay() {
+    const text = this.part("notice").textContent;
+    return text ? { title: this.part("lamp").textContent.trim(), text } : { title: "Waiting for the picture" };
   }
 
   toggleFullscreen() {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..errors import SourceError
-from ..media.source import Mode, SourceSettings
-from . import v4l2_abi as v4l2
-from .v4l2_device import Device
+from ...errors import SourceError
+from ...media.source import Mode, SourceSettings
+from . import abi as v4l2
+from .device import Device
 
 #: Our (FFmpeg's) names of the formats that camd can use; the order is the order of preference.
 CODECS = {

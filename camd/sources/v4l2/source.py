@@ -11,18 +11,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from threading import Lock
 
-from ..errors import SourceError
-from ..hookspecs import hookimpl
-from ..media.frame import Format, Packet
-from ..media.source import Capabilities, Source, SourceSettings
-from ..state.spec import Value
-from .v4l2_capture import Capture
-from .v4l2_controls import Controls
-from .v4l2_device import KERNEL, Device, Identity, Kernel, explain, explained
-from .v4l2_modes import choose, formats, modes
-from .v4l2_nodes import devices, find, paths
-
-__all__ = ["V4l2Source", "camd_sources", "devices"]
+from ...errors import SourceError
+from ...hookspecs import hookimpl
+from ...media.frame import Format, Packet
+from ...media.source import Capabilities, Source, SourceSettings
+from ...state.spec import Value
+from .capture import Capture
+from .controls import Controls
+from .device import KERNEL, Device, Identity, Kernel, explain, explained
+from .modes import choose, formats, modes
+from .nodes import devices, find, paths
 
 
 class V4l2Source:

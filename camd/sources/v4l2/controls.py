@@ -1,6 +1,6 @@
 """The controls of a V4L2 device as Specs: brightness, exposure, focus and whatever else it offers.
 
-Names are the standard's where the number is standard (v4l2_names); what a vendor has added is named
+Names are the standard's where the number is standard (names); what a vendor has added is named
 after the device's own text. The values are the device's, in its own range and steps.
 """
 
@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from ..errors import Invalid, SourceError
-from ..state.permission import Permission
-from ..state.spec import Spec, Value
-from . import v4l2_abi as v4l2
-from .v4l2_device import Device, decode, explain
-from .v4l2_names import GOVERNORS, NAMES, UNITS
+from ...errors import Invalid, SourceError
+from ...state.permission import Permission
+from ...state.spec import Spec, Value
+from . import abi as v4l2
+from .device import Device, decode, explain
+from .names import GOVERNORS, NAMES, UNITS
 
 _TYPES = {
     v4l2.CTRL_TYPE_INTEGER: int,

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from ..media.frame import Packet
-from . import v4l2_abi as v4l2
-from .v4l2_device import Device, PixelFormat, explain
+from ...media.frame import Packet
+from . import abi as v4l2
+from .device import Device, PixelFormat, explain
 
 if TYPE_CHECKING:
     from mmap import mmap

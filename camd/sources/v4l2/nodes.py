@@ -6,10 +6,10 @@ import re
 from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 
-from ..errors import SourceError
-from ..media.source import Mode
-from .v4l2_device import KERNEL, Device, Kernel, explain
-from .v4l2_modes import modes
+from ...errors import SourceError
+from ...media.source import Mode
+from .device import KERNEL, Device, Kernel, explain
+from .modes import modes
 
 _NODE = re.compile(r"video(\d+)")
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Self, cast
 
-from ..errors import SourceError
-from . import v4l2_abi as v4l2
-from .v4l2_abi import Abi, Call
+from ...errors import SourceError
+from . import abi as v4l2
+from .abi import Abi, Call
 
 _ABSENT = (errno.ENODEV, errno.ENOENT, errno.ENXIO)
 _NO_MORE = (errno.EINVAL, errno.ENOTTY, errno.ENODATA)  # the last two: cannot enumerate this at all
