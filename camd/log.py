@@ -89,18 +89,24 @@ levels = Levels()
 
 # -- making text safe
 
-_SECRET_NAME = r"""(?:[\w-]*(?:passw(?:or)?d|passwd|pwd|secret|token|api[_-]?key)[\w-]*|auth|sid|session(?:[_-]?id)?)"""
+#: Looks ahead once and never back, for a hostile line must not cost more than its length.
+_NAME = (
+    r"(?:(?=[\w-]*?(?:passw(?:or)?d|pwd|secret|token|api[_-]?key))[\w-]++"
+    r"|(?:auth|sid|session(?:[_-]?id)?)(?![\w-]))"
+)
+#: A string in quotes, which may be escaped themselves (JSON within JSON), of text or bytes.
+_QUOTED = r"b?(?P<quote>\\*['\"])(?:(?!(?P=quote))(?:\\.|.))*(?:(?P=quote)|$)"
 _CUTS = (
-    # user:password@ in URLs; a password may hold "@", and "/" if it is not a port before it
-    (re.compile(r"(?<=://)[^\s/?#\"'<>]*@"), "***@"),
-    (re.compile(r"(?<=://)[^\s/?#@:\"'<>]+:(?!\d{1,5}(?:[/?#]|$))[^\s\"'<>]*@"), "***@"),
-    # headers
-    (re.compile(r"(?i)\b(authorization|cookie|set-cookie)(['\"]?\s*[:=]\s*)(?:\[?b?'[^']*'|\[?b?\"[^\"]*\"|[^\r\n]*)"),
-     r"\1\2***"),
-    (re.compile(r"(?i)\b(basic|bearer|digest)\s+(?!realm\b)[\w.~+/=-]{6,}"), r"\1 ***"),
-    # name=value, "name": "value", 'name': b'value'
-    (re.compile(r"(?i)(?<![\w-])(" + _SECRET_NAME + r")(['\"]?\s*[=:]\s*)"
-                r"(?:b?'(?:[^'\\]|\\.)*'|b?\"(?:[^\"\\]|\\.)*\"|[^\s&;,'\"<>)}\]]+)"), r"\1\2***"),
+    # user:password@ in URLs; a password may hold "@", and "/" if it does not look like a port before it
+    (re.compile(r"(?<=://)[^\s/?#\"'<>]{0,300}@"), "***@"),
+    (re.compile(r"(?<=://)[^\s/?#@:\"'<>]{1,100}:(?!\d{1,5}(?:[/?#]|$))[^\s\"'<>]{0,300}@"), "***@"),
+    # header lines, and headers in a dict
+    (re.compile(r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie)(\\*['\"]?\s*[:=]\s*)"
+                r"(?:\[[^\]]*\]|" + _QUOTED + r"|[^\r\n]*)"), r"\1\2***"),
+    (re.compile(r"(?i)\b(basic|bearer|digest)\s+(?!realm\b)(?=\S*[\d=.+/~]|\S{16})[\w.~+/=-]{4,}"), r"\1 ***"),
+    # name=value, "name": "value", 'name': b'value', 'name': [b'value']
+    (re.compile(r"(?i)(?<![\w-])(" + _NAME + r")(\\*['\"]?\s*[=:]\s*)"
+                r"(?:\[[^\]]*\]|" + _QUOTED + r"|[^\s&;,'\"<>)}\]]+)"), r"\1\2***"),
 )
 
 
