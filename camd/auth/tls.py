@@ -29,7 +29,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import (
     IAddress,
     IListeningPort,
@@ -298,6 +297,8 @@ class _TlsEndpoint:
         return self._endpoint.listen(_TlsFactory(self._context, False, factory, self._reactor))
 
 
-def tls_endpoint(reactor: IReactorCore, endpoint: IStreamServerEndpoint, context: TlsContext) -> IStreamServerEndpoint:
+def tls_endpoint(
+    reactor: IReactorCore, endpoint: IStreamServerEndpoint, context: TlsContext
+) -> IStreamServerEndpoint:
     """A plain server endpoint (TCP, UNIX, from systemd) with TLS on top."""
     return _TlsEndpoint(reactor, endpoint, context)
