@@ -10,12 +10,12 @@ from typing import Any
 from twisted.internet import reactor, tcp, unix
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import (
-    serverFromString,
     TCP4ClientEndpoint,
     TCP4ServerEndpoint,
     UNIXClientEndpoint,
     UNIXServerEndpoint,
     connectProtocol,
+    serverFromString,
     wrapClientTLS,
 )
 from twisted.internet.protocol import Factory, Protocol
@@ -139,7 +139,7 @@ class Plain(SynchronousTestCase):
             self.assertEqual(buffered(transport), b"head" + body)
 
     def test_back_pressure_is_twisteds(self) -> None:
-        writer, transport, fake = self.make(0)
+        writer, transport, _ = self.make(0)
 
         class Producer:
             paused = False
