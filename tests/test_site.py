@@ -545,7 +545,7 @@ class Connections(SiteCase):
         self.assertTrue(transport.disconnecting)
 
     def test_websockets_are_let_go(self) -> None:
-        channel, transport = self.connect()
+        channel, _ = self.connect()
         channel.dataReceived(b"GET /waiting HTTP/1.1\r\nHost: a\r\n\r\n")
         channel.transport = None  # as Autobahn's resource takes it over
         self.clock.advance(1.0)

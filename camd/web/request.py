@@ -52,8 +52,8 @@ class Request(server.Request):
     """A request on one of our sites. Reactor thread only.
 
     route: the pattern that led to the resource ("/cam/{id}/snapshot.jpg"), set by who routes, for
-    metrics. endless: it ends when the client goes. body_limit: bytes. started: `perf_counter` when the head was complete. streaming: the
-    answer ends when the client goes, so its duration says nothing.
+    metrics. body_limit: bytes. started: `perf_counter` when the head was complete. endless: it ends
+    when the client goes (streams, WebSockets), so its duration says nothing.
     """
 
     site: Site
@@ -61,7 +61,6 @@ class Request(server.Request):
     route = ""
     endless = False
     body_limit = 0
-    streaming = False
     started = 0.0
     _log = Logger()
     _resource: IResource | None = None
@@ -172,7 +171,7 @@ class Request(server.Request):
         headers = self.responseHeaders
         self._bodyless = self._bodyless or self.method == b"HEAD" or self.code in NO_BODY_CODES
         if (
-            not (self.streaming or self._bodyless)
+            not (self.endless or self._bodyless)
             and self.clientproto == b"HTTP/1.1"
             and not headers.hasHeader(b"Content-Length")
         ):
@@ -215,7 +214,6 @@ class Request(server.Request):
         to hear when the client is slow, and use `notifyFinish` to hear when it is gone. For HEAD
         call `finish` instead.
         """
-        self.streaming = True
         self.endless = True
         self.setHeader(b"Connection", b"close")
         self.channel.persistent = 0

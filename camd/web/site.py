@@ -46,6 +46,7 @@ class Site(server.Site):
 
     protocol = Channel
     noisy = False
+    tick = 1.0  #: seconds between two looks at who is late
 
     def __init__(
         self,
@@ -94,12 +95,12 @@ class Site(server.Site):
         channel.busy = number >= self.max_connections
         self.channels.add(channel)
         if self._watch is None:
-            self._watch = self.reactor.callLater(1.0, self._look)
+            self._watch = self.reactor.callLater(self.tick, self._look)
         return channel
 
     def _look(self) -> None:
-        """Once a second, while there are connections: who is late?"""
-        self._watch = self.reactor.callLater(1.0, self._look)
+        """While there are connections: who is late?"""
+        self._watch = self.reactor.callLater(self.tick, self._look)
         now = self.reactor.seconds()
         for channel in tuple(self.channels):
             if channel.transport is None:  # taken over by a WebSocket
@@ -171,7 +172,7 @@ class Site(server.Site):
         if not request.finished and not request.startedWriting:
             code = 499  # the client left before we had an answer
         seconds = time.perf_counter() - request.started
-        if not request.streaming:
+        if not request.endless:
             self.finished(request, request.route, seconds, code)
         if levels.enabled(_access.namespace, self.access_level):
             _access.emit(
