@@ -96,11 +96,17 @@ function choose(camera) {
   arrange();
 }
 
+/** In an outage "Disconnected" stays until it is over: a word that flickers with each attempt tells nothing. */
+function linkCondition(phase) {
+  if (phase === "open") return { word: "Connected", tone: "good" };
+  if (phase === "connecting" && !outage.lasting) return { word: "Connecting", tone: "busy" };
+  return { word: "Disconnected", tone: "bad" };
+}
+
 link.onphase = (event) => {
   document.body.dataset.phase = event.phase;
   const open = event.phase === "open";
-  light(byId("link"), open ? { word: "Connected", tone: "good" }
-    : event.phase === "connecting" ? { word: "Connecting", tone: "busy" } : { word: "Disconnected", tone: "bad" });
+  light(byId("link"), linkCondition(event.phase));
   if (open) mirror.open().catch((error) => stage.say({ title: "The server refused", text: error.message }));
   else mirror.close();
   for (const id of ["camera-controls", "system-controls"]) byId(id).disabled = !open;

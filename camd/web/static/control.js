@@ -77,6 +77,6 @@ export class Control {
 function unitOf({ unit }) {
   const element = document.createElement("span");
   element.className = "unit";
-  element.textContent = unit;
+  element.textContent = `in ${unit}`;
   return element;
 }

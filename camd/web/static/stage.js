@@ -3,13 +3,14 @@ import { conditionOf, noticeOf } from "./condition.js";
 import { rounded } from "./quantity.js";
 import { light, partOf, write } from "./template.js";
 
-const PATIENCE = 700; // a picture that comes sooner needs no "waiting"
+const PATIENCE = 500; // a picture that comes sooner needs no "waiting"
 const READOUT = ["size", "measured_fps", "format", "clients", "drops"];
+const FORMATS = { bgr: "uncompressed", yuyv422: "YUYV", h264: "H.264" };
 /** How the facts under the picture are worded: value -> text. */
 const PHRASES = {
   size: (value) => value.replace("x", " × "),
   measured_fps: (value) => `${rounded(value)} fps`,
-  format: (value) => value.toUpperCase(),
+  format: (value) => FORMATS[value] ?? value.toUpperCase(),
   clients: (value) => `${value} watching`,
   drops: (value) => `${value} dropped`,
 };
