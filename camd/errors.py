@@ -66,3 +66,23 @@ class Invalid(CamdError):
 
 class Gone(CamdError):
     """The thing asked for existed once or could exist, but is not there now."""
+
+
+class Unauthorized(CamdError):
+    """No identity, or a wrong one; never says which part was wrong. stale: only a nonce was too old."""
+
+    def __init__(self, stale: bool = False):
+        self.stale = stale
+        super().__init__("Unauthorized")
+
+
+class Locked(Unauthorized):
+    """Too many wrong attempts; `retry_after` seconds from now another one is looked at."""
+
+    def __init__(self, retry_after: int):
+        super().__init__()
+        self.retry_after = retry_after
+
+
+class Conflict(CamdError):
+    """The change does not fit what is there: a name that is taken, a version that moved on."""

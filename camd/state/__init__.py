@@ -2,11 +2,11 @@
 
 from .event import Event
 from .observable import Observable
-from .permission import EVERYONE, SYSTEM, Permission, Principal
+from .permission import EVERYONE, GUEST_NAME, SYSTEM, Permission, Principal
 from .spec import Spec, Value
 from .state import State, Watch
 from .store import Store
 
 __all__ = (
-    "EVERYONE", "SYSTEM", "Event", "Observable", "Permission", "Principal", "Spec", "State", "Store", "Value", "Watch",
+    "EVERYONE", "GUEST_NAME", "SYSTEM", "Event", "Observable", "Permission", "Principal", "Spec", "State", "Store", "Value", "Watch",
 )

@@ -51,7 +51,7 @@ class Observable:
 
     def check(self, value: Any, by: Principal) -> Value:
         """Permission, then type and range, and nothing else happens; raises Refused or Invalid."""
-        if not by.may(self.spec.write):
+        if not by.may(self.spec.write, self.spec.name):
             raise Refused(self.name, self.spec.write)
         return self.spec.check(value)
 

@@ -45,19 +45,31 @@ _INCLUDES = {
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """An identity with its permissions, asked at every edge before anything is read or changed."""
+    """An identity with its permissions, asked at every edge before anything is read or changed.
+
+    cameras: the ids it is limited to, None for all. how: what proved it ("session", "bearer", "url",
+    "basic", "digest", "password", "guest", "system"); key: names that session or token, so that it
+    can be ended.
+    """
 
     name: str
     permissions: frozenset[Permission]
+    cameras: frozenset[str] | None = None
+    how: str = ""
+    key: str = ""
 
-    def may(self, permission: Permission | None) -> bool:
-        """Whether this identity holds the permission. None is held by nobody."""
+    def may(self, permission: Permission | None, name: str = "") -> bool:
+        """Whether this identity holds the permission, and, if it is limited to some cameras, may
+        use the state name meant. The permission None is held by nobody."""
         if permission is None:
+            return False
+        if self.cameras is not None and name.startswith("cameras/") and name.split("/", 2)[1] not in self.cameras:
             return False
         return any(held in self.permissions for held in _INCLUDES.get(permission, (permission,)))
 
 
+GUEST_NAME = "guest"
 #: The daemon itself, for what it does on its own account.
-SYSTEM = Principal("system", frozenset(Permission))
-#: Everybody, until there are people (accounts and roles).
+SYSTEM = Principal("system", frozenset(Permission), how="system")
+#: Everybody with every permission: for tests.
 EVERYONE = Principal("everyone", frozenset(Permission))

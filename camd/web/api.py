@@ -120,7 +120,7 @@ class Api:
         found: dict[str, Any] = {}
         for pattern in _names(body["get"], "get"):
             for observable in self._state.select(pattern):
-                if session.by.may(observable.spec.read):
+                if session.by.may(observable.spec.read, observable.name):
                     found[observable.name] = observable.value
                 elif observable.name == pattern:
                     raise Refused(pattern, observable.spec.read)
@@ -145,7 +145,7 @@ class Api:
     def _schema(self, body: Message, session: Session) -> Message:
         if body["schema"] is not True:
             raise Invalid("schema", "Value must be true")
-        return {"schema": {o.name: o.describe() for o in self._state if session.by.may(o.spec.read)}}
+        return {"schema": {o.name: o.describe() for o in self._state if session.by.may(o.spec.read, o.name)}}
 
     async def _call(self, body: Message, session: Session) -> Message:
         method = self._methods.get(body["call"]) if isinstance(body["call"], str) else None
@@ -172,7 +172,7 @@ class DeviceError(CamdError):
 
 def may_read(observable: Observable, session: Session) -> bool:
     """Whether this asker may and wants to see the observable."""
-    if not session.by.may(observable.spec.read):
+    if not session.by.may(observable.spec.read, observable.name):
         return False
     patterns = session.patterns
     return patterns is None or any(matches(pattern, observable.name) for pattern in patterns)

@@ -123,4 +123,4 @@ def change_frame(observable: Observable, removed: bool = False) -> bytes:
 
 
 def _key(session: Session) -> Any:
-    return session.by.permissions, session.patterns
+    return session.by.permissions, session.by.cameras, session.patterns
