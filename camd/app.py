@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from socket import gethostname
 from typing import Any
 
 from twisted.logger import Logger
 
+from . import __version__
 from .config import CameraConfig, Config
 from .encoders import adjust, card, jpeg
 from .events import Events
@@ -17,7 +19,7 @@ from .media.pipeline import Codecs
 from .plugins import Plugins
 from .services import RootService, Step
 from .sources import file, testpicture, v4l2
-from .state import State, Store
+from .state import Spec, State, Store
 from .state import store as state_store
 from .threads import Threads
 from .web.api import Api
@@ -46,6 +48,8 @@ class App:
         saved = config.data_dir / "state.json"
         self.state = State(state_store.read(saved))
         self.store = Store(self.state, saved, reactor, self.threads.io)
+        for name, value, doc in (("version", __version__, "Version of camd."), ("name", gethostname(), "Name of the host.")):
+            self.state.declare(Spec(f"system/{name}", str, default=value, doc=doc))
         self.plugins = Plugins(reactor, trace=trace_hooks)
         self.events = Events(self.plugins)
         self.extensions = Extensions(self)

@@ -14,9 +14,9 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import __version__
 from .config import Config, load
@@ -24,6 +24,9 @@ from .config.layers import choose_file
 from .config.model import SCHEMA
 from .config.schema import Key, to_toml, values_of
 from .errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from .plugins import PluginInfo
 
 OK, FAILED, USAGE, INVALID_CONFIG = 0, 1, 2, 78  # 78 is EX_CONFIG of sysexits.h
 _PASSWORD = re.compile(r"(://[^/@:]*:)[^/@]*@")
@@ -145,16 +148,39 @@ def _devices(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 def _plugins(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     from .plugins import Plugins
 
+    config = _load(args, environ)
     plugins = Plugins()
-    plugins.discover(_load(args, environ).plugins.blocked)
+    plugins.discover(config.plugins.blocked)
+    found = [_as_it_ran(info, _report(config.data_dir)) for info in plugins]
     if args.json:
-        _write_json([asdict(info) for info in plugins])
+        _write_json([asdict(info) for info in found])
         return OK
-    if not list(plugins):
+    if not found:
         _say("No plugin is installed.")
-    for info in plugins:
+    for info in found:
         _write(f"{info.name:<16} {info.state:<8} {info.distribution} {info.version}  {info.reason}".rstrip())
     return OK
+
+
+def _report(data_dir: Path) -> Mapping[str, Any]:
+    """What the daemon last wrote about its plugins; empty if it never did."""
+    from .extensions import REPORT
+
+    try:
+        report = json.loads((data_dir / REPORT).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return report if isinstance(report, dict) else {}
+
+
+def _as_it_ran(info: PluginInfo, report: Mapping[str, Any]) -> PluginInfo:
+    """The plugin with the failure that only running it could show; of the same version, else it says nothing."""
+    ran = report.get(info.name)
+    if info.state != "ok" or not isinstance(ran, dict) or ran.get("state") != "alert":
+        return info
+    if (ran.get("distribution"), ran.get("version")) != (info.distribution, info.version):
+        return info
+    return replace(info, state="alert", reason=str(ran.get("reason", "")))
 
 
 def _version(args: argparse.Namespace, environ: Mapping[str, str]) -> int:

@@ -9,12 +9,16 @@ from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.logger import Logger
 
 from .plugins import PluginInfo
-from .state import Spec
+from .state import Spec, store
 
 if TYPE_CHECKING:
     from .app import App
     from .hookspecs import Method
     from .media.source import Source
+
+
+#: In the data directory: how the plugins do, for `camd plugins`, which is another process.
+REPORT = "plugins.json"
 
 
 class Extensions:
@@ -33,6 +37,9 @@ class Extensions:
         self._app = app
         self._paths: dict[str, list[str]] = {}
         self._services: list[tuple[str, Any]] = []
+        self._loaded = False
+        self._writing = False
+        self._reported: dict[str, Any] | None = None
         app.plugins.on_change = self._changed
 
     async def load(self, core: Mapping[str, Any]) -> None:
@@ -62,6 +69,8 @@ class Extensions:
                 for method in methods:
                     if self.methods.setdefault(method.name, method) is not method:
                         raise ValueError(f"the method {method.name} exists already")
+        self._loaded = True
+        self._report()
 
     async def start_services(self) -> None:
         plugins = self._app.plugins
@@ -98,3 +107,25 @@ class Extensions:
                 self._stop(name, service)
             for path in self._paths.pop(info.name, ()):
                 self._app.web.remove(path)
+        if self._loaded:
+            self._report()
+
+    def _report(self) -> None:
+        """Write REPORT if it would change; one write at a time, in the io pool."""
+        report = {
+            info.name: {"distribution": info.distribution, "version": info.version,
+                        "state": info.state, "reason": info.reason}
+            for info in self._app.plugins if not info.core
+        }
+        if self._writing or report == self._reported:
+            return
+        self._writing, self._reported = True, report
+        path = self._app.config.data_dir / REPORT
+        self._app.threads.io(store.write, path, report).addErrback(self._not_written).addCallback(self._written)
+
+    def _not_written(self, failure: Any) -> None:
+        self.log.warn("cannot write {name}: {error}", name=REPORT, error=failure.value)
+
+    def _written(self, _: Any) -> None:
+        self._writing = False
+        self._report()

@@ -17,7 +17,7 @@ from twisted.web.server import NOT_DONE_YET
 from camd.errors import ConfigError, Gone, Invalid, Problem, Refused, SourceError
 from camd.log import levels
 from camd.web.channel import LINGER
-from camd.web.errors import ErrorResource, error_body, render_failure, status_of
+from camd.web.errors import Branch, ErrorResource, error_body, render_failure, status_of
 from camd.web.request import CONTENT_SECURITY_POLICY, SECURITY_HEADERS
 from camd.web.site import Site
 
@@ -320,6 +320,30 @@ class Framing(SiteCase):
         self.counted.clear()
         for host in (b"evil.example", b"camd.local.evil", b"1.2.3.4.5"):
             self.assertRefused(self.ask(b"GET /echo HTTP/1.1\r\nHost: " + host + b"\r\n\r\n"), 421)
+
+    def test_foreign_pages(self) -> None:
+        foreign = (
+            b"Origin: http://evil.example", b"Origin: null", b"Origin: http://camd.local.evil", b"Origin:",
+            b"Origin: http://camd.local:81", b"Origin: http://camd.local\r\nOrigin: http://camd.local",
+            b"Origin: http://evil.example/?http://camd.local", b"Origin: camd.local", b"Sec-Fetch-Site: cross-site",
+            b"Sec-Fetch-Site: same-site",
+        )  # fmt: skip
+        for headers in foreign:
+            self.assertEqual(self.get(b"/echo", headers).code, 200, "pictures may be shown anywhere")
+            self.counted.clear()
+            self.assertRefused(self.get(b"/echo", headers, method=b"POST"), 403)
+            self.assertRefused(self.get(b"/echo", headers, b"Upgrade: websocket"), 403)
+
+    def test_own_pages_and_programs(self) -> None:
+        self.site = self.make_site(origins=["https://ha.lan"])
+        for headers in (
+            b"X: y", b"Origin: http://camd.local", b"Origin: https://CAMD.local", b"Origin: https://ha.lan",
+            b"Sec-Fetch-Site: same-origin", b"Sec-Fetch-Site: none",
+        ):  # fmt: skip
+            self.assertEqual(self.get(b"/echo", headers, method=b"POST").code, 200)
+            self.assertEqual(self.get(b"/echo", headers, b"Upgrade: websocket").code, 200)
+        self.site = self.make_site(origins=None)
+        self.assertEqual(self.get(b"/echo", b"Origin: http://evil.example", method=b"POST").code, 200)
 
     def test_transfer_encodings(self) -> None:
         start = b"POST /echo HTTP/1.1\r\nHost: a\r\n"
@@ -687,6 +711,14 @@ class Errors(SiteCase):
         self.assertNotIn(b"script", answer.body)
         head = self.get(b"/gone", method=b"HEAD")
         self.assertEqual((head.code, head.body), (404, b""))
+
+    def test_branch(self) -> None:
+        branch = Branch()
+        branch.putChild(b"echo", Echo())
+        self.root.putChild(b"branch", branch)
+        self.assertEqual(self.get(b"/branch/echo").code, 200)
+        for path in (b"/branch", b"/branch/", b"/branch/nothing/at/all"):
+            self.assertEqual((self.get(path).code, self.get(path).error["code"]), (404, "FILE_NOT_FOUND"))
 
     def test_failure_of_a_begun_answer_cuts_it_off(self) -> None:
         channel, transport = self.connect()

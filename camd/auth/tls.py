@@ -111,7 +111,7 @@ def _is_stale(certificate: x509.Certificate, key_path: Path, names: tuple[str, .
 def _make(certificate_path: Path, key_path: Path, names: tuple[str, ...], now: float) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     host = _host_name()
-    wanted = [host, f"{host}.local", "localhost", "127.0.0.1", "::1", *_own_addresses(), *names]
+    wanted = [*own_names(), "127.0.0.1", "::1", *_own_addresses(), *names]
     subject = x509.Name([
         x509.NameAttribute(NameOID.COMMON_NAME, host),
         x509.NameAttribute(NameOID.ORGANIZATION_NAME, _MAKER),
@@ -170,6 +170,12 @@ def _general_name(name: str) -> x509.GeneralName:
         if _DNS_NAME.fullmatch(dns):
             return x509.DNSName(dns)
     raise ConfigError([Problem("certificate", "tls.names", f"{name!r} is neither a host name nor an address")])
+
+
+def own_names() -> list[str]:
+    """The names that this host answers to without being told: its own, the same in mDNS, localhost."""
+    host = _host_name()
+    return [host, f"{host}.local", "localhost"]
 
 
 def _host_name() -> str:

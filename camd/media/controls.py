@@ -64,10 +64,9 @@ class Controls:
         self._order = list(specs)
         for name, spec in specs.items():
             observable = self._state.declare(
-                replace(spec, name=self._prefix + name), partial(self._set, name) if spec.write else None
+                replace(spec, name=self._prefix + name), partial(self._apply, name) if spec.write else None
             )
-            if name in capabilities.values:
-                observable.publish(capabilities.values[name])
+        self._read(capabilities)
         self._adjustments = {}
         for name, doc in ADJUSTMENTS.items():
             if name not in specs:
@@ -92,8 +91,24 @@ class Controls:
             except CamdError as error:  # such as a manual value while its automatic is on
                 self.log.info("{name} not restored: {error}", name=observable.name, error=error)
 
+    def _apply(self, name: str, value: Value) -> Deferred[Value]:
+        applied = self._set(name, value)
+        if self._state[self._prefix + name].spec.type is not int:  # an automatic changes others, too
+            applied.addCallback(self._look_again)
+        return applied
+
     def _set(self, name: str, value: Value) -> Deferred[Value]:
         return self._lock.run(self._defer, self._source.set, name, value)
+
+    def _look_again(self, taken: Value) -> Value:
+        looked = self._lock.run(self._defer, self._source.probe)
+        looked.addCallbacks(self._read, lambda failure: self.log.info("{error}", error=failure.value))
+        return taken
+
+    def _read(self, capabilities: Capabilities) -> None:
+        for name in self._order:
+            if name in capabilities.values:
+                self._state[self._prefix + name].publish(capabilities.values[name])
 
     def _set_adjustment(self, name: str, value: int) -> int:
         self._adjustments[name] = value

@@ -53,7 +53,7 @@ class Settings:
         self._restart = restart
         width, height = config.size or (None, None)
         self.wanted = SourceSettings(
-            config.id, config.source.partition(":")[2], width, height, config.fps, config.format
+            config.name or config.id, config.source.partition(":")[2], width, height, config.fps, config.format
         )
         for spec in _FACTS:
             self._declare(spec)

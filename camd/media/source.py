@@ -38,6 +38,7 @@ class Capabilities:
 class SourceSettings:
     """How a camera's owner wants it opened; None leaves the choice to the source.
 
+    camera: what people call it, for pictures that are drawn.
     address: the part of `source` behind the scheme ("/dev/video0" of "v4l2:/dev/video0").
     codec: "mjpeg", "yuyv422", ... as in Format.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 
 from ..errors import Refused
@@ -89,7 +89,13 @@ class Observable:
 
     def _run(self, value: Value) -> Deferred[Value]:
         self.status = "busy"
-        return maybeDeferred(self._apply, value).addCallbacks(self._took, self._failed)
+        try:
+            taken = self._apply(value)
+        except Exception:
+            return fail(self._failed(Failure()))
+        if isinstance(taken, Deferred):
+            return taken.addCallbacks(self._took, self._failed)
+        return succeed(self._took(taken))
 
     def _took(self, value: Value) -> Value:
         self.status = "ok"

@@ -7,6 +7,8 @@ Parsing and framing stay Twisted's. Added here is what it leaves open (each was 
   wait is separate. Nobody arms timers per request: the channel notes when it is `due` and the site
   looks once a second.
 - *Smuggling.* Two Host headers, or a Transfer-Encoding that a proxy may read differently, are 400.
+- *Foreign pages.* A browser sends requests of any page to anywhere, WebSockets and forms included. What
+  could change something is taken from our own pages and from programs only.
 - *Bodies.* Their limit is known before they are read, so an upload that is too large costs nothing.
 - *Refusals arrive.* A connection closed with unread input is reset by the kernel, and the client may
   never see the answer. So we close our side, go on reading for a moment, and throw that away.
@@ -41,6 +43,7 @@ STALL = 120
 
 _log = Logger()
 _HOST = re.compile(rb"(?:(?P<name>[A-Za-z0-9._-]{1,255})|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_SAFE = (b"GET", b"HEAD", b"OPTIONS")
 _IPV4 = re.compile(rb"\d{1,3}(?:\.\d{1,3}){3}")
 
 
@@ -141,7 +144,7 @@ class Channel(HTTPChannel):
 
     def allHeadersReceived(self) -> None:
         request = self.requests[-1]
-        wrong = self._fault(request.requestHeaders)
+        wrong = self._fault(request.requestHeaders) or self._foreign(request.requestHeaders)
         if wrong is None and self.busy:
             wrong = 503, "Server busy"
         if wrong is None:
@@ -171,7 +174,7 @@ class Channel(HTTPChannel):
             name = match["name"]
             allowed = self.site.host_names
             if allowed is not None and name and name.lower() not in allowed and not _IPV4.fullmatch(name):
-                return 421, ""
+                return 421, "This host name is not known here; the configuration can add it"
         codings = headers.getRawHeaders(b"Transfer-Encoding")
         if codings is not None and (
             len(codings) != 1
@@ -183,6 +186,23 @@ class Channel(HTTPChannel):
         if self._path[0] != 0x2F and self._path != b"*":
             return self._absolute(hosts)
         return None
+
+    def _foreign(self, headers: Headers) -> tuple[int, str] | None:
+        """Whether a page of another site asks for more than a look (RFC 6455 10.2, Fetch Metadata).
+
+        Programs send no Origin. Schemes are not compared: behind a proxy that ends TLS they differ.
+        """
+        if self.site.origins is None or (self._command in _SAFE and not headers.hasHeader(b"Upgrade")):
+            return None
+        origins = headers.getRawHeaders(b"Origin")
+        if origins is None:
+            foreign = headers.getRawHeaders(b"Sec-Fetch-Site", (b"",))[0] in (b"cross-site", b"same-site")
+        else:
+            origin = origins[0].lower()
+            own = [host.lower() for host in headers.getRawHeaders(b"Host", ())]
+            known = origin.partition(b"://")[2] in own or origin in self.site.origins
+            foreign = len(origins) != 1 or not known
+        return (403, "Pages of other sites may not do this") if foreign else None
 
     def _absolute(self, hosts: list[bytes]) -> tuple[int, str] | None:
         """A request line with a whole URL (RFC 9112 3.2.2) must name the host of the Host header."""

@@ -143,3 +143,13 @@ class ErrorResource(Resource):
 
     def render(self, request: IRequest) -> bytes:
         return respond(request, self.status, self.code, self.message, headers=self.headers)
+
+
+class Branch(Resource):
+    """A node of the tree that has children only; for anything else it is a 404 of our shape."""
+
+    def getChild(self, path: bytes, request: IRequest) -> Resource:
+        return ErrorResource(404)
+
+    def render(self, request: IRequest) -> bytes:
+        return respond(request, 404)

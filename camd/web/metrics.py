@@ -227,6 +227,8 @@ class CoreCollector(Collector):
         yield clients
         refused = CounterMetricFamily("camd_clients_refused", "Clients turned away.", labels=["reason"])
         refused.add_metric(["limit"], websocket.refused)
+        for status, count in self._app.web.site.refusals.items():
+            refused.add_metric([str(status)], count)
         yield refused
         yield GaugeMetricFamily(
             "camd_ws_queue_depth",

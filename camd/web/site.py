@@ -39,6 +39,7 @@ class Site(server.Site):
     request_timeout: seconds for a whole request to arrive, headers and body together;
     idle_timeout: seconds that a connection may wait for its first or next request.
     host_names: if given, other names in the Host header get 421 (DNS rebinding); IP addresses pass.
+    origins: sites beside our own whose pages may change things ("https://ha.lan"), None for any.
     finished: called as finished(request, route, seconds, code) after each request, also one that its
     client left (code 499 if nothing had been sent), but not after streams. refusals: status -> how many were refused
     before they became requests.
@@ -58,19 +59,17 @@ class Site(server.Site):
         request_timeout: float = 30.0,
         idle_timeout: float = 60.0,
         host_names: Iterable[str] | None = None,
+        origins: Iterable[str] | None = (),
         access_level: NamedConstant = LogLevel.debug,
         finished: Callable[[Request, str, float, int], None] = _not_observed,
     ):
-        super().__init__(
-            resource, requestFactory=Request, timeout=None, reactor=reactor, parsePOSTFormSubmission=False
-        )
+        super().__init__(resource, requestFactory=Request, timeout=None, reactor=reactor)
         self.max_connections = max_connections
         self.body_limit = body_limit
         self.request_timeout = request_timeout
         self.idle_timeout = idle_timeout
-        self.host_names = None if host_names is None else frozenset(
-            name.lower().encode("ascii" if name.isascii() else "idna") for name in host_names
-        )
+        self.host_names = None if host_names is None else frozenset(map(_name, host_names))
+        self.origins = None if origins is None else frozenset(o.lower().encode("ascii") for o in origins)
         self.access_level = access_level
         self.finished = finished
         self.refusals: Counter[int] = Counter()
@@ -185,6 +184,10 @@ class Site(server.Site):
                 seconds=seconds,
                 peer=_host(request.client),
             )
+
+
+def _name(host: str) -> bytes:
+    return host.lower().encode("ascii" if host.isascii() else "idna")
 
 
 def _host(address: IAddress) -> str:

@@ -12,6 +12,7 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET
 from twisted.web.static import File
 
+from ..auth.tls import own_names
 from ..errors import Invalid
 from ..hookspecs import Route
 from ..media.camera import Camera
@@ -19,7 +20,7 @@ from ..media.cameras import Cameras
 from ..state.permission import EVERYONE, Permission, Principal
 from ..wire.strictjson import loads
 from .api import Api, Session, error_answer
-from .errors import ErrorResource, respond
+from .errors import Branch, ErrorResource, respond
 from .metrics import MetricsResource, RequestDurations
 from .pictures import MjpegStream, Snapshot
 from .request import Request
@@ -209,12 +210,13 @@ class Web:
             max_connections=limits.max_connections,
             body_limit=limits.max_body,
             request_timeout=limits.request_timeout,
+            idle_timeout=limits.request_timeout,
+            host_names=[*own_names(), *app.config.tls.names],
             finished=self._finished,
         )
 
     def _finished(self, request: Request, route: str, seconds: float, code: int) -> None:
-        if not request.endless:  # the life of a stream says nothing about how fast we answer
-            self.durations.observe_request(request.method.decode("ascii", "replace"), route or "other", code, seconds)
+        self.durations.observe_request(request.method.decode("ascii", "replace"), route or "other", code, seconds)
 
     def identify(self, request: Any) -> Principal:
         """Who asks. Until there are accounts, everybody holds every permission."""
@@ -227,7 +229,7 @@ class Web:
         for name in names[:-1]:
             child = node.getStaticEntity(name.encode())
             if child is None:
-                child = Resource()
+                child = Branch()
                 node.putChild(name.encode(), child)
             node = child
         if node.getStaticEntity(names[-1].encode()) is not None:

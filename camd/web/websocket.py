@@ -46,6 +46,10 @@ class StateProtocol(WebSocketServerProtocol):
     _pending = 0
     _paused = False
 
+    def dataReceived(self, data: bytes) -> None:
+        # Autobahn's own formats a debug line for each, whether it is logged or not.
+        self._dataReceived(data)
+
     def onConnect(self, request: Any) -> None:
         self.session = Session(self.factory.identify(request), can_subscribe=True)
 

@@ -6,12 +6,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+from autobahn.twisted.resource import WebSocketResource
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from OpenSSL import SSL
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint, connectProtocol, wrapClientTLS
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
@@ -20,6 +23,7 @@ from zope.interface import implementer
 
 from camd.auth.tls import TlsContext, ensure_certificate, tls_endpoint
 from camd.web import channel as channel_module
+from camd.web.direct import DirectWriter
 from camd.web.site import Site
 
 GET = b"GET /hello HTTP/1.1\r\nHost: camd\r\n\r\n"
@@ -101,6 +105,30 @@ class AnyCertificate:
         return certificate.serial_number
 
 
+class Wiretap:
+    """Sees what really comes over the wire, below TLS."""
+
+    def __init__(self) -> None:
+        self.passed = b""
+
+    def on(self, endpoint: Any) -> Any:
+        tap = self
+
+        class Listening(ProtocolWrapper):
+            def dataReceived(self, data: bytes) -> None:
+                tap.passed += data
+                super().dataReceived(data)
+
+        @implementer(IStreamClientEndpoint)
+        class Tapped:
+            def connect(self, factory: Any) -> Any:
+                wrapping = WrappingFactory(factory)
+                wrapping.protocol = Listening
+                return endpoint.connect(wrapping).addCallback(lambda outer: outer.wrappedProtocol)
+
+        return Tapped()
+
+
 class Served(TestCase):
     timeout = 30
 
@@ -121,9 +149,13 @@ class Served(TestCase):
         self.https = await tls_endpoint(reactor, endpoint, self.context).listen(self.site)
         self.addCleanup(self.https.stopListening)
 
-    async def connect(self, data: bytes = b"", tls: AnyCertificate | None = None, port: Any = None) -> Client:
+    async def connect(
+        self, data: bytes = b"", tls: AnyCertificate | None = None, port: Any = None, tap: Wiretap | None = None
+    ) -> Client:
         number = (port or (self.https if tls else self.http)).getHost().port
         endpoint: Any = TCP4ClientEndpoint(reactor, "127.0.0.1", number)
+        if tap is not None:
+            endpoint = tap.on(endpoint)
         if tls is not None:
             endpoint = wrapClientTLS(tls, endpoint)
         client = await connectProtocol(endpoint, Client())
@@ -274,6 +306,59 @@ class Encrypted(Served):
         await client.seen(b"hello /hello", 2)
         self.assertEqual(client.codes, [200, 200, 200])
         self.assertIn(b"got 60000", client.received)
+
+    async def test_nothing_clear_on_the_wire(self) -> None:
+        """Answers, streams and WebSockets write directly where they can; here they must not."""
+        await self.serve_tls()
+        secret = b"nobody else may read this"
+
+        class Stream(Resource):
+            isLeaf = True
+
+            def render_GET(self, request: Any) -> int:
+                writer = request.stream()
+                for _ in range(50):
+                    writer.write(secret * 1000)
+                writer.write(b"<end>")
+                request.loseConnection()
+                return NOT_DONE_YET
+
+        class Whole(Resource):
+            isLeaf = True
+
+            def render_GET(self, request: Any) -> bytes:
+                return secret * 5000 + b"<end>"
+
+        class Socket(WebSocketServerProtocol):
+            def onOpen(self) -> None:
+                writer = DirectWriter(self.transport)
+                writer.write(b"\x81\x19" + secret)
+                writer.write(b"\x81\x05<end>")
+
+        factory = WebSocketServerFactory(reactor=reactor)
+        factory.protocol = Socket
+        factory.setProtocolOptions(closeHandshakeTimeout=0, openHandshakeTimeout=0)
+        upgrade = (
+            b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+        )
+        for name, resource, headers in (
+            (b"stream", Stream(), b""),
+            (b"whole", Whole(), b""),
+            (b"socket", WebSocketResource(factory), upgrade),
+        ):
+            self.root.putChild(name, resource)
+            tap = Wiretap()
+            client = await self.connect(
+                b"GET /%b HTTP/1.1\r\nHost: camd\r\n%b\r\n" % (name, headers), AnyCertificate(), tap=tap
+            )
+            received = await client.seen(b"<end>")
+            self.assertIn(secret, received)
+            self.assertGreater(len(tap.passed), len(secret))
+            for clear in (secret, b"HTTP/1.1", b"<end>"):
+                self.assertNotIn(clear, tap.passed, name)
+            client.transport.abortConnection()
+            await client.closed
 
     async def test_refusals_arrive(self) -> None:
         await self.serve_tls()

@@ -1,0 +1,1 @@
+"""Measurements of camd beside its peers. See docs/bench.md; not installed with the package."""

@@ -1,0 +1,1 @@
+"""One camera for every server under test."""

@@ -1,0 +1,67 @@
+"""Motion-JPEG pictures for cameras that are not there: 1280x720, noisy, about 92 kB each."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from ..build import BUILD, BuildError
+
+COUNT = 100
+SIZE = (1280, 720)
+TARGET_BYTES = 92_000
+
+
+def make_frames(place: Path = BUILD / "frames") -> list[Path]:
+    """Return the pictures in `place`, made first if they are not there. Needs ffmpeg, or cv2 and numpy.
+
+    Noise keeps them from compressing better than a real room does. Raises BuildError.
+    """
+    if len(found := sorted(place.glob("*.jpg"))) >= COUNT:
+        return found
+    place.mkdir(parents=True, exist_ok=True)
+    if shutil.which("ffmpeg"):
+        _with_ffmpeg(place)
+    else:
+        _with_cv2(place)
+    return sorted(place.glob("*.jpg"))
+
+
+def make_stream(place: Path = BUILD / "frames.mjpeg") -> Path:
+    """The pictures behind each other in one file, as FFmpeg's demuxer `mjpeg` reads them."""
+    if not place.exists():
+        frames = make_frames()
+        fresh = place.with_suffix(".part")
+        fresh.write_bytes(b"".join(frame.read_bytes() for frame in frames))
+        fresh.replace(place)
+    return place
+
+
+def _with_ffmpeg(place: Path) -> None:
+    width, height = SIZE
+    command = ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", f"testsrc2=s={width}x{height}:r=30",
+               "-vf", "noise=alls=10:allf=t,format=yuvj420p", "-frames:v", str(COUNT),
+               "-c:v", "mjpeg", "-q:v", "6", str(place / "%04d.jpg")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise BuildError(f"ffmpeg could not make the pictures: {result.stderr.strip()}")
+
+
+def _with_cv2(place: Path) -> None:
+    try:
+        import cv2
+        import numpy
+    except ImportError:
+        raise BuildError("pictures for the camera need ffmpeg (apt install ffmpeg) or cv2 and numpy") from None
+    width, height = SIZE
+    random = numpy.random.default_rng(1)
+    ramp = numpy.linspace(0, 255, width, dtype=numpy.uint8)
+    picture = numpy.dstack([numpy.tile(numpy.roll(ramp, shift), (height, 1)) for shift in (0, 400, 800)])
+    quality = 70
+    for number in range(1, COUNT + 1):
+        moved = numpy.roll(picture, 4 * number, axis=1).astype(numpy.int16)
+        noisy = (moved + random.integers(-10, 11, moved.shape, dtype=numpy.int16)).clip(0, 255)
+        data = cv2.imencode(".jpg", noisy.astype(numpy.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        (place / f"{number:04d}.jpg").write_bytes(data.tobytes())
+        quality += (len(data) < TARGET_BYTES) - (len(data) > TARGET_BYTES)

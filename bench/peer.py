@@ -1,0 +1,153 @@
+"""The servers that can be measured: what they do, how they are started, why one is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .build import build
+from .camera.camera import Camera
+from .camera.frames import make_frames
+
+ROOT = Path(__file__).resolve().parent.parent
+_PEERS = Path(__file__).resolve().parent / "peers"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A server and how to run it.
+
+    command, files (name -> content) and environment may hold {port}, {tls_port}, {directory} (made for each
+    start, the files are in it) and {limit} (of WebSocket clients). stream, snapshot, websocket: paths, "" for
+    what it does not serve. template, match, modulo: the message that changes something and how its
+    broadcast is recognised, see clients/broadcast.c. settle: seconds from listening to ready.
+    camera: for the tables. missing: why it cannot run here, "" if it can.
+    """
+
+    name: str
+    command: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    stream: str = ""
+    snapshot: str = ""
+    websocket: str = ""
+    tls: bool = False
+    template: str = '{"brightness": %d}'
+    match: tuple[str, ...] = ('"brightness"',)
+    modulo: int = 1_000_000_000
+    settle: float = 0.5
+    camera: str = ""
+    missing: str = ""
+
+
+def stream_peers(camera: Camera, camd: str) -> list[Peer]:
+    """Servers of pictures, all on the same camera; the floor sends one of its pictures again and again."""
+    return [camd_peer("camd", camera, camd), _mjpeg_floor(), _ustreamer(camera)]
+
+
+def socket_peers(camd: str, node_modules: str) -> list[Peer]:
+    """Servers of state by WebSocket. camd's camera is its test picture, whose brightness is set."""
+    return [camd_peer("camd", TEST_CAMERA, camd), _websocket_floor(), _node_ws(node_modules), _autobahn()]
+
+
+def mixed_peers(camera: Camera, camd: str) -> list[Peer]:
+    """camd twice: passing the camera's pictures through, and encoding its test picture itself."""
+    return [camd_peer("camd", camera, camd), camd_peer("camd_test", TEST_CAMERA, camd)]
+
+
+TEST_CAMERA = Camera("test:", "", "camd's test picture")
+
+
+def camd_peer(name: str, camera: Camera, command: str) -> Peer:
+    """camd with one camera, `cam1`. command: how twistd is called, "" for the one beside this Python.
+
+    The limits on clients are raised, and a silent connection lives for ten minutes.
+    """
+    twistd = command.split() or [_twistd()]
+    settings = f"""\
+[cameras.cam1]
+source = {json.dumps(camera.source)}
+size = "1280x720"
+fps = 30
+
+[websocket]
+max_clients = {{limit}}
+
+[limits]
+max_connections = 10000
+request_timeout = 600
+"""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    listeners = ("--http", "tcp:{port}:interface=127.0.0.1", "--https", "tcp:{tls_port}:interface=127.0.0.1")
+    state = "cameras/cam1/brightness"
+    return Peer(
+        name=name,
+        command=(*twistd, "-n", "--pidfile=", "camd", *listeners,
+                 "--data-dir", "{directory}/data", "--config", "{directory}/camd.toml"),
+        files={"camd.toml": settings},
+        environment={"PYTHONPATH": path, **camera.environment},
+        stream="/stream", snapshot="/snapshot", websocket="/api", tls=True,
+        template=json.dumps({state: "%d"}).replace('"%d"', "%d"), match=(f'"{state}"', '"value":'), modulo=100,
+        settle=1.5, camera=camera.doc,
+        missing="" if shutil.which(twistd[0]) else f"no {twistd[0]}: run the bench with camd's own Python",
+    )
+
+
+def _twistd() -> str:
+    beside = Path(sys.executable).with_name("twistd")
+    return str(beside) if beside.exists() else "twistd"
+
+
+def _mjpeg_floor() -> Peer:
+    picture = str(make_frames()[0])
+    command = (str(build("peers/mjpeg_floor.c")), "{port}", "30", picture)
+    return Peer("mjpeg_floor", command, stream="/stream", snapshot="/snapshot", camera="one picture, by timer")
+
+
+def _ustreamer(camera: Camera) -> Peer:
+    missing = ""
+    if not camera.device:
+        missing = "needs a V4L2 device: --device or --preload"
+    elif not shutil.which("ustreamer"):
+        missing = "not installed: apt install ustreamer"
+    command = ("ustreamer", "--device", camera.device, "--resolution", "1280x720", "--desired-fps", "30",
+               "--format", "MJPEG", "--encoder", "HW", "--host", "127.0.0.1", "--port", "{port}", "--tcp-nodelay")
+    return Peer("ustreamer", command, environment=camera.environment, stream="/stream", snapshot="/snapshot",
+                settle=1.5, camera=camera.doc, missing=missing)
+
+
+def _websocket_floor() -> Peer:
+    command = (str(build("peers/websocket_floor.c")), "{port}", "{limit}")
+    return Peer("websocket_floor", command, websocket="/")
+
+
+def _node_ws(node_modules: str) -> Peer:
+    place = node_modules or _find_node_modules()
+    missing = ""
+    if not shutil.which("node"):
+        missing = "not installed: apt install nodejs"
+    elif not place:
+        missing = "node has no ws: npm install --prefix bench ws, or --node-modules DIR"
+    command = ("node", str(_PEERS / "node_ws.js"), "{port}", "{limit}")
+    return Peer("node_ws", command, environment={"NODE_PATH": place}, websocket="/", missing=missing)
+
+
+def _find_node_modules() -> str:
+    places = [_PEERS.parent / "node_modules", *map(Path, os.environ.get("NODE_PATH", "").split(os.pathsep))]
+    if shutil.which("npm"):
+        asked = subprocess.run(["npm", "root", "--global"], capture_output=True, text=True, check=False)
+        places.append(Path(asked.stdout.strip()))
+    return next((str(place) for place in places if (place / "ws").is_dir()), "")
+
+
+def _autobahn() -> Peer:
+    missing = "" if importlib.util.find_spec("autobahn") else f"{sys.executable} has no autobahn"
+    command = (sys.executable, str(_PEERS / "autobahn_plain.py"), "{port}", "{limit}")
+    return Peer("autobahn", command, websocket="/", missing=missing)

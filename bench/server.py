@@ -1,0 +1,108 @@
+"""Starts a peer for one measurement and stops it again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Self
+
+from .client import MeasurementError
+from .peer import Peer
+from .process import Process
+
+_UNLIMITED = 100_000
+
+
+class Server:
+    """A running peer, for a `with` block. Fresh directory and ports each time; killed at the end.
+
+    limit: of WebSocket clients. Raises MeasurementError when the peer does not listen in 20 s.
+    """
+
+    def __init__(self, peer: Peer, limit: int = _UNLIMITED) -> None:
+        self.peer = peer
+        self._limit = limit
+        self._directory = tempfile.TemporaryDirectory(prefix="bench-")
+        self._places = {"{directory}": self._directory.name, "{limit}": str(limit),
+                        "{port}": str(_free_port()), "{tls_port}": str(_free_port())}
+        self.process: Process
+        self._child: subprocess.Popen[bytes]
+
+    @property
+    def port(self) -> int:
+        """The TCP port of plain HTTP."""
+        return int(self._places["{port}"])
+
+    @property
+    def tls_port(self) -> int:
+        """The TCP port of HTTPS, of peers that have it."""
+        return int(self._places["{tls_port}"])
+
+    def url(self, what: str, *, tls: bool = False) -> str:
+        """The address of the `stream`, the `snapshot` or the `websocket`."""
+        scheme = ("ws" if what == "websocket" else "http") + ("s" if tls else "")
+        return f"{scheme}://127.0.0.1:{self.tls_port if tls else self.port}{getattr(self.peer, what)}"
+
+    def __enter__(self) -> Self:
+        directory = Path(self._directory.name)
+        for name, content in self.peer.files.items():
+            (directory / name).write_text(self._fill(content))
+        with (directory / "log").open("wb") as log:
+            self._child = subprocess.Popen(
+                [self._fill(word) for word in self.peer.command],
+                env={**os.environ, **{name: self._fill(value) for name, value in self.peer.environment.items()}},
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=directory, start_new_session=True,
+            )
+        self.process = Process(self._child.pid)
+        try:
+            self._wait_until_listening(20.0)
+            time.sleep(self.peer.settle)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for signum, patience in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
+            try:
+                os.killpg(self._child.pid, signum)
+                self._child.wait(patience)
+                break
+            except ProcessLookupError:
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        self._child.poll()
+        self._directory.cleanup()
+
+    def log(self) -> str:
+        """What it has said so far."""
+        return (Path(self._directory.name) / "log").read_text(errors="replace")
+
+    def _fill(self, text: str) -> str:
+        for place, value in self._places.items():
+            text = text.replace(place, value)
+        return text
+
+    def _wait_until_listening(self, patience: float) -> None:
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            if self._child.poll() is not None:
+                raise MeasurementError(f"ended with status {self._child.returncode}: {self.log()[-400:].strip()}")
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 0.5).close()
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise MeasurementError(f"did not listen within {patience:.0f} s: {self.log()[-400:].strip()}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
