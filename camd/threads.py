@@ -30,7 +30,7 @@ class DaemonPool(ThreadPool):
 
 
 class Threads:
-    """Pools by name: capture (one thread per open source), encode (cores), io, db (one thread).
+    """Pools by name: capture (one thread per open source), encode (cores), io, db (one thread), auth (two).
 
     Each method runs f(*args) in that pool and returns a Deferred of its result, which fires in the
     reactor thread. jobs counts what was handed to each pool since the start.
@@ -46,6 +46,7 @@ class Threads:
             "encode": DaemonPool(0, cores, "encode"),
             "io": DaemonPool(0, 8, "io"),
             "db": DaemonPool(0, 1, "db"),
+            "auth": DaemonPool(0, 2, "auth"),
         }
         self.jobs = dict.fromkeys(self.pools, 0)
 
@@ -76,6 +77,10 @@ class Threads:
     def db(self, f: Callable[..., Any], *args: Any) -> Deferred[Any]:
         """For the database: one thread, so writes keep their order."""
         return self._run("db", f, *args)
+
+    def auth(self, f: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        """For password hashes, which are slow and large on purpose: two at a time bound both."""
+        return self._run("auth", f, *args)
 
     def stop(self) -> Deferred[None]:
         """Fires when all threads ended, or after PATIENCE without those that hang.
