@@ -28,6 +28,8 @@ from .site import Site
 from .status import Health, Ready, Schema, Status, send_json
 
 if TYPE_CHECKING:
+    from autobahn.twisted.websocket import WebSocketServerFactory
+
     from ..app import App
     from .websocket import StateFactory
 
@@ -245,24 +247,30 @@ class Web:
         node.delEntity(name.encode())
 
     def serve_websocket(self, factory: StateFactory) -> None:
+        self.websocket = factory
+        self._websocket_resource = self.websocket_resource(factory)
+
+    def websocket_resource(self, factory: WebSocketServerFactory) -> IResource:
+        """A resource that upgrades to the factory's protocol while there are places. The factory enters
+        its connections at `websocket`, where all are counted."""
         from autobahn.twisted.resource import WebSocketResource  # imports the reactor
 
-        websocket = WebSocketResource(factory)
+        upgrade = WebSocketResource(factory)
+        count = self.websocket
 
         class Limited(Resource):
             isLeaf = True
 
             def render(self, request: Request) -> Any:
-                if factory.full:
-                    factory.refused += 1
+                if count.full:
+                    count.refused += 1
                     request.setResponseCode(503, b"Server busy")
                     request.setHeader(b"retry-after", b"5")
                     return b"Server busy"
                 request.endless = True
-                return websocket.render(request)
+                return upgrade.render(request)
 
-        self.websocket = factory
-        self._websocket_resource = Limited()
+        return Limited()
 
     async def stop(self) -> None:
         """Say goodbye: WebSocket clients hear 1001, other connections are closed."""

@@ -7,7 +7,7 @@ newest per name, its own messages are not read meanwhile, and it gets the kept o
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -33,6 +33,15 @@ MAX_PAYLOAD = 1024 * 1024
 #: Requests of one client that may wait for a device; more are not read until some are answered.
 MAX_PENDING = 32
 _log = Logger(namespace="camd.web.websocket")
+
+
+class Connection(Protocol):
+    """A WebSocket of any endpoint: queue_depth is how many messages wait for it while it does not read;
+    go_away() says goodbye because camd stops."""
+
+    queue_depth: int
+
+    def go_away(self) -> None: ...
 
 
 @implementer(IPushProducer)
@@ -140,10 +149,11 @@ class StateProtocol(WebSocketServerProtocol):
 
 
 class StateFactory(WebSocketServerFactory):
-    """All WebSocket clients of the daemon, over HTTP and HTTPS, with one limit.
+    """The clients of /api over HTTP and HTTPS, and the one count of all WebSockets of the daemon.
 
-    identify(request) -> Principal. clients: connected now; refused: turned away at the limit;
-    drops: messages replaced by newer ones of the same name before a slow client read them.
+    Other endpoints `enter` their connections here, and `leave` when they are lost, so that one limit
+    holds for all. identify(request) -> Principal. clients: connected now; refused: turned away at the
+    limit; drops: messages replaced by newer ones of the same name before a slow client read them.
     """
 
     log_namespace = "camd.web.websocket"
@@ -164,7 +174,7 @@ class StateFactory(WebSocketServerFactory):
         self.refused = 0
         self.drops = 0
         self._broadcast = broadcast
-        self._clients: dict[StateProtocol, None] = {}
+        self._clients: dict[Connection, None] = {}
         self._all_gone: Deferred[None] | None = None
         self.setProtocolOptions(
             maxFramePayloadSize=MAX_PAYLOAD,
@@ -193,8 +203,18 @@ class StateFactory(WebSocketServerFactory):
 
     def buildProtocol(self, address: Any) -> StateProtocol:
         protocol = super().buildProtocol(address)
-        self._clients[protocol] = None  # counted from now on: a handshake takes a place, too
+        self.enter(protocol)
         return protocol
+
+    def enter(self, connection: Connection) -> None:
+        """A WebSocket of any endpoint begins; a handshake takes a place, too."""
+        self._clients[connection] = None
+
+    def leave(self, connection: Connection) -> None:
+        """It is gone; may be called more than once."""
+        self._clients.pop(connection, None)
+        if self._all_gone is not None and not self._clients and not self._all_gone.called:
+            self._all_gone.callback(None)
 
     def opened(self, client: StateProtocol) -> None:
         self._broadcast.join(client)
@@ -204,10 +224,8 @@ class StateFactory(WebSocketServerFactory):
         self._broadcast.join(client)
 
     def closed(self, client: StateProtocol) -> None:
-        self._clients.pop(client, None)
         self._broadcast.leave(client)
-        if self._all_gone is not None and not self._clients and not self._all_gone.called:
-            self._all_gone.callback(None)
+        self.leave(client)
 
     def close(self, patience: float) -> Deferred[None]:
         """Tell every client that the server goes away (1001); fires when all are gone, or after
