@@ -63,7 +63,7 @@ class Api:
         """The answer to one decoded JSON message; wrong messages get an error answer. Never raises."""
         request_id = message.get("id") if isinstance(message, dict) else None
         try:
-            result = await self._answer(message, session)
+            result = await self.ask(message, session)
         except CamdError as error:
             result = error_answer(error)
         except Exception:
@@ -73,7 +73,8 @@ class Api:
             result["id"] = request_id
         return result
 
-    async def _answer(self, message: Any, session: Session) -> Message:
+    async def ask(self, message: Any, session: Session) -> Message:
+        """As `answer`, for edges with error codes of their own: raises CamdError, echoes no "id"."""
         if not isinstance(message, dict):
             raise Invalid("", "a message is a JSON object")
         request_id = message.get("id")
@@ -162,7 +163,7 @@ class Api:
         return {"result": await maybeDeferred(method.function, **arguments)}
 
 
-class DeviceError(CamdError):
+class DeviceError(SourceError):
     """The device did not take the value."""
 
     def __init__(self, key: str, text: str):
