@@ -134,6 +134,12 @@ class OneCamera(Resource):
         return NOT_FOUND
 
 
+def upgrade_required(request: Request, message: str) -> Any:
+    """Answer a plain request for what is a WebSocket."""
+    request.setHeader(b"upgrade", b"websocket")
+    return respond(request, 426, "UPGRADE_REQUIRED", message)
+
+
 class ApiResource(Resource):
     """/api: POST answers one message, GET upgrades to the WebSocket, below it are documents."""
 
@@ -152,9 +158,7 @@ class ApiResource(Resource):
 
     def render_GET(self, request: Request) -> Any:
         if b"websocket" not in (request.getHeader(b"upgrade") or b"").lower():
-            request.setHeader(b"upgrade", b"websocket")
-            message = "Connect with a WebSocket, or POST a message as JSON"
-            return respond(request, 426, "UPGRADE_REQUIRED", message)
+            return upgrade_required(request, "Connect with a WebSocket, or POST a message as JSON")
         return self._websocket().render(request)
 
     def render_POST(self, request: Request) -> Any:
@@ -261,7 +265,9 @@ class Web:
         class Limited(Resource):
             isLeaf = True
 
-            def render(self, request: Request) -> Any:
+            def render_GET(self, request: Request) -> Any:
+                if b"websocket" not in (request.getHeader(b"upgrade") or b"").lower():
+                    return upgrade_required(request, "Connect with a WebSocket")
                 if count.full:
                     count.refused += 1
                     request.setResponseCode(503, b"Server busy")

@@ -20,14 +20,9 @@ class Endpoint(Resource):
         self._app = app
         self._upgrade: IResource | None = None
 
-    def render_GET(self, request: Any) -> Any:
-        if b"websocket" not in (request.getHeader(b"upgrade") or b"").lower():
-            request.setResponseCode(426)
-            request.setHeader(b"upgrade", b"websocket")
-            request.setHeader(b"content-type", b"text/plain; charset=utf-8")
-            return b"Connect with a WAMP client: this is a WebSocket\n"
+    def render(self, request: Any) -> Any:
         if self._upgrade is None:
-            # Not before somebody asks: a box without WAMP clients does not pay for the messages.
+            # Not before somebody asks: a box without WAMP clients does not pay for them.
             from .transport import WampFactory
 
             self._upgrade = self._app.web.websocket_resource(WampFactory(self._app))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autobahn.wamp import message
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .session import Session
 
 MAX_SUBSCRIPTIONS = 100
+#: Events that are sent in one turn of the reactor: a millisecond or two.
+BATCH = 50
 
 
 class Subscriber:
@@ -34,6 +36,7 @@ class Subscriber:
         self._subscriptions: dict[int, Subscription] = {}
         self._retained: dict[int, Iterator[Observable]] = {}
         self._held: dict[str, Observable] = {}
+        self._later: Any = None
 
     @property
     def queue_depth(self) -> int:
@@ -77,24 +80,38 @@ class Subscriber:
 
     def drain(self) -> None:
         """Send the retained values that were asked for, then the changes that were held, until the
-        connection is full."""
+        connection is full; some at a time, for others want the reactor, too."""
+        if self._later is not None and self._later.active():
+            self._later.cancel()
+        for _ in range(BATCH):
+            if self.paused or not self._send_next():
+                return
+        self._later = self._realm.app.reactor.callLater(0, self.drain)
+
+    def _send_next(self) -> bool:
+        """Send one thing that is due; False if nothing is."""
         broker = self._realm.broker
-        while self._retained and not self.paused:
+        while self._retained:
             number, observables = next(iter(self._retained.items()))
             observable = next(observables, None)
             if observable is None:
                 del self._retained[number]
             elif self.may_read(observable):
                 self.send(broker.event(self._subscriptions[number], observable, retained=True))
-        while self._held and not self.paused:
-            name = next(iter(self._held))
-            observable = self._held.pop(name)
-            if self.may_read(observable):
-                for subscription in broker.accepting(name):
-                    if subscription.id in self._subscriptions:
-                        self.send(broker.event(subscription, observable))
+                return True
+        if not self._held:
+            return False
+        name = next(iter(self._held))
+        observable = self._held.pop(name)
+        if self.may_read(observable):
+            for subscription in broker.accepting(name):
+                if subscription.id in self._subscriptions:
+                    self.send(broker.event(subscription, observable))
+        return True
 
     def close(self) -> None:
+        if self._later is not None and self._later.active():
+            self._later.cancel()
         for subscription in self._subscriptions.values():
             self._realm.broker.unsubscribe(self, subscription)
         self._subscriptions.clear()
