@@ -28,23 +28,42 @@ hookspec = pluggy.HookspecMarker("camd")
 hookimpl = pluggy.HookimplMarker("camd")
 
 
+#: In place of a permission: whoever is signed in.
+ANY = "authenticated"
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A resource on both web sites. path: "/ticker"; read: permission for GET and HEAD, write: for
-    every other method (None: no other method). Without a permission there is no route."""
+    """A resource on both web sites. Without a permission there is no route.
+
+    path: "/ticker". read: the permission for GET and HEAD, write: for every other method (None: no
+    other method); ANY: whoever is signed in. The resource finds who asks at `request.principal`.
+    media: a picture or a stream: `?token=` and device passwords are good for it, and it counts as a
+    picture in the rate limits.
+    """
 
     path: str
     resource: IResource
     read: Permission | str
     write: Permission | str | None = None
+    media: bool = False
+    open: bool = False
 
     def __post_init__(self) -> None:
+        if self.open:
+            return
         for name in ("read", "write"):
             value = getattr(self, name)
-            if isinstance(value, str):
+            if isinstance(value, str) and value != ANY:
                 object.__setattr__(self, name, Permission[value])
         if self.read is None:
             raise ValueError(f"route {self.path}: a route needs a read permission")
+
+    @classmethod
+    def public(cls, path: str, resource: IResource) -> Route:
+        """A route that asks nobody who they are, and whose resource is careful by itself: `app.web.identify`
+        tells who asks, if they say so. The tests hold the list of them."""
+        return cls(path, resource, None, open=True)
 
 
 @dataclass(frozen=True, slots=True)

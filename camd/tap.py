@@ -20,7 +20,7 @@ class Options(UsageOptions):
     optParameters = [
         ["config", "c", None, "configuration file"],
         ["data-dir", "d", None, "where camd keeps its data"],
-        ["http", None, None, "endpoint of the HTTP site (tcp:8080:interface=127.0.0.1), or off"],
+        ["http", None, None, "endpoint of the HTTP site, like tcp:8080:interface=127.0.0.1, or off"],
         ["https", None, None, "endpoint of the HTTPS site; camd adds TLS"],
         ["log-format", None, None, "text or json"],
     ]

@@ -12,8 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from camd.config import Config, Effect, changes, data_dir, layers, load, prepare_data_dir
 from camd.config.model import SCHEMA
 from camd.config.schema import keys_of
-from camd.config.values import RESERVED_IDS
+from camd.config.values import PERMISSIONS, RESERVED_IDS
 from camd.errors import ConfigError, Problem
+from camd.state import Permission
 
 ROOT = Path(__file__).parent.parent
 
@@ -50,8 +51,8 @@ class LayerTests(ConfigCase):
 
     def test_built_in(self) -> None:
         config = self.load()
-        self.assertEqual(config.http, "tcp:8080:interface=127.0.0.1")
-        self.assertEqual(config.https, "tcp:8443:interface=127.0.0.1")
+        self.assertEqual(config.http, "tcp:8080")
+        self.assertEqual(config.https, "tcp:8443")
         self.assertEqual(config.websocket.max_clients, 50)
         self.assertEqual(config.cameras, {})
         self.assertIsNone(config.file)
@@ -78,8 +79,16 @@ class LayerTests(ConfigCase):
         self.assertEqual(config.origins["websocket.max_clients"], "CAMD_WEBSOCKET__MAX_CLIENTS")
         self.assertEqual(config.fixed, {"http", "websocket.max_clients"})
 
+    def test_preset(self) -> None:
+        config = self.load('preset = "appliance"\nhttps = "tcp:8443"\n')
+        self.assertEqual((config.http, config.https, config.web.redirect_https), ("tcp:80", "tcp:8443", True))
+        self.assertEqual(config.origins["http"], "preset appliance")
+        self.assertEqual(config.origins["https"], f"{self.file}:2")
+        self.assertEqual(self.load().web.redirect_https, False)
+        self.assertIn("same endpoint", self.problem('preset = "appliance"\nhttps = "tcp:80"\n').text)
+
     def test_option_that_was_not_given(self) -> None:
-        self.assertEqual(self.load(http=None).http, "tcp:8080:interface=127.0.0.1")
+        self.assertEqual(self.load(http=None).http, "tcp:8080")
 
     def test_origin_has_the_line(self) -> None:
         config = self.load('http = "tcp:1"\n\n[cameras.front]\nsource = "test:"\n')
@@ -197,6 +206,25 @@ class ValueTests(ConfigCase):
         }.items():
             self.assertIn(words, str(self.problem(line)), line)
 
+    def test_who_may_come_from_where(self) -> None:
+        config = self.load(
+            '[web]\norigins = ["https://Dash.lan/", "http://[fd00::1]:81"]\nbase_path = "/a/cams/"\n'
+            'trusted_proxies = ["127.0.0.1", "10.0.0.0/8", "unix"]\n[auth]\nguest = ["Media_r"]\n'
+        )
+        self.assertEqual(config.web.origins, ("https://dash.lan", "http://[fd00::1]:81"))
+        self.assertEqual(config.web.trusted_proxies, ("127.0.0.1/32", "10.0.0.0/8", "unix"))
+        self.assertEqual(config.web.base_path, "/a/cams")
+        self.assertEqual(config.auth.guest, ("Media_r",))
+        for text in (
+            '[web]\norigins = ["*"]', '[web]\norigins = ["https://a.lan/path"]', '[web]\norigins = ["null"]',
+            '[web]\ntrusted_proxies = ["10.0.0.1/8"]', '[web]\ntrusted_proxies = ["proxy.lan"]',
+            '[web]\nbase_path = "cams"', '[web]\nbase_path = "/../x"', '[auth]\nguest = ["all"]',
+        ):
+            self.assertIn("is no" if "base" not in text else "expected", self.problem(text).text, text)
+
+    def test_permissions_have_the_names_that_the_state_gives_them(self) -> None:
+        self.assertEqual(PERMISSIONS, tuple(Permission.__members__))
+
     def test_camera_ids(self) -> None:
         for name in ("a", "front_2", "a" * 32):
             self.assertIn(name, self.load(f'[cameras.{name}]\nsource = "test:"').cameras)
@@ -225,7 +253,7 @@ class ValueTests(ConfigCase):
         self.assertIn("cannot be read", self.problem(text + 'key = "other.pem"').text)
 
     def test_two_sites_need_two_ports(self) -> None:
-        self.assertIn("same endpoint", self.problem(https="tcp:8080:interface=127.0.0.1").text)
+        self.assertIn("same endpoint", self.problem(https="tcp:8080").text)
         self.assertIn("same endpoint", self.problem(http="tcp:1", https="tcp:1").text)
         self.load(http="tcp:0", https="tcp:0")
         self.load(http="off", https="off")

@@ -5,17 +5,28 @@ and reports every mistake at once, `data_dir` finds and guards the place for wha
 """
 
 from .data_dir import prepare_data_dir
-from .model import CameraConfig, Config, LimitsConfig, PluginsConfig, TlsConfig, WebSocketConfig
+from .model import (
+    AuthConfig,
+    CameraConfig,
+    Config,
+    LimitsConfig,
+    PluginsConfig,
+    TlsConfig,
+    WebConfig,
+    WebSocketConfig,
+)
 from .reading import changes, load
 from .schema import Effect
 
 __all__ = [
+    "AuthConfig",
     "CameraConfig",
     "Config",
     "Effect",
     "LimitsConfig",
     "PluginsConfig",
     "TlsConfig",
+    "WebConfig",
     "WebSocketConfig",
     "changes",
     "load",

@@ -13,6 +13,11 @@ from . import values as kinds
 from .schema import Effect, Tree, about, tree_of
 
 BUILT_IN = "built-in"
+#: What each preset has instead of the defaults, by dotted key.
+PRESETS: dict[str, dict[str, object]] = {
+    "standard": {},
+    "appliance": {"http": "tcp:80", "https": "tcp:443", "web.redirect_https": True},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,102 @@ class LimitsConfig:
             kinds.whole(1, 100_000),
             Effect.LIVE,
             "Connections at the same time, HTTP and HTTPS together; more are closed at once.",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WebConfig:
+    """What the web sites are called, and by whom they may be used from elsewhere."""
+
+    host_names: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            kinds.words(),
+            Effect.LIVE,
+            "Further names by which the sites are reached; requests to unknown names are refused with 421. "
+            "Addresses, `localhost`, the host's own name, the same in `.local` and `tls.names` are known anyway.",
+        ),
+    )
+    origins: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            kinds.origins(),
+            Effect.LIVE,
+            "Pages of other sites that may use the API and the WebSockets, like `https://dash.lan`.",
+        ),
+    )
+    trusted_proxies: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            kinds.networks(),
+            Effect.LIVE,
+            "Reverse proxies whose `X-Forwarded-For`, `-Proto`, `-Host` and `-Prefix` headers are believed; "
+            '`"unix"` is whoever comes through a unix socket.',
+        ),
+    )
+    base_path: str = field(
+        default="",
+        metadata=about(
+            kinds.base_path(),
+            Effect.LIVE,
+            "Path under which a proxy shows the sites, like `/cams`, if it neither sends `X-Forwarded-Prefix` "
+            "nor takes the path away.",
+        ),
+    )
+    redirect_https: bool = field(
+        default=False,
+        metadata=about(
+            kinds.boolean(),
+            Effect.LIVE,
+            "Whether plain HTTP only leads to HTTPS; `/health` answers always.",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AuthConfig:
+    """Who gets in, for how long, and how often one may ask."""
+
+    guest: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            kinds.permissions(),
+            Effect.DAEMON,
+            "Permissions of everybody who does not sign in, like `Media_r`, besides those of the role guest.",
+        ),
+    )
+    session_idle: int = field(
+        default=1800,
+        metadata=about(
+            kinds.whole(10, 30 * 86400),
+            Effect.DAEMON,
+            "Seconds without any activity after which somebody who signed in has to do so again.",
+        ),
+    )
+    session_lifetime: int = field(
+        default=43200,
+        metadata=about(
+            kinds.whole(60, 365 * 86400),
+            Effect.DAEMON,
+            "Seconds after which one has to sign in again in any case.",
+        ),
+    )
+    rate_limits: bool = field(
+        default=True,
+        metadata=about(
+            kinds.boolean(),
+            Effect.LIVE,
+            "Whether clients that ask too often get 429: without signing in 10 pictures and 100 calls a second "
+            "for each address, and 100 messages a second on each WebSocket. Wrong passwords are limited anyway.",
+        ),
+    )
+    rate_factor: float = field(
+        default=10.0,
+        metadata=about(
+            kinds.number(1, 1000),
+            Effect.LIVE,
+            "How many times as many pictures and calls somebody gets who signed in.",
         ),
     )
 
@@ -190,8 +291,17 @@ class Config:
     value came from; fixed: keys given by environment or command line, which cannot change at run time.
     """
 
+    preset: str = field(
+        default="standard",
+        metadata=about(
+            kinds.choice("standard", "appliance"),
+            Effect.LISTENER,
+            "`appliance` is for a device that does nothing else: ports 80 and 443, and HTTP only leads to HTTPS. "
+            "It changes defaults; what is set wins.",
+        ),
+    )
     http: str | None = field(
-        default="tcp:8080:interface=127.0.0.1",
+        default="tcp:8080",
         metadata=about(
             kinds.endpoint(),
             Effect.LISTENER,
@@ -199,7 +309,7 @@ class Config:
         ),
     )
     https: str | None = field(
-        default="tcp:8443:interface=127.0.0.1",
+        default="tcp:8443",
         metadata=about(
             kinds.endpoint(),
             Effect.LISTENER,
@@ -241,6 +351,8 @@ class Config:
     )
     websocket: WebSocketConfig = field(default_factory=WebSocketConfig, metadata={"table": WebSocketConfig})
     limits: LimitsConfig = field(default_factory=LimitsConfig, metadata={"table": LimitsConfig})
+    web: WebConfig = field(default_factory=WebConfig, metadata={"table": WebConfig})
+    auth: AuthConfig = field(default_factory=AuthConfig, metadata={"table": AuthConfig})
     tls: TlsConfig = field(default_factory=TlsConfig, metadata={"table": TlsConfig})
     plugins: PluginsConfig = field(default_factory=PluginsConfig, metadata={"table": PluginsConfig})
     cameras: dict[str, CameraConfig] = field(default_factory=dict, metadata={"tables": CameraConfig})

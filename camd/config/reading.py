@@ -13,12 +13,15 @@ from .data_dir import default_data_dir
 from .layers import Layer, Setting, choose_file, read_environment, read_file, read_files, read_options
 from .model import (
     BUILT_IN,
+    PRESETS,
     SCHEMA,
+    AuthConfig,
     CameraConfig,
     Config,
     LimitsConfig,
     PluginsConfig,
     TlsConfig,
+    WebConfig,
     WebSocketConfig,
 )
 from .schema import ANY, Effect, Key, Tree, keys_of, suggest, values_of
@@ -160,6 +163,11 @@ class _Reading:
         self.check_listeners()
         self.check_tls()
 
+    @property
+    def preset(self) -> Mapping[str, object]:
+        """Dotted key -> the default that the chosen preset has instead."""
+        return PRESETS[self.given.get(("preset",), (_KEYS["preset"].default, None))[0]]
+
     def check_main_camera(self) -> None:
         if ("main_camera",) not in self.given:
             return
@@ -169,7 +177,10 @@ class _Reading:
             self.problems.append(setting.problem(f'there is no camera "{main}"', f"there is {', '.join(there)}"))
 
     def check_listeners(self) -> None:
-        http, https = (self.given.get((name,), (_KEYS[name].default, None)) for name in ("http", "https"))
+        preset = self.preset
+        http, https = (
+            self.given.get((name,), (preset.get(name, _KEYS[name].default), None)) for name in ("http", "https")
+        )
         setting = https[1] or http[1]
         if setting is not None and http[0] == https[0] is not None and http[0].split(":")[1:2] != ["0"]:
             text = "http and https have the same endpoint"
@@ -185,11 +196,14 @@ class _Reading:
                 self.problems.append(setting.problem(f"{path} cannot be read", "check the path and its mode"))
 
     def build(self, file: Path | None, data_dir: Path, data_dir_origin: str) -> Config:
+        preset = {tuple(name.split(".")): value for name, value in self.preset.items()}
+        wanted = preset | {keys: value for keys, (value, _) in self.given.items()}
+
         def table(keys: tuple[str, ...]) -> dict[str, Any]:
             depth = len(keys)
             return {
                 path[depth]: value
-                for path, (value, _) in self.given.items()
+                for path, value in wanted.items()
                 if len(path) == depth + 1 and path[:depth] == keys
             }
 
@@ -198,6 +212,8 @@ class _Reading:
             **top,
             websocket=WebSocketConfig(**table(("websocket",))),
             limits=LimitsConfig(**table(("limits",))),
+            web=WebConfig(**table(("web",))),
+            auth=AuthConfig(**table(("auth",))),
             tls=TlsConfig(**table(("tls",))),
             plugins=PluginsConfig(**table(("plugins",))),
             cameras={name: CameraConfig(id=name, **table(("cameras", name))) for name in self.cameras},
@@ -205,7 +221,8 @@ class _Reading:
             file=file,
             fixed=frozenset(".".join(keys) for keys, (_, at) in self.given.items() if at.given_as_text),
         )
-        origins = {".".join(keys): at.origin for keys, (_, at) in self.given.items()}
+        origins = dict.fromkeys(self.preset, f"preset {config.preset}")
+        origins |= {".".join(keys): at.origin for keys, (_, at) in self.given.items()}
         for name, _, _ in values_of(config, SCHEMA):
             config.origins[name] = origins.get(name, BUILT_IN)
         config.origins["data_dir"] = data_dir_origin

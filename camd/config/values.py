@@ -6,6 +6,7 @@ turns the text of an environment variable or an option into what TOML would have
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import re
 from collections.abc import Callable
@@ -18,6 +19,11 @@ RESERVED_IDS = frozenset({"main", "sub", "stream", "live", "api", "onvif", "file
 #: Pixel formats by the name that camd uses, and what else people call them.
 FORMATS = {"mjpeg": "mjpeg", "mjpg": "mjpeg", "yuyv422": "yuyv422", "yuyv": "yuyv422", "nv12": "nv12",
            "h264": "h264"}
+#: Names of camd.state.permission.Permission, which this package must not import; a test compares them.
+PERMISSIONS = (
+    "Device_r", "Device_rw", "Media_r", "Media_rw", "User_r", "User_rw", "Network_r", "Network_rw",
+    "Storage_r", "Storage_rw", "System_r", "System_rw", "FirmwareUpdate_r", "FirmwareUpdate_rw", "Reboot_rw",
+)  # fmt: skip
 ENDPOINT_HINT = (
     'write "tcp:8080", "tcp:8080:interface=127.0.0.1", "unix:/run/camd/http.sock", '
     '"systemd:domain=INET:index=0", or "off"'
@@ -25,6 +31,8 @@ ENDPOINT_HINT = (
 _CAMERA_ID = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _SOURCE = re.compile(r"[a-z][a-z0-9+.-]*:.*", re.DOTALL)
 _SIZE = re.compile(r"([1-9][0-9]{1,4})x([1-9][0-9]{1,4})")
+_ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+_BASE_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 _BOOLEANS = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False,
              "off": False}
 
@@ -133,6 +141,64 @@ def words() -> Kind:
         return tuple(value)
 
     return Kind(expected, check, lambda text: [item.strip() for item in text.split(",") if item.strip()])
+
+
+def _words_of(expected: str, check_one: Callable[[str], str]) -> Kind:
+    """A list of texts that are checked one by one."""
+    list_of = words()
+
+    def check(value: Any) -> tuple[str, ...]:
+        return tuple(check_one(item) for item in list_of.check(value))
+
+    return Kind(expected, check, list_of.parse)
+
+
+def origins() -> Kind:
+    """Web origins (RFC 6454): scheme, host and port, nothing after them."""
+
+    def check_one(item: str) -> str:
+        origin = item.lower().rstrip("/")
+        if not _ORIGIN.fullmatch(origin):
+            raise Unfit(f'"{item}" is no origin', 'write "https://dash.lan" or "http://10.0.0.2:8123"')
+        return origin
+
+    return _words_of("a list of origins", check_one)
+
+
+def networks() -> Kind:
+    """Addresses and networks; "unix" stands for unix sockets."""
+
+    def check_one(item: str) -> str:
+        try:
+            return item if item == "unix" else str(ipaddress.ip_network(item))
+        except ValueError as error:
+            raise Unfit(f'"{item}" is no address or network: {error}', 'write "127.0.0.1" or "10.0.0.0/8"') from None
+
+    return _words_of('a list of addresses and networks, or "unix"', check_one)
+
+
+def permissions() -> Kind:
+    """Names of permissions."""
+
+    def check_one(item: str) -> str:
+        if item not in PERMISSIONS:
+            raise Unfit(f'"{item}" is no permission', "they are " + ", ".join(PERMISSIONS))
+        return item
+
+    return _words_of("a list of permissions", check_one)
+
+
+def base_path() -> Kind:
+    """A path that begins but does not end with a slash; empty is the root."""
+    expected = 'a path like "/cams"'
+
+    def check(value: Any) -> str:
+        base = _of_type(expected, str)(value).rstrip("/")
+        if base and not _BASE_PATH.fullmatch(base):
+            raise Unfit(f'expected {expected}, got "{value}"')
+        return base
+
+    return Kind(expected, check)
 
 
 def path() -> Kind:
