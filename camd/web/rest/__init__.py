@@ -1,0 +1,80 @@
+"""REST: resources below /api with JSON in and out, each noun in a file of its own.
+
+A noun is a list of Operations; `resource` serves them and `openapi` describes them. A new noun is a file
+with a class that has `operations()`, and its line in `nouns`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ...hookspecs import Route
+from ...state.permission import Permission
+from .audit import AuditNoun
+from .cameras import CamerasNoun
+from .config import ConfigNoun
+from .described import DESCRIBED
+from .documents import DocumentsNoun
+from .me import MeNoun
+from .operation import ANY, PUBLIC, READER, Operation
+from .plugins import PluginsNoun
+from .resource import Operations
+from .roles import RolesNoun
+from .state import StateNoun
+from .tokens import TokensNoun
+from .users import UsersNoun
+
+if TYPE_CHECKING:
+    from ...app import App
+
+__all__ = ["operations", "routes"]
+
+
+def operations(app: App) -> list[Operation]:
+    """Every Operation that REST serves."""
+    served: list[Operation] = []
+    nouns = (
+        StateNoun(app),
+        CamerasNoun(app.cameras),
+        MeNoun(app.users),
+        UsersNoun(app.users),
+        RolesNoun(app.users),
+        TokensNoun(app.users),
+        AuditNoun(app.audit),
+        ConfigNoun(app),
+        PluginsNoun(app.plugins),
+        DocumentsNoun(app, lambda: described(app, served)),
+    )
+    for noun in nouns:
+        served += noun.operations()
+    return served
+
+
+def described(app: App, served: list[Operation]) -> list[Operation]:
+    """Everything that the document tells: what is served here, the rest of the core, and the plugins."""
+    return [*served, *DESCRIBED]
+
+
+def routes(app: App) -> list[Route]:
+    """A Route for each noun, with all that is below it."""
+    nouns: dict[str, list[Operation]] = {}
+    for operation in operations(app):
+        nouns.setdefault("/".join(operation.path.split("/")[:3]), []).append(operation)
+    return [_route(path, found, Operations(path, found, app.web.identify)) for path, found in nouns.items()]
+
+
+def _route(path: str, found: list[Operation], resource: Operations) -> Route:
+    """The guard before a noun: never stricter than one of its Operations, which look again for themselves."""
+    permissions = {operation.permission for operation in found}
+    if permissions & {PUBLIC, READER}:
+        return Route.public(path, resource)
+    read = _common(operation.permission for operation in found if operation.method == "GET")
+    write = _common(operation.permission for operation in found if operation.method != "GET")
+    # Methods that are not there are refused by the resource, which knows the others.
+    return Route(path, resource, read or write, write or read)
+
+
+def _common(permissions: Iterable[Permission | str]) -> Permission | str | None:
+    found = set(permissions)
+    return found.pop() if len(found) == 1 else ANY if found else None

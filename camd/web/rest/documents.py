@@ -1,0 +1,58 @@
+"""/api/openapi.json and /api/docs: this API, for programs and for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...wire.strictjson import dumps
+from .openapi import document
+from .operation import PUBLIC, READER, Answer, Call, Operation, Reply
+from .reading import tag_of
+
+if TYPE_CHECKING:
+    from ...app import App
+
+_PAGE = Path(__file__).parent.parent / "static" / "docs.html"
+#: So many documents are kept; readers with the same rights share one.
+_KEPT = 8
+
+
+class DocumentsNoun:
+    """The OpenAPI document, made anew when the names of the state or the rights of the reader are others.
+
+    operations(): everything that is to be in it.
+    """
+
+    def __init__(self, app: App, described: Callable[[], Iterable[Operation]]):
+        self._app = app
+        self._described = described
+        self._kept: dict[Any, Reply] = {}
+
+    def operations(self) -> list[Operation]:
+        return [
+            Operation("GET", "/api/openapi.json", READER, "This document", {
+                200: Answer("OpenAPI 3.1, with the states that the asker may use", {"type": "object"}),
+            }, self.openapi, tag="documents"),
+            Operation("GET", "/api/docs", PUBLIC, "This document for people", {
+                200: Answer("A page", {"type": "string"}, "text/html; charset=utf-8"),
+            }, self.page, tag="documents"),
+        ]
+
+    def openapi(self, call: Call) -> Reply:
+        schema, by = self._app.state["system/schema"].value, call.by
+        base = getattr(call.request, "base_path", "")
+        operations = list(self._described())
+        key = (schema, by.permissions, by.cameras, base, tuple(o.path for o in operations))
+        reply = self._kept.get(key)
+        if reply is None:
+            content = dumps(document(operations, self._app.state, by, base)).encode()
+            reply = Reply(content=content, etag=tag_of(content))
+            if len(self._kept) >= _KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = reply
+        return reply
+
+    def page(self, call: Call) -> Reply:
+        return Reply(content=_PAGE.read_bytes())

@@ -1,0 +1,191 @@
+"""The resource that serves Operations: one leaf of the tree for one noun and all that is below it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from inspect import isawaitable
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.python.failure import Failure
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+
+from ...errors import CamdError, Invalid, Unauthorized
+from ...state.permission import GUEST_NAME, Permission, Principal
+from ...wire.strictjson import dumps
+from ..errors import render_failure, respond
+from ..request import Request
+from .operation import ANY, PUBLIC, READER, Call, Operation, Rejected, Reply
+from .reading import check_conditions, has_conditions, is_unchanged, read_body, read_path, read_query, tag_of
+
+Identify = Callable[[Request], "Principal | Deferred[Principal]"]
+
+
+def refusal(permission: Permission | str, by: Principal) -> int:
+    """The status that refuses this identity, 0 if it may: 401 while nobody has said who they are."""
+    guest = by.name == GUEST_NAME
+    if permission == PUBLIC or (permission == READER and by.permissions):
+        return 0
+    if permission in (ANY, READER):
+        return 401 if guest else 0
+    if isinstance(permission, Permission) and by.may(permission):
+        return 0
+    return 401 if guest else 403
+
+
+class Template:
+    """The Operations of one path, by method."""
+
+    def __init__(self, path: str, depth: int):
+        self.path = path
+        self.operations: dict[str, Operation] = {}
+        self._parts = path.strip("/").split("/")[depth:]
+
+    @property
+    def allowed(self) -> str:
+        methods = set(self.operations) | ({"HEAD"} if "GET" in self.operations else set())
+        return ", ".join(sorted(methods))
+
+    def match(self, parts: list[bytes]) -> dict[str, bytes] | None:
+        """The variable parts if this is the path; the last one may take several."""
+        values: dict[str, bytes] = {}
+        for number, wanted in enumerate(self._parts):
+            if number >= len(parts) or not parts[number]:
+                return None
+            if not wanted.startswith("{"):
+                if parts[number] != wanted.encode():
+                    return None
+            elif self._takes_rest(wanted):
+                values[wanted[1:-1]] = b"/".join(parts[number:])
+                return values
+            else:
+                values[wanted[1:-1]] = parts[number]
+        return values if len(parts) == len(self._parts) else None
+
+    def _takes_rest(self, place: str) -> bool:
+        parameter = next(iter(self.operations.values())).of(place[1:-1])
+        return parameter is not None and parameter.rest
+
+
+class Operations(Resource):
+    """Serves the Operations below one path. identify(request): who asks, where no guard has said so."""
+
+    isLeaf = True
+
+    def __init__(self, path: str, operations: Iterable[Operation], identify: Identify):
+        super().__init__()
+        self.operations = tuple(operations)
+        self._identify = identify
+        self._templates: dict[str, Template] = {}
+        depth = path.strip("/").count("/") + 1
+        for operation in self.operations:
+            template = self._templates.setdefault(operation.path, Template(operation.path, depth))
+            template.operations[operation.method] = operation
+
+    def render(self, request: Request) -> Any:
+        for template in self._templates.values():
+            values = template.match(request.postpath)
+            if values is not None:
+                break
+        else:
+            return respond(request, 404)
+        request.route = template.path
+        method = request.method.decode("ascii", "replace")
+        operation = template.operations.get("GET" if method == "HEAD" else method)
+        if operation is None:
+            return respond(request, 405, headers={"Allow": template.allowed})
+        gone: list[Any] = []
+        request.notifyFinish().addErrback(gone.append)
+        # Not cancelled when the client goes: what has begun to change is better finished than left half done.
+        done = Deferred.fromCoroutine(self._serve(request, template, operation, values))
+        done.addCallbacks(self._send, self._fail, callbackArgs=(request, gone), errbackArgs=(request, gone))
+        return NOT_DONE_YET
+
+    async def _serve(
+        self, request: Request, template: Template, operation: Operation, values: dict[str, bytes]
+    ) -> bytes:
+        call = Call(request, await self._who(request), address_of(request))
+        status = refusal(operation.permission, call.by)
+        if status == 401:
+            raise Unauthorized
+        if status:
+            raise Rejected(403, f"This needs the permission {operation.permission.name}")
+        call.path = read_path(operation, values)
+        call.query = read_query(operation, request.args)
+        if operation.body is not None:
+            call.body = read_body(request, operation.body)
+        if operation.method != "GET" and has_conditions(request):
+            check_conditions(request, await self._current_tag(template, call))
+        reply = await _result(operation, call)
+        return self._answer(request, operation, reply)
+
+    async def _who(self, request: Request) -> Principal:
+        by = getattr(request, "principal", None)
+        return by if by is not None else await maybeDeferred(self._identify, request)
+
+    async def _current_tag(self, template: Template, call: Call) -> str | None:
+        """The validator of what GET would answer now; None if it would not."""
+        read = template.operations.get("GET")
+        if read is None or refusal(read.permission, call.by):
+            return None
+        try:
+            reply = await _result(read, Call(call.request, call.by, call.address, call.path))
+        except CamdError:
+            return None
+        return reply.etag or tag_of(_content(reply))
+
+    def _answer(self, request: Request, operation: Operation, reply: Reply) -> bytes:
+        status = reply.status or operation.success
+        content = b"" if status == 204 else _content(reply)
+        headers = request.responseHeaders
+        headers.setRawHeaders(b"cache-control", [b"no-store"])
+        tag = reply.etag or (tag_of(content) if operation.method == "GET" else "")
+        if tag:
+            headers.setRawHeaders(b"etag", [b'"%b"' % tag.encode()])
+            headers.setRawHeaders(b"cache-control", [b"private, no-cache"])
+            headers.setRawHeaders(b"vary", [b"Authorization, Cookie"])
+        for name, value in reply.headers.items():
+            headers.setRawHeaders(name.encode(), [value.encode()])
+        if operation.method == "GET" and is_unchanged(request, tag):
+            status, content = 304, b""
+        request.setResponseCode(status)
+        if status not in (204, 304):
+            headers.setRawHeaders(b"content-type", [operation.answers[status].type.encode()])
+            headers.setRawHeaders(b"content-length", [b"%d" % len(content)])
+        return content
+
+    def _send(self, content: bytes, request: Request, gone: list[Any]) -> None:
+        if not gone:
+            request.write(content)
+            request.finish()
+
+    def _fail(self, failure: Failure, request: Request, gone: list[Any]) -> None:
+        error = failure.value
+        if gone and isinstance(error, CamdError):
+            return
+        if isinstance(error, Invalid):
+            error = Rejected(422, str(error), "INVALID_FORMAT", error.key)
+        if not isinstance(error, Rejected):
+            render_failure(request, failure)
+            return
+        details = {"key": error.key} if error.key else None
+        body = respond(request, error.status, error.code, str(error), details)
+        self._send(body, request, gone)
+
+
+async def _result(operation: Operation, call: Call) -> Reply:
+    assert operation.handler is not None, operation.path
+    result = operation.handler(call)
+    if isawaitable(result):
+        result = await result
+    return result if isinstance(result, Reply) else Reply(result)
+
+
+def _content(reply: Reply) -> bytes:
+    return reply.content if reply.content is not None else dumps(reply.value).encode()
+
+
+def address_of(request: Request) -> str:
+    """Where a request comes from, as the audit log and the lock-out know it."""
+    return getattr(request, "address", "") or getattr(request.client, "host", "")

@@ -1,0 +1,113 @@
+"""/api/state: the observables, all of them or one."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from ...errors import Refused
+from ...state.observable import Observable
+from ..api import Session, matches
+from .operation import READER, Answer, Call, Operation, Parameter, Rejected, Reply
+from .schema import Schema, component, listing, record, text
+
+if TYPE_CHECKING:
+    from ...app import App
+
+_REV: Schema = {"type": "integer", "description": "Revision of the state; it grows with every change"}
+_BOOT = text("Names this run of camd; revisions of another run mean nothing")
+#: Replaced in the document by one member for each name that its reader may read, or write.
+VALUES = component("StateValues", record(doc="Name -> value, null while it is unknown"))
+CHANGES = component("StateChanges", {**record(doc="Name -> new value"), "minProperties": 1, "maxProperties": 1000})
+_NAME = Parameter("name", text("A name, with its slashes", least=3), "The name of the state", "path", rest=True)
+_PATTERNS = Parameter(
+    "name", listing(text(least=1), most=1000), "Only these names; one that ends in `*` is a beginning", many=True
+)
+
+
+def value_schema(values: Schema) -> Schema:
+    """The document of one state whose value fits `values`."""
+    return record({"state": text("Its name"), "value": values, "rev": _REV})
+
+
+def change_schema(values: Schema) -> Schema:
+    """A request for one state."""
+    return record({"value": values}, closed=True)
+
+
+ONE = component("State", value_schema({}))
+
+
+class StateNoun:
+    """Reads and sets through the same API that answers WebSocket messages."""
+
+    def __init__(self, app: App):
+        self._app = app
+
+    def operations(self) -> list[Operation]:
+        changed = {200: Answer("What the values are now", record({"values": VALUES, "rev": _REV}))}
+        doc = ("All or nothing: when one value is refused none is changed. Names that are not in the body stay as they "
+               "are. The answer has the values that were really taken.")
+        return [
+            Operation("GET", "/api/state", READER, "Read all values", {
+                200: Answer("What the asker may read", record({"values": VALUES, "rev": _REV, "boot": _BOOT})),
+            }, self.read_all, parameters=(_PATTERNS,)),
+            Operation("PATCH", "/api/state", READER, "Set some values", changed, self.write_all, doc, body=CHANGES),
+            Operation("PUT", "/api/state", READER, "Set some values (as PATCH)", changed, self.write_all, doc,
+                      body=CHANGES),
+            Operation("GET", "/api/state/{name}", READER, "Read a value", {200: Answer("The value", ONE)},
+                      self.read, parameters=(_NAME,)),
+            Operation("PUT", "/api/state/{name}", READER, "Set a value", {
+                200: Answer("The value that was really taken", ONE),
+            }, self.write, "With `If-Match` only if nobody has changed it meanwhile.", parameters=(_NAME,),
+                      body=change_schema({})),
+        ]
+
+    def read_all(self, call: Call) -> Reply:
+        state, patterns = self._app.state, call.query.get("name")
+        values = {}
+        for pattern in (p for p in patterns or () if not p.endswith("*")):
+            self._find(pattern, call)
+        for observable in state:
+            name = observable.name
+            if patterns is not None and not any(matches(pattern, name) for pattern in patterns):
+                continue
+            if call.by.may(observable.spec.read, name):
+                values[name] = observable.value
+        # The names stand for the reader's rights, which may change while the state does not.
+        seen = hashlib.blake2b("\n".join(values).encode(), digest_size=6).hexdigest()
+        value = {"values": values, "rev": state.rev, "boot": state.boot}
+        return Reply(value, etag=f"{state.boot}-{state.rev}-{seen}")
+
+    def read(self, call: Call) -> Reply:
+        return self._reply(self._find(call.path["name"], call), call)
+
+    async def write_all(self, call: Call) -> Any:
+        for name in call.body:
+            self._known(name, 422)
+        return await self._set(call, call.body)
+
+    async def write(self, call: Call) -> Reply:
+        observable = self._known(call.path["name"], 404)
+        answer = await self._set(call, {observable.name: call.body["value"]})
+        return self._reply(observable, call, answer["values"])
+
+    def _reply(self, observable: Observable, call: Call, readback: dict[str, Any] | None = None) -> Reply:
+        name = observable.name
+        value = observable.value if readback is None else readback[name]
+        document = {"state": name, "value": value, "rev": observable.rev}
+        return Reply(document, etag=f"{self._app.state.boot}-{observable.rev}")
+
+    async def _set(self, call: Call, values: dict[str, Any]) -> dict[str, Any]:
+        return await self._app.api.ask(values, Session(call.by))
+
+    def _known(self, name: str, status: int) -> Observable:
+        if name not in self._app.state:
+            raise Rejected(status, "There is no state of this name; GET /api/schema lists them", key=name)
+        return self._app.state[name]
+
+    def _find(self, name: str, call: Call) -> Observable:
+        observable = self._known(name, 404)
+        if not call.by.may(observable.spec.read, name):
+            raise Refused(name, observable.spec.read)
+        return observable

@@ -1,0 +1,120 @@
+"""/api/users: accounts, and their device passwords."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from ...state.permission import Permission
+from .operation import ANY, Answer, Call, Operation, Parameter, Reply
+from .schema import BOOLEAN, MOMENT, PERMISSIONS, component, listing, nullable, record, text
+
+if TYPE_CHECKING:
+    from ...auth.users import Users
+
+CAMERAS = nullable(listing(text("Id of a camera", least=1, most=32), most=256), "Only these cameras; null for all")
+ROLE = text("Name of a role; `admin` is `administrator`", least=1, most=32)
+#: As long as the longest password that is taken; how good it must be is said in words.
+PASSWORD = text("At least 8 characters with upper and lower case, a digit and another character",
+                least=8, most=1024)
+USER = component("User", record({
+    "username": text("The name that is signed in with"),
+    "role": ROLE,
+    "enabled": {**BOOLEAN, "description": "Whether signing in is possible"},
+    "cameras": CAMERAS,
+    "permissions": {**PERMISSIONS, "description": "All that count: of the role, and the additional ones"},
+    "additional_permissions": PERMISSIONS,
+    "created": MOMENT,
+    "last_login": MOMENT,
+    "device_password": {**BOOLEAN, "description": "Whether there is a device password"},
+}))
+_NEW = component("NewUser", record({
+    "username": text("The name that is signed in with", least=1, most=64),
+    "password": PASSWORD,
+}, {
+    "role": {**ROLE, "default": "viewer"},
+    "cameras": CAMERAS,
+    "additional_permissions": PERMISSIONS,
+    "email": text("Taken for compatibility and not kept"),
+}, closed=True))
+_CHANGE = component("UserChange", {**record(optional={
+    "role": ROLE,
+    "enabled": BOOLEAN,
+    "cameras": CAMERAS,
+    "additional_permissions": PERMISSIONS,
+    "password": PASSWORD,
+}, closed=True), "minProperties": 1})
+_SECRET = record({"device_password": text()})
+_NAME = Parameter("name", text(least=1, most=64), "The name of the user", "path")
+_PATH = "/api/users/{name}"
+_DEVICE_PATH = _PATH + "/device-password"
+
+
+class UsersNoun:
+    """Accounts over HTTP."""
+
+    def __init__(self, users: Users):
+        self._users = users
+
+    def operations(self) -> list[Operation]:
+        read, write = Permission.User_r, Permission.User_rw
+        name = (_NAME,)
+        device = {200: Answer("The device password", _SECRET)}
+        return [
+            Operation("GET", "/api/users", read, "List the users", {
+                200: Answer("All users, by name", record({"users": listing(USER)})),
+            }, self.list),
+            Operation("POST", "/api/users", write, "Add a user", {
+                201: Answer("The new user", USER, headers={"Location": "Where it is"}),
+                409: Answer("The name is taken"),
+            }, self.add, body=_NEW),
+            Operation("GET", _PATH, ANY, "Read a user", {200: Answer("The user", USER)}, self.read,
+                      "Oneself, or with `User_r` anyone.", name),
+            Operation("PATCH", _PATH, write, "Change a user", {
+                200: Answer("The user as it is now", USER),
+                409: Answer("It would be the last administrator"),
+            }, self.change, "A new password and `enabled: false` end the user's sessions. One's own password is changed "
+                            "at `/api/me/password`.", name, _CHANGE),
+            Operation("DELETE", _PATH, write, "Remove a user", {
+                204: Answer("Removed, with all sessions and tokens"),
+                409: Answer("It is the last administrator"),
+            }, self.remove, parameters=name),
+            Operation("GET", _DEVICE_PATH, ANY, "Read a device password", device, self.device_password,
+                      "For clients that need the clear secret (Digest, RTSP, ONVIF). It is made when there is none yet. "
+                      "One's own, or with `User_rw` anyone's.", name),
+            Operation("POST", _DEVICE_PATH, ANY, "Make a new device password", device, self.renew_device_password,
+                      "The old one stops working.", name),
+        ]
+
+    def list(self, call: Call) -> Any:
+        return {"users": [shown(entry) for entry in self._users.list(call.by)]}
+
+    async def add(self, call: Call) -> Reply:
+        fields = {key: value for key, value in call.body.items() if key != "email"}
+        entry = await self._users.add(call.by, fields.pop("username"), fields.pop("password"), **fields,
+                                      address=call.address)
+        return Reply(shown(entry), headers={"Location": f"/api/users/{quote(entry['name'], safe='')}"})
+
+    def read(self, call: Call) -> Any:
+        return shown(self._users.get(call.by, call.path["name"]))
+
+    async def change(self, call: Call) -> Any:
+        return shown(await self._users.change(call.by, call.path["name"], **call.body, address=call.address))
+
+    async def remove(self, call: Call) -> None:
+        await self._users.remove(call.by, call.path["name"], address=call.address)
+
+    async def device_password(self, call: Call) -> Reply:
+        return await self._device_password(call, renew=False)
+
+    async def renew_device_password(self, call: Call) -> Reply:
+        return await self._device_password(call, renew=True)
+
+    async def _device_password(self, call: Call, renew: bool) -> Any:
+        secret = await self._users.device_password(call.by, call.path["name"], renew, address=call.address)
+        return {"device_password": secret}
+
+
+def shown(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry of Users under the word that login and the product use for its name."""
+    return {"username": entry["name"], **entry}
