@@ -84,5 +84,14 @@ class Locked(Unauthorized):
         self.retry_after = retry_after
 
 
+class RateLimited(CamdError):
+    """The asker asks too often: `limit` each second; `retry_after` seconds from now it may again."""
+
+    def __init__(self, limit: int, retry_after: int = 1):
+        self.limit = limit
+        self.retry_after = retry_after
+        super().__init__("Rate limit exceeded")
+
+
 class Conflict(CamdError):
     """The change does not fit what is there: a name that is taken, a version that moved on."""

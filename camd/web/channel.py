@@ -16,7 +16,6 @@ Parsing and framing stay Twisted's. Added here is what it leaves open (each was 
 
 from __future__ import annotations
 
-import re
 import socket
 from math import inf
 from typing import TYPE_CHECKING
@@ -31,6 +30,7 @@ from twisted.web.http_headers import Headers
 
 from .direct import PLAIN, DirectWriter
 from .errors import error_body, reason, standard
+from .proxy import host_name
 from .request import SECURITY_BLOCK, Request
 
 if TYPE_CHECKING:
@@ -42,9 +42,6 @@ LINGER = 2.0
 STALL = 120
 
 _log = Logger()
-_HOST = re.compile(rb"(?:(?P<name>[A-Za-z0-9._-]{1,255})|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
-_SAFE = (b"GET", b"HEAD", b"OPTIONS")
-_IPV4 = re.compile(rb"\d{1,3}(?:\.\d{1,3}){3}")
 
 
 class Channel(HTTPChannel):
@@ -144,12 +141,14 @@ class Channel(HTTPChannel):
 
     def allHeadersReceived(self) -> None:
         request = self.requests[-1]
-        wrong = self._fault(request.requestHeaders) or self._foreign(request.requestHeaders)
+        wrong = self._fault(request.requestHeaders)
         if wrong is None and self.busy:
             wrong = 503, "Server busy"
         if wrong is None:
             request.begin(self._command, self._path, self._version)
-            if self.length != 0:
+            if self.site.origins is not None and self.site.origins.is_foreign(request):
+                wrong = 403, "Pages of other sites may not do this"
+            elif self.length != 0:
                 wrong = self._expect_body(request)
         if wrong is None:
             super().allHeadersReceived()
@@ -168,12 +167,11 @@ class Channel(HTTPChannel):
             if hosts or self._version == b"HTTP/1.1":
                 return 400, "One Host header is needed"
         else:
-            match = _HOST.fullmatch(hosts[0])
-            if match is None:
+            name = host_name(hosts[0])
+            if name is None:
                 return 400, "The Host header is malformed"
-            name = match["name"]
             allowed = self.site.host_names
-            if allowed is not None and name and name.lower() not in allowed and not _IPV4.fullmatch(name):
+            if allowed is not None and name and name not in allowed:
                 return 421, "This host name is not known here; the configuration can add it"
         codings = headers.getRawHeaders(b"Transfer-Encoding")
         if codings is not None and (
@@ -186,23 +184,6 @@ class Channel(HTTPChannel):
         if self._path[0] != 0x2F and self._path != b"*":
             return self._absolute(hosts)
         return None
-
-    def _foreign(self, headers: Headers) -> tuple[int, str] | None:
-        """Whether a page of another site asks for more than a look (RFC 6455 10.2, Fetch Metadata).
-
-        Programs send no Origin. Schemes are not compared: behind a proxy that ends TLS they differ.
-        """
-        if self.site.origins is None or (self._command in _SAFE and not headers.hasHeader(b"Upgrade")):
-            return None
-        origins = headers.getRawHeaders(b"Origin")
-        if origins is None:
-            foreign = headers.getRawHeaders(b"Sec-Fetch-Site", (b"",))[0] in (b"cross-site", b"same-site")
-        else:
-            origin = origins[0].lower()
-            own = [host.lower() for host in headers.getRawHeaders(b"Host", ())]
-            known = origin.partition(b"://")[2] in own or origin in self.site.origins
-            foreign = len(origins) != 1 or not known
-        return (403, "Pages of other sites may not do this") if foreign else None
 
     def _absolute(self, hosts: list[bytes]) -> tuple[int, str] | None:
         """A request line with a whole URL (RFC 9112 3.2.2) must name the host of the Host header."""

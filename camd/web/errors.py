@@ -16,7 +16,18 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 
-from ..errors import CamdError, ConfigError, Gone, Invalid, Refused, SourceError
+from ..errors import (
+    CamdError,
+    ConfigError,
+    Conflict,
+    Gone,
+    Invalid,
+    Locked,
+    RateLimited,
+    Refused,
+    SourceError,
+    Unauthorized,
+)
 from ..wire import strictjson
 
 _log = Logger()
@@ -24,8 +35,12 @@ _log = Logger()
 #: First match wins; a CamdError that is none of these is our own fault.
 _TABLE: tuple[tuple[type[CamdError], int, str], ...] = (
     (Invalid, 400, "INVALID_FORMAT"),
+    (Locked, 429, "RATE_LIMITED"),
+    (RateLimited, 429, "RATE_LIMITED"),
+    (Unauthorized, 401, "INVALID_CREDENTIALS"),
     (Refused, 403, "PERMISSION_DENIED"),
     (Gone, 404, "FILE_NOT_FOUND"),
+    (Conflict, 409, "CONFLICT"),
     (ConfigError, 422, "INVALID_FORMAT"),
     (SourceError, 503, "CAMERA_NOT_CONNECTED"),
 )
@@ -38,6 +53,7 @@ _STATUS: dict[int, tuple[str, str]] = {
     404: ("FILE_NOT_FOUND", "Not found"),
     405: ("METHOD_NOT_ALLOWED", "Method not allowed"),
     408: ("REQUEST_TIMEOUT", "The request took too long to arrive"),
+    409: ("CONFLICT", "This does not fit what is there"),
     413: ("REQUEST_TOO_LARGE", "The request body is too large"),
     414: ("REQUEST_TOO_LARGE", "The request line is too long"),
     421: ("MISDIRECTED_REQUEST", "This host name is not served here"),
@@ -89,6 +105,8 @@ def respond(
     request.setHeader(b"Content-Type", b"application/json")
     request.setHeader(b"Content-Length", b"%d" % len(body))
     request.setHeader(b"Cache-Control", b"no-store")
+    if status == 401 and hasattr(request, "challenges"):
+        request.responseHeaders.setRawHeaders(b"WWW-Authenticate", request.challenges())
     for name, value in (headers or {}).items():
         request.setHeader(name, value)
     return body
@@ -104,7 +122,14 @@ def render_failure(request: IRequest, failure: Failure) -> None:
     status, code = status_of(failure.value)
     details: Any = None
     message = str(failure.value)
-    if isinstance(failure.value, ConfigError):
+    headers: dict[str, str] = {}
+    if isinstance(failure.value, (Locked, RateLimited)):
+        details = {"retry_after": failure.value.retry_after}
+        headers = _retry_headers(failure.value)
+        message = ""
+    elif isinstance(failure.value, Unauthorized):
+        request.stale_nonce = failure.value.stale
+    elif isinstance(failure.value, ConfigError):
         details = [str(problem) for problem in failure.value.problems]
     elif isinstance(failure.value, (Invalid, Refused)) and failure.value.key:
         details = {"key": failure.value.key}
@@ -119,9 +144,19 @@ def render_failure(request: IRequest, failure: Failure) -> None:
     if request.startedWriting:
         request.loseConnection()
         return
-    body = respond(request, status, code, message, details)
+    body = respond(request, status, code, message, details, headers)
     request.write(body)
     request.finish()
+
+
+def _retry_headers(error: Locked | RateLimited) -> dict[str, str]:
+    """When to come again, for HTTP's clients and for the product's."""
+    headers = {"Retry-After": str(error.retry_after)}
+    if isinstance(error, RateLimited):
+        headers["X-RateLimit-Limit"] = str(error.limit)
+        headers["X-RateLimit-Remaining"] = "0"
+        headers["X-RateLimit-Reset"] = str(int(time.time()) + error.retry_after)
+    return headers
 
 
 def _text(data: bytes | None) -> str:
@@ -143,6 +178,19 @@ class ErrorResource(Resource):
 
     def render(self, request: IRequest) -> bytes:
         return respond(request, self.status, self.code, self.message, headers=self.headers)
+
+
+class Failing(Resource):
+    """A leaf that answers every method with an error of ours."""
+
+    isLeaf = True
+
+    def __init__(self, error: CamdError):
+        super().__init__()
+        self._error = error
+
+    def render(self, request: IRequest) -> bytes:
+        raise self._error
 
 
 class Branch(Resource):

@@ -28,6 +28,8 @@ from .direct import DirectWriter, writer_for
 from .errors import render_failure, respond
 
 if TYPE_CHECKING:
+    from ..state.permission import Principal
+    from .proxy import Way
     from .site import Site
 
 CONTENT_SECURITY_POLICY = (
@@ -53,7 +55,8 @@ class Request(server.Request):
 
     route: the pattern that led to the resource ("/cam/{id}/snapshot.jpg"), set by who routes, for
     metrics. body_limit: bytes. started: `perf_counter` when the head was complete. endless: it ends
-    when the client goes (streams, WebSockets), so its duration says nothing.
+    when the client goes (streams, WebSockets), so its duration says nothing. principal: who asks, once
+    that was asked (see `identify`). media: it is for a picture or a stream.
     """
 
     site: Site
@@ -62,6 +65,10 @@ class Request(server.Request):
     endless = False
     body_limit = 0
     started = 0.0
+    principal: Principal | None = None
+    media = False
+    stale_nonce = False
+    _way: Way | None = None
     _log = Logger()
     _resource: IResource | None = None
     _received = 0
@@ -74,6 +81,27 @@ class Request(server.Request):
         if not self._id:
             self._id = self.site.next_request_id()
         return self._id
+
+    @property
+    def way(self) -> Way:
+        """How the request came here: from whom, and what they see of us."""
+        if self._way is None:
+            self._way = self.site.proxies.way(self)
+        return self._way
+
+    @property
+    def address(self) -> str:
+        """Where the client is, as far as we can trust those in between."""
+        return self.way.address
+
+    @property
+    def has_body(self) -> bool:
+        """Whether a body follows the headers."""
+        return self.channel.length != 0
+
+    def challenges(self) -> list[bytes]:
+        """What a 401 says about how to sign in (RFC 9110 11.6.1)."""
+        return self.site.challenges(self)
 
     # -- coming in
 

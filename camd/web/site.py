@@ -18,6 +18,8 @@ from twisted.web.resource import IResource
 
 from ..log import levels
 from .channel import Channel
+from .origin import Origins
+from .proxy import Proxies, address_of
 from .request import Request
 
 _access = Logger("camd.web.access")
@@ -39,6 +41,7 @@ class Site(server.Site):
     request_timeout: seconds for a whole request to arrive, headers and body together;
     idle_timeout: seconds that a connection may wait for its first or next request.
     host_names: if given, other names in the Host header get 421 (DNS rebinding); IP addresses pass.
+    proxies: whose word on clients counts; challenges: the values of WWW-Authenticate in a 401.
     origins: sites beside our own whose pages may change things ("https://ha.lan"), None for any.
     finished: called as finished(request, route, seconds, code) after each request, also one that its
     client left (code 499 if nothing had been sent), but not after streams. refusals: status -> how many were refused
@@ -69,7 +72,9 @@ class Site(server.Site):
         self.request_timeout = request_timeout
         self.idle_timeout = idle_timeout
         self.host_names = None if host_names is None else frozenset(map(_name, host_names))
-        self.origins = None if origins is None else frozenset(o.lower().encode("ascii") for o in origins)
+        self.origins = None if origins is None else Origins(origins)
+        self.proxies = Proxies()
+        self.challenges: Callable[[Request], list[bytes]] = lambda request: []
         self.access_level = access_level
         self.finished = finished
         self.refusals: Counter[int] = Counter()
@@ -163,7 +168,7 @@ class Site(server.Site):
         """A request was refused before any resource saw it."""
         self.refusals[status] += 1
         if levels.enabled(_access.namespace, self.access_level):
-            _access.emit(self.access_level, "refused {peer}: {code}", code=status, peer=_host(peer))
+            _access.emit(self.access_level, "refused {peer}: {code}", code=status, peer=address_of(peer))
 
     def log(self, request: Request) -> None:
         """A request has ended; tell who counts, and the access log."""
@@ -182,13 +187,9 @@ class Site(server.Site):
                 code=code,
                 bytes=request.sentLength,
                 seconds=seconds,
-                peer=_host(request.client),
+                peer=request.address,
             )
 
 
 def _name(host: str) -> bytes:
     return host.lower().encode("ascii" if host.isascii() else "idna")
-
-
-def _host(address: IAddress) -> str:
-    return getattr(address, "host", None) or "local"
