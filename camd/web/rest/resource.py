@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from ...errors import CamdError, Invalid, Unauthorized
+from ...errors import CamdError, Invalid, Refused, Unauthorized
 from ...state.permission import GUEST_NAME, Permission, Principal
 from ...wire.strictjson import dumps
 from ..errors import render_failure, respond
@@ -24,7 +24,7 @@ Identify = Callable[[Request], "Principal | Deferred[Principal]"]
 
 def refusal(permission: Permission | str, by: Principal) -> int:
     """The status that refuses this identity, 0 if it may: 401 while nobody has said who they are."""
-    guest = by.name == GUEST_NAME
+    guest = _is_guest(by)
     if permission == PUBLIC or (permission == READER and by.permissions):
         return 0
     if permission in (ANY, READER):
@@ -117,7 +117,12 @@ class Operations(Resource):
             call.body = read_body(request, operation.body)
         if operation.method != "GET" and has_conditions(request):
             check_conditions(request, await self._current_tag(template, call))
-        reply = await _result(operation, call)
+        try:
+            reply = await _result(operation, call)
+        except Refused:
+            if _is_guest(call.by):
+                raise Unauthorized from None
+            raise
         return self._answer(request, operation, reply)
 
     async def _who(self, request: Request) -> Principal:
@@ -186,6 +191,11 @@ def _content(reply: Reply) -> bytes:
     return reply.content if reply.content is not None else dumps(reply.value).encode()
 
 
+def _is_guest(by: Principal) -> bool:
+    return by.name == GUEST_NAME
+
+
 def address_of(request: Request) -> str:
     """Where a request comes from, as the audit log and the lock-out know it."""
-    return getattr(request, "address", "") or getattr(request.client, "host", "")
+    way = getattr(request, "way", None)
+    return way.address if way is not None else getattr(request.client, "host", "")
