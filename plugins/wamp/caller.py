@@ -66,7 +66,9 @@ class Caller:
                 self._calls[request.request] = _Call(request)
                 self.waiting += 1
                 result = ensureDeferred(procedure(self._session, request.args or [], request.kwargs or {}))
-                result.addCallbacks(self._succeeded, self._failed, callbackArgs=(request,), errbackArgs=(request,))
+                result.addCallbacks(
+                    self._succeeded, self._failed, callbackArgs=(request,), errbackArgs=(request,)
+                )
         except CamdError as error:
             self._session.send(error_message(request, error))
 
@@ -100,7 +102,9 @@ class Caller:
             self._session.send(message.Result(number, [packet.data], about, progress=True))
 
         if not request.receive_progress:
-            raise Invalid("receive_progress", "pictures come as progressive results, which were not asked for")
+            raise Invalid(
+                "receive_progress", "pictures come as progressive results, which were not asked for"
+            )
         if len(self._streams()) >= MAX_STREAMS:
             raise Busy(f"a session has at most {MAX_STREAMS} streams")
         arguments = bind(STREAM_ARGUMENTS, request.args or [], request.kwargs or {})

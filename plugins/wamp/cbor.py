@@ -18,7 +18,8 @@ _BREAK = object()
 
 
 def loads(data: bytes) -> Any:
-    """The one item in data: bool, int, float, str, bytes, list, dict with str keys, None. Pure; raises ValueError."""
+    """The one item in data: None, bool, int, float, str, bytes, list, or dict with str keys. Pure; raises
+    ValueError."""
     reader = _Reader(data)
     item = reader.item(0)
     if item is _BREAK or reader.at != len(data):

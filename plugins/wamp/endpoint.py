@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Endpoint(Resource):
-    """GET upgrades to a WebSocket with one of the subprotocols wamp.2.json, wamp.2.msgpack and wamp.2.cbor."""
+    """GET upgrades to a WebSocket with the subprotocol wamp.2.json, wamp.2.msgpack or wamp.2.cbor."""
 
     isLeaf = True
 

@@ -76,7 +76,9 @@ def error_message(request: Request, error: Exception) -> message.Error:
         value = getattr(error, name, None) if isinstance(error, CamdError) else None
         if value:
             details[name] = value
-    return message.Error(request.MESSAGE_TYPE, request.request, uri_of(error), [text_of(error)], details or None)
+    return message.Error(
+        request.MESSAGE_TYPE, request.request, uri_of(error), [text_of(error)], details or None
+    )
 
 
 def refusal(request: Request, uri: str, text: str) -> message.Error:

@@ -54,7 +54,9 @@ class Pictures:
             if not result.called:
                 result.callback(outcome) if isinstance(outcome, bytes) else result.errback(outcome)
 
-        late = self._app.reactor.callLater(PATIENCE, lambda: end(Gone(f"{camera.id}: no picture in {PATIENCE:g} s")))
+        late = self._app.reactor.callLater(
+            PATIENCE, lambda: end(Gone(f"{camera.id}: no picture in {PATIENCE:g} s"))
+        )
         subscription = camera.stream(encoding).subscribe(
             arrived, kind="snapshot", on_end=lambda: end(Gone(f"{camera.id}: the camera is gone"))
         )

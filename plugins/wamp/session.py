@@ -140,7 +140,9 @@ class Session:
 
     def _authenticate(self, answer: message.Authenticate) -> None:
         self._stage = "checking"
-        checked = ensureDeferred(self._realm.by_ticket(self._authid, answer.signature, self._transport.address))
+        checked = ensureDeferred(
+            self._realm.by_ticket(self._authid, answer.signature, self._transport.address)
+        )
         checked.addCallbacks(self._join, self._denied, callbackArgs=("ticket",))
 
     def _denied(self, failure: Any) -> None:
@@ -154,7 +156,9 @@ class Session:
         if self._stage == "closed":  # the client left while its ticket was checked
             return
         if not by.permissions:
-            self.abort(errors.AUTHENTICATION_REQUIRED, "guests may nothing here; the method ticket says who you are")
+            self.abort(
+                errors.AUTHENTICATION_REQUIRED, "guests may nothing here; the method ticket says who you are"
+            )
             return
         self._late.cancel()
         self._stage = "open"
@@ -205,7 +209,13 @@ class Session:
 
     def _publish(self, request: message.Publish) -> None:
         if request.acknowledge:  # else nobody waits for an answer
-            self.send(refusal(request, errors.NOT_AUTHORIZED, "only camd publishes here; to change a state call camd.set"))
+            self.send(
+                refusal(
+                    request,
+                    errors.NOT_AUTHORIZED,
+                    "only camd publishes here; to change a state call camd.set",
+                )
+            )
 
     def _register(self, request: message.Register) -> None:
         self.send(refusal(request, errors.NOT_AUTHORIZED, "only camd is called here"))

@@ -35,7 +35,7 @@ class Subscriber:
         self._realm = realm
         self._subscriptions: dict[int, Subscription] = {}
         self._retained: dict[int, Iterator[Observable]] = {}
-        self._held: dict[str, Observable] = {}
+        self._held: dict[str, tuple[Observable, int]] = {}
         self._later: Any = None
 
     @property
@@ -49,10 +49,11 @@ class Subscriber:
         self._session.send(event)
 
     def hold(self, observable: Observable) -> None:
-        """The client does not read: remember that this one changed."""
-        if observable.name in self._held:
+        """The client does not read: remember that this one changed, once for all its subscriptions."""
+        before = self._held.get(observable.name)
+        if before is not None and before[1] != observable.rev:
             self._realm.count_drop()
-        self._held[observable.name] = observable
+        self._held[observable.name] = observable, observable.rev
 
     def subscribe(self, request: message.Subscribe) -> None:
         broker = self._realm.broker
@@ -102,7 +103,7 @@ class Subscriber:
         if not self._held:
             return False
         name = next(iter(self._held))
-        observable = self._held.pop(name)
+        observable, _ = self._held.pop(name)
         if self.may_read(observable):
             for subscription in broker.accepting(name):
                 if subscription.id in self._subscriptions:

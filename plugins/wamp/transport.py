@@ -39,11 +39,13 @@ _MESSAGES = {
     kind.MESSAGE_TYPE: kind
     for kind in (
         message.Hello, message.Abort, message.Authenticate, message.Goodbye, message.Subscribe,
-        message.Unsubscribe, message.Publish, message.Call, message.Cancel, message.Register, message.Unregister,
+        message.Unsubscribe, message.Publish, message.Call, message.Cancel, message.Register,
+        message.Unregister,
     )
 }  # fmt: skip
 _REQUESTS = (
-    message.Subscribe, message.Unsubscribe, message.Publish, message.Call, message.Register, message.Unregister,
+    message.Subscribe, message.Unsubscribe, message.Publish, message.Call, message.Register,
+    message.Unregister,
 )  # fmt: skip
 
 
