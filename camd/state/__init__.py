@@ -1,5 +1,6 @@
 """What the camera *is* now: observables with types, ranges and permissions, under one revision."""
 
+from .alias import Alias, Vocabulary
 from .event import Event
 from .observable import Observable
 from .permission import EVERYONE, GUEST_NAME, SYSTEM, Permission, Principal
@@ -8,5 +9,6 @@ from .state import State, Watch
 from .store import Store
 
 __all__ = (
-    "EVERYONE", "GUEST_NAME", "SYSTEM", "Event", "Observable", "Permission", "Principal", "Spec", "State", "Store", "Value", "Watch",
-)
+    "EVERYONE", "GUEST_NAME", "SYSTEM", "Alias", "Event", "Observable", "Permission", "Principal", "Spec", "State",
+    "Store", "Value", "Vocabulary", "Watch",
+)  # fmt: skip

@@ -3,18 +3,20 @@
     in                                       out
     {"<name>": v, ...}                       {"values": {name: readback}, "rev": n}   all or nothing
     {"get": ["name" or "prefix*", ...]}      {"values": {...}, "rev": n, "boot": id}
+    {"info": ["name" or "prefix*", ...]}     {name: value, ...}                       the same, flat
     {"since": n, "boot": id}                 the values that changed since
     {"subscribe": ["prefix*", ...]}          {"subscribed": [...]}                    WebSocket only
     {"schema": true}                         {"schema": {name: Spec}}
     {"call": method, "args": {...}}          {"result": ...}
     anything wrong                           {"error": text, "key": name, "message": reason}
 
-An "id" is echoed. A message that mixes kinds is refused whole.
+An "id" is echoed. A message that mixes kinds is refused whole. A plugin may bring a vocabulary: names
+without "/" that stand for state names. A WebSocket that used one hears of changes in those words, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +24,10 @@ from twisted.internet.defer import maybeDeferred
 from twisted.logger import Logger
 
 from ..errors import CamdError, Gone, Invalid, Refused, SourceError
+from ..state.alias import Alias, Vocabulary
 from ..state.observable import Observable
 from ..state.permission import Principal
+from ..state.spec import Value
 from ..state.state import State
 
 if TYPE_CHECKING:
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
 Message = dict[str, Any]
 _KINDS = {
     "get": {"get"},
+    "info": {"info"},
     "since": {"since", "boot"},
     "subscribe": {"subscribe"},
     "schema": {"schema"},
@@ -40,38 +45,40 @@ _KINDS = {
 _MAX_NAMES = 1000
 
 
+def _unheard() -> None:
+    """Nobody follows the session."""
+
+
 @dataclass(slots=True)
 class Session:
-    """One asker: who it is, and which changes it wants (None: all; a carrier without a way to send
-    changes has can_subscribe False)."""
+    """One asker: who it is, and which changes it wants (patterns None: all; a carrier without a way to
+    send changes has can_subscribe False), in state names (paths) and in the words of a vocabulary.
+    on_change: called when what it wants became another."""
 
     by: Principal
     can_subscribe: bool = False
     patterns: tuple[str, ...] | None = None
+    vocabulary: Vocabulary | None = None
+    paths: bool = True
+    on_change: Callable[[], None] = _unheard
 
 
 class Api:
-    """Answers messages against the State. Reactor thread only."""
+    """Answers messages against the State. Reactor thread only.
+
+    vocabulary: further names that are understood, None without the plugin that has them.
+    """
 
     log = Logger()
 
     def __init__(self, state: State, methods: Mapping[str, Method]):
+        self.vocabulary: Vocabulary | None = None
         self._state = state
         self._methods = methods
 
     async def answer(self, message: Any, session: Session) -> Message:
         """The answer to one decoded JSON message; wrong messages get an error answer. Never raises."""
-        request_id = message.get("id") if isinstance(message, dict) else None
-        try:
-            result = await self.ask(message, session)
-        except CamdError as error:
-            result = error_answer(error)
-        except Exception:
-            self.log.failure("message of {user} failed", user=session.by.name)
-            result = {"error": "Internal error", "key": "", "message": "see the log of camd"}
-        if request_id is not None:
-            result["id"] = request_id
-        return result
+        return await answer(self.ask, message, session)
 
     async def ask(self, message: Any, session: Session) -> Message:
         """As `answer`, for edges with error codes of their own: raises CamdError, echoes no "id"."""
@@ -81,9 +88,10 @@ class Api:
         if not isinstance(request_id, int | str | float | None):
             raise Invalid("id", "an id is a number or a text")
         body = {key: value for key, value in message.items() if key != "id"}
-        names = [key for key in body if "/" in key]
+        names = [key for key in body if "/" in key or self._alias(key)]
         if names and len(names) == len(body):
-            return await self._set(body, session.by)
+            self._hear(names, session)
+            return {"values": await self.set(body, session.by, self.vocabulary), "rev": self._state.rev}
         for kind, keys in _KINDS.items():
             if kind in body:
                 if extra := body.keys() - keys:
@@ -93,6 +101,26 @@ class Api:
         if not body:
             raise Invalid("", "the message is empty")
         raise Invalid(next(iter(body)), "is no state name and no request; see {\"schema\": true}")
+
+    async def set(self, values: Message, by: Principal, vocabulary: Vocabulary | None = None) -> Message:
+        """Set these names, all or nothing; returns name -> readback. Names of the vocabulary are understood
+        beside those of the State. Raises Refused, Invalid and DeviceError with the name as it was given."""
+        aliases: dict[str, Alias] = {}
+        wanted: dict[str, Value] = {}
+        given: dict[str, str] = {}
+        for name, value in values.items():
+            alias = vocabulary.find(name) if vocabulary is not None else None
+            if alias is not None:
+                aliases[name] = alias
+            for meant, wish in ({name: value} if alias is None else alias.translate(value, by)).items():
+                if meant in given:
+                    raise Invalid(name, f"means the same as {given[meant]}")
+                given[meant], wanted[meant] = name, wish
+        try:
+            done = await self._set(wanted, by)
+        except (Refused, Invalid, DeviceError) as error:
+            raise _renamed(error, given.get(error.key, error.key)) from error
+        return {name: aliases[name].get(by) if name in aliases else done[name] for name in values}
 
     async def _set(self, values: Message, by: Principal) -> Message:
         observables = [self._state[name] for name in values]
@@ -108,7 +136,7 @@ class Api:
             if isinstance(error, SourceError):
                 raise DeviceError(observable.name, str(error)) from error
             raise
-        return {"values": done, "rev": self._state.rev}
+        return done
 
     async def _undo(self, values: Message, by: Principal) -> None:
         for name, value in values.items():
@@ -117,15 +145,35 @@ class Api:
             except CamdError as error:
                 self.log.warn("{name} could not be set back: {error}", name=name, error=error)
 
+    def _alias(self, name: str) -> Alias | None:
+        return self.vocabulary.find(name) if self.vocabulary is not None else None
+
+    def _hear(self, names: Iterable[str], session: Session) -> None:
+        """Who uses a word of the vocabulary hears of changes in its words from now on."""
+        if session.can_subscribe and session.vocabulary is None and any(self._alias(name) for name in names):
+            session.vocabulary = self.vocabulary
+            session.on_change()
+
     def _get(self, body: Message, session: Session) -> Message:
+        return self._values(self._read(body, "get", session))
+
+    def _info(self, body: Message, session: Session) -> Message:
+        return self._read(body, "info", session)
+
+    def _read(self, body: Message, kind: str, session: Session) -> Message:
         found: dict[str, Any] = {}
-        for pattern in _names(body["get"], "get"):
+        names = _names(body[kind], kind)
+        self._hear(names, session)
+        for pattern in names:
+            if alias := self._alias(pattern):
+                found[pattern] = read(alias, session.by)
+                continue
             for observable in self._state.select(pattern):
                 if session.by.may(observable.spec.read, observable.name):
                     found[observable.name] = observable.value
                 elif observable.name == pattern:
                     raise Refused(pattern, observable.spec.read)
-        return self._values(found)
+        return found
 
     def _since(self, body: Message, session: Session) -> Message:
         rev, boot = body["since"], body.get("boot", "")
@@ -141,6 +189,8 @@ class Api:
         if not session.can_subscribe:
             raise Invalid("subscribe", "changes are sent over the WebSocket only")
         session.patterns = tuple(_names(body["subscribe"], "subscribe"))
+        self._hear(session.patterns, session)
+        session.on_change()
         return {"subscribed": list(session.patterns)}
 
     def _schema(self, body: Message, session: Session) -> Message:
@@ -171,12 +221,43 @@ class DeviceError(SourceError):
         super().__init__(text)
 
 
+async def answer(ask: Callable[[Any, Session], Awaitable[Message]], message: Any, session: Session) -> Message:
+    """What ask(message, session) gives, or the error answer for what it raises, with the "id" echoed."""
+    request_id = message.get("id") if isinstance(message, dict) else None
+    try:
+        result = await ask(message, session)
+    except CamdError as error:
+        result = error_answer(error)
+    except Exception:
+        Api.log.failure("message of {user} failed", user=session.by.name)
+        result = {"error": "Internal error", "key": "", "message": "see the log of camd"}
+    if request_id is not None:
+        result["id"] = request_id
+    return result
+
+
+def _renamed(error: Refused | Invalid | DeviceError, key: str) -> CamdError:
+    """The error in the words of the asker."""
+    if isinstance(error, Refused):
+        return Refused(key, error.permission)
+    return Invalid(key, error.reason) if isinstance(error, Invalid) else DeviceError(key, str(error))
+
+
+def read(alias: Alias, by: Principal) -> Value:
+    """The value behind the alias; raises Refused."""
+    if not alias.may_read(by):
+        raise Refused(alias.name)
+    return alias.get(by)
+
+
 def may_read(observable: Observable, session: Session) -> bool:
     """Whether this asker may and wants to see the observable."""
-    if not session.by.may(observable.spec.read, observable.name):
-        return False
+    return session.by.may(observable.spec.read, observable.name) and wants(session, observable.name)
+
+
+def wants(session: Session, name: str) -> bool:
     patterns = session.patterns
-    return patterns is None or any(matches(pattern, observable.name) for pattern in patterns)
+    return patterns is None or any(matches(pattern, name) for pattern in patterns)
 
 
 def matches(pattern: str, name: str) -> bool:

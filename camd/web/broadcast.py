@@ -11,13 +11,18 @@ decided once per change, not once per client.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol
 
+from twisted.logger import Logger
+
+from ..state.alias import Alias, Vocabulary
 from ..state.observable import Observable
+from ..state.permission import SYSTEM
 from ..state.state import State
 from ..wire.strictjson import dumps
 from ..wire.websocket import text_frame
-from .api import Session, may_read
+from .api import Session, may_read, wants
 
 
 class Client(Protocol):
@@ -30,13 +35,48 @@ class Client(Protocol):
     def hold(self, name: str, frame: bytes) -> None: ...
 
 
+class Change:
+    """One change, in the words of each language that somebody speaks; a message is built when the first
+    audience wants it, and then shared."""
+
+    __slots__ = ("observable", "_frame", "_aliases")
+
+    def __init__(self, observable: Observable, removed: bool):
+        self.observable = observable
+        self._frame = change_frame(observable, removed)
+        self._aliases: dict[Vocabulary, list[tuple[Alias, bytes]]] = {}
+
+    def frames(self, audience: Audience) -> list[tuple[str, bytes]]:
+        """(name, frame) of every message that this audience gets."""
+        frames = [(self.observable.spec.name, self._frame)] if audience.reads(self.observable) else []
+        session = audience.session
+        if session.vocabulary is not None:
+            frames += [
+                (alias.name, frame)
+                for alias, frame in self._in(session.vocabulary)
+                if wants(session, alias.name) and alias.may_read(session.by)
+            ]
+        return frames
+
+    def _in(self, vocabulary: Vocabulary) -> list[tuple[Alias, bytes]]:
+        known = self._aliases.get(vocabulary)
+        if known is None:
+            try:
+                known = [(alias, _alias_frame(vocabulary, alias)) for alias in vocabulary.of(self.observable)]
+            except Exception:  # a plugin's; the other clients are to hear of the change all the same
+                Broadcast.log.failure("{name} cannot be told in other words", name=self.observable.name)
+                known = []
+            self._aliases[vocabulary] = known
+        return known
+
+
 class Audience:
     """Clients that may and want to read the same names."""
 
     __slots__ = ("session", "clients", "_reads")
 
     def __init__(self, session: Session):
-        self.session = Session(session.by, True, session.patterns)
+        self.session = replace(session)  # the clients' own go on changing
         self.clients: dict[Client, None] = {}
         self._reads: dict[Any, bool] = {}
 
@@ -44,17 +84,30 @@ class Audience:
         key = (observable.spec.name, observable.spec.read)
         known = self._reads.get(key)
         if known is None:
-            known = self._reads[key] = may_read(observable, self.session)
+            known = self._reads[key] = self.session.paths and may_read(observable, self.session)
         return known
+
+    def send(self, frames: list[tuple[str, bytes]]) -> None:
+        joined = frames[0][1] if len(frames) == 1 else b"".join(frame for _, frame in frames)
+        # A failing write closes its own connection, later; this loop is the hottest of camd.
+        for client in self.clients:
+            write = client.write
+            if write is not None:
+                write(joined)
+            else:
+                for name, frame in frames:
+                    client.hold(name, frame)
 
 
 class Broadcast:
     """Sends changes to the clients that joined. Reactor thread only."""
 
+    log = Logger()
+
     def __init__(self, state: State):
         self._state = state
         self._audiences: dict[Any, Audience] = {}
-        self._batch: list[tuple[Observable, bytes]] | None = None
+        self._batch: list[Change] | None = None
         self._batches = 0  # they may be nested: the outermost one counts
         state.on_batch = self._set_batch
         # Only changes: what is there already is the business of `get` and `since`.
@@ -80,38 +133,25 @@ class Broadcast:
     def _changed(self, observable: Observable) -> None:
         if not self._audiences:
             return
-        frame = change_frame(observable, removed=observable.spec.name not in self._state)
+        change = Change(observable, removed=observable.spec.name not in self._state)
         if self._batch is not None:
-            self._batch.append((observable, frame))
-            return
-        name = observable.spec.name
-        for audience in self._audiences.values():
-            if audience.reads(observable):
-                # A failing write closes its own connection, later; this loop is the hottest of camd.
-                for client in audience.clients:
-                    write = client.write
-                    if write is None:
-                        client.hold(name, frame)
-                    else:
-                        write(frame)
+            self._batch.append(change)
+        else:
+            self._tell([change])
 
     def _set_batch(self, begins: bool) -> None:
         self._batches += 1 if begins else -1
         if begins:
             self._batch = [] if self._batch is None else self._batch
-        if self._batches:
-            return
-        batch, self._batch = self._batch, None
-        for audience in self._audiences.values() if batch else ():
-            frames = [(o.spec.name, frame) for o, frame in batch if audience.reads(o)]
-            joined = b"".join(frame for _, frame in frames)
-            for client in audience.clients if frames else ():
-                write = client.write
-                if write is None:
-                    for name, frame in frames:
-                        client.hold(name, frame)
-                else:
-                    write(joined)
+        if not self._batches:
+            batch, self._batch = self._batch, None
+            self._tell(batch)
+
+    def _tell(self, changes: list[Change]) -> None:
+        for audience in self._audiences.values() if changes else ():
+            frames = [frame for change in changes for frame in change.frames(audience)]
+            if frames:
+                audience.send(frames)
 
 
 def change_frame(observable: Observable, removed: bool = False) -> bytes:
@@ -122,5 +162,9 @@ def change_frame(observable: Observable, removed: bool = False) -> bytes:
     return text_frame(dumps(message).encode())
 
 
+def _alias_frame(vocabulary: Vocabulary, alias: Alias) -> bytes:
+    return text_frame(dumps(vocabulary.message(alias, alias.get(SYSTEM))).encode())
+
+
 def _key(session: Session) -> Any:
-    return session.by.permissions, session.by.cameras, session.patterns
+    return session.by.permissions, session.by.cameras, session.patterns, session.vocabulary, session.paths
