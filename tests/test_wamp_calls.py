@@ -79,9 +79,10 @@ class CallTests(SessionCase):
         self.assertEqual(text, "lamp/colour: permission denied")
 
     def test_set_wrongly(self) -> None:
-        for args in ([], [1], [{}], ["lamp/colour"], [{"lamp/colour": b"\xff"}], [{"lamp/colour": "\0x"}],
-        ["x", 1],
-                     [{"lamp/colour": "a"}, {"lamp/colour": "b"}], [{1: 2}], [{"schema": True}]):  # fmt: skip
+        for args in (
+            [], [1], [{}], ["lamp/colour"], [{"lamp/colour": b"\xff"}], [{"lamp/colour": "\0x"}], ["x", 1],
+            [{"lamp/colour": "a"}, {"lamp/colour": "b"}], [{1: 2}], [{"schema": True}],
+        ):  # fmt: skip
             self.assertEqual(self.call(self.admin, "camd.set", *args)[0], "wamp.error.invalid_argument", args)
         self.assertEqual(self.call(self.admin, "camd.set", x=1)[0], "wamp.error.invalid_argument")
 
