@@ -61,11 +61,8 @@ class Procedures:
             args = ({args[0]: args[1]},)
         if len(args) != 1 or not isinstance(args[0], dict) or not args[0]:
             raise Invalid("", "the argument is a map of names and values")
-        values = plain(args[0])
-        for name in values:
-            if "/" not in name:
-                raise Invalid(name, "no such state")
-        return await self._app.api.ask(values, session)
+        values = await self._app.api.set(plain(args[0]), session.by)
+        return {"values": values, "rev": self._app.state.rev}
 
     async def _schema(self, session: Session, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """camd.schema() -> {name: Spec}"""
