@@ -103,7 +103,7 @@ class SettingTests(StateCase):
         for values, key, status in (
             ({LIGHT: True, GAIN: 11}, GAIN, 422), ({LIGHT: True, GAIN: "7"}, GAIN, 422),
             ({LIGHT: True, "no/such": 1}, "no/such", 422), ({LIGHT: True, "get": ["*"]}, "get", 422),
-            ({}, None, 422), ([], None, 422), ({LIGHT: True, GAIN: 9}, None, 503),
+            ({}, None, 422), ([], None, 422), ({LIGHT: True, GAIN: 9}, GAIN, 503),
         ):
             answer = self.client("PATCH", "/api/state", values)
             self.assertEqual(answer.status, status, values)

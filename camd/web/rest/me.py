@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...errors import Locked, Unauthorized
 from ...state.permission import Permission
-from .operation import ANY, READER, Answer, Call, Operation
+from .operation import ANY, READER, Answer, Call, Operation, Rejected
 from .schema import component, listing, record, text
 from .users import CAMERAS, PASSWORD
 
@@ -32,6 +33,7 @@ class MeNoun:
             Operation("GET", "/api/me", READER, "Who am I", {200: Answer("The identity of this request", _ME)}, self.read),
             Operation("PUT", "/api/me/password", ANY, "Change one's own password", {
                 204: Answer("Changed; all sessions ended, this one too"),
+                403: Answer("The old password is wrong"),
             }, self.change_password, "API tokens and the device password stay.", body=_CHANGE),
         ]
 
@@ -45,4 +47,9 @@ class MeNoun:
         }
 
     async def change_password(self, call: Call) -> None:
-        await self._users.change_own_password(call.by, call.body["old"], call.body["new"], address=call.address)
+        try:
+            await self._users.change_own_password(call.by, call.body["old"], call.body["new"], address=call.address)
+        except Locked:
+            raise
+        except Unauthorized:  # 401 would say that the asker is not signed in
+            raise Rejected(403, "This is not the password until now", "INVALID_CREDENTIALS", "old") from None

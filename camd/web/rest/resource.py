@@ -14,6 +14,7 @@ from twisted.web.server import NOT_DONE_YET
 from ...errors import CamdError, Invalid, Refused, Unauthorized
 from ...state.permission import GUEST_NAME, Permission, Principal
 from ...wire.strictjson import dumps
+from ..api import DeviceError
 from ..errors import render_failure, respond
 from ..request import Request
 from .operation import ANY, PUBLIC, READER, Call, Operation, Rejected, Reply
@@ -171,6 +172,8 @@ class Operations(Resource):
             return
         if isinstance(error, Invalid):
             error = Rejected(422, str(error), "INVALID_FORMAT", error.key)
+        elif isinstance(error, DeviceError):
+            error = Rejected(503, str(error), "CAMERA_NOT_CONNECTED", error.key)
         if not isinstance(error, Rejected):
             render_failure(request, failure)
             return

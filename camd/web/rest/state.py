@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import Refused
 from ...state.observable import Observable
-from ..api import Session, matches
+from ...state.spec import Value
+from ..api import matches
 from .operation import READER, Answer, Call, Operation, Parameter, Rejected, Reply
 from .schema import Schema, component, listing, record, text
 
@@ -80,26 +81,23 @@ class StateNoun:
         return Reply(value, etag=f"{state.boot}-{state.rev}-{seen}")
 
     def read(self, call: Call) -> Reply:
-        return self._reply(self._find(call.path["name"], call), call)
+        observable = self._find(call.path["name"], call)
+        return self._reply(observable, observable.value)
 
     async def write_all(self, call: Call) -> Any:
         for name in call.body:
             self._known(name, 422)
-        return await self._set(call, call.body)
+        values = await self._app.api.set(call.body, call.by)
+        return {"values": values, "rev": self._app.state.rev}
 
     async def write(self, call: Call) -> Reply:
         observable = self._known(call.path["name"], 404)
-        answer = await self._set(call, {observable.name: call.body["value"]})
-        return self._reply(observable, call, answer["values"])
+        values = await self._app.api.set({observable.name: call.body["value"]}, call.by)
+        return self._reply(observable, values[observable.name])
 
-    def _reply(self, observable: Observable, call: Call, readback: dict[str, Any] | None = None) -> Reply:
-        name = observable.name
-        value = observable.value if readback is None else readback[name]
-        document = {"state": name, "value": value, "rev": observable.rev}
+    def _reply(self, observable: Observable, value: Value) -> Reply:
+        document = {"state": observable.name, "value": value, "rev": observable.rev}
         return Reply(document, etag=f"{self._app.state.boot}-{observable.rev}")
-
-    async def _set(self, call: Call, values: dict[str, Any]) -> dict[str, Any]:
-        return await self._app.api.ask(values, Session(call.by))
 
     def _known(self, name: str, status: int) -> Observable:
         if name not in self._app.state:
