@@ -60,10 +60,7 @@ class Cameras(Mapping[str, Camera]):
         self._on_count = on_count
         self._cameras: dict[str, Camera] = {}
         self._main: str | None = None
-        self._main_name = state.declare(
-            Spec("system/main_camera", str, default="", read=Permission.Device_r,
-                 doc="The camera behind /snapshot and /stream.")
-        )
+        self._main_name = state.declare(self._main_spec())
 
     def __getitem__(self, camera: str) -> Camera:
         return self._cameras[camera]
@@ -94,7 +91,19 @@ class Cameras(Mapping[str, Camera]):
             if config.id not in kept:
                 camera.start()
         self._main = main
+        self._state.declare(self._main_spec(), self._choose_main)
         self._main_name.publish(self.main.id if self.main else "")
+
+    def _main_spec(self) -> Spec:
+        return Spec(
+            "system/main_camera", str, default="", choices=tuple(self._cameras), read=Permission.Device_r,
+            write=Permission.Device_rw if self._cameras else None,
+            doc="The camera behind /snapshot and /stream, until the configuration is read again.",
+        )
+
+    def _choose_main(self, camera: str) -> str:
+        self._main = camera
+        return camera
 
     def stop(self) -> Deferred[Any]:
         """Fires when every device is closed."""
