@@ -1,34 +1,46 @@
-"""Users: who may do what. Accounts, roles, tokens and sessions, and what the edges ask about them.
-
-The database is the truth, and other processes (`camd user ...`) may write it while the daemon runs.
-A mirror in memory answers every question of an edge at once; each change is made by the one thread of
-the pool `db` and comes back as a new mirror, and changes by others are looked for twice a second.
-"""
+"""Users: who may do what. The accounts, roles and tokens, and what the edges ask about them."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import Conflict, Gone, Invalid, Refused
 from ..state.permission import GUEST_NAME, Permission, Principal
 from .audit import Audit
+from .device_password import new_device_password, purpose
+from .identities import Identities
+from .passwords import Hashing, check_password
+from .records import Cameras, Snapshot, Token, User, check_cameras, check_label, check_user_name
+from .roles import (
+    BUILT_IN,
+    VIEWER,
+    Permissions,
+    common,
+    common_cameras,
+    names_of,
+    parse_permissions,
+    role_name,
+    with_reading,
+)
 from .setup import Setup
+from .tokens import DAY, LONGEST_DAYS, new_token
 
 if TYPE_CHECKING:
     from ..config import Config
     from ..threads import Threads
 
 Entry = dict[str, Any]
+Entries = list[Entry]
+_GUESTS_MAY = frozenset(p for p in Permission if p.name.endswith("_r")) - {Permission.User_r}
 
 
-class Users:
+class Users(Identities):
     """Accounts, identities and their rights. Reactor thread only; `start` before use.
 
-    needs_setup: no enabled administrator exists. guest: who asks without any identity. setup: the first
-    minute. on_change: called after rights, users, tokens or sessions changed, so that live connections ask
-    `still_valid` about their identity again.
+    setup: the first minute; the rest is as in Identities.
 
     An entry of a user is {"name", "role", "enabled", "cameras": [id] or None for all,
     "additional_permissions": [names], "permissions": [names, all that count], "created", "last_login" (Unix
@@ -43,145 +55,294 @@ class Users:
     """
 
     def __init__(self, data_dir: Path, threads: Threads, reactor: Any, audit: Audit, config: Config | None = None,
-                 *, wall: Callable[[], float] = time.time):
-        self.needs_setup = True
-        self.on_change: list[Callable[[], None]] = []
-        self.guest = Principal(GUEST_NAME, frozenset(), how="guest")
-        self.setup = Setup()
+                 *, wall: Callable[[], float] = time.time, hashing: Hashing | None = None):
+        super().__init__(data_dir, threads, reactor, audit, wall, hashing)
+        self.setup = Setup(self._mirror, self._lockout, self._verification, audit, reactor, self._entry)
 
     async def start(self) -> None:
         """Open the database, bring it up to date, fill the mirror; with nobody there, make a setup code."""
-        raise NotImplementedError
+        await super().start()
+        await self.setup.ready()
 
-    def stop(self) -> Any:
-        """Write what is only in memory and close the database; a Deferred that fires after that."""
-        raise NotImplementedError
+    async def stop(self) -> None:
+        self.setup.stop()
+        await super().stop()
 
-    # -- who is it
+    def _taken(self, before: Snapshot, after: Snapshot) -> None:
+        super()._taken(before, after)
+        self.setup.look(after)
 
-    def by_session(self, secret: str) -> Principal | None:
-        """The identity behind a session cookie. Counts as activity: it ends after 30 minutes without any,
-        and after 12 hours anyway."""
-        raise NotImplementedError
+    # -- users
 
-    def touch(self, principal: Principal) -> None:
-        """Note activity of a session on a connection that stays: a message came in."""
-        raise NotImplementedError
+    def list(self, by: Principal) -> Entries:
+        """All users by name; needs User_r."""
+        _need(by, Permission.User_r)
+        by_name = self._mirror.snapshot.by_name
+        return [self._entry(by_name[name]) for name in sorted(by_name)]
 
-    def by_token(self, secret: str, address: str = "", how: str = "bearer") -> Principal | None:
-        """The identity behind an API token (they begin with "camd_"); notes its use."""
-        raise NotImplementedError
+    def get(self, by: Principal, name: str) -> Entry:
+        """One user; needs User_r unless it is oneself."""
+        if not _is_own(by, name):
+            _need(by, Permission.User_r)
+        return self._entry(self._find(name))
 
-    def by_url_token(self, secret: str, camera: str) -> Principal | None:
-        """The identity behind `?token=` for one camera: a page's URL token for it, or an API token."""
-        raise NotImplementedError
+    async def add(self, by: Principal, name: str, password: str, role: str = VIEWER,
+                  cameras: Iterable[str] | None = None,
+                  additional_permissions: Iterable[Permission | str | int] = (), *, address: str = "") -> Entry:
+        """A new user; needs User_rw."""
+        _need(by, Permission.User_rw)
+        check_user_name(name)
+        role, allowed = role_name(role), check_cameras(cameras)
+        additional = parse_permissions(additional_permissions, "additional_permissions")
+        _need_all(by, self._role(role) | additional, allowed)
+        if name.lower() in self._mirror.snapshot.by_name:
+            raise Conflict(f"there is a user {name} already")
+        hashed = await self._verification.hash(check_password(password))
+        told = ("user_add", by.name, address, {"user": name, "role": role})
+        await self._mirror.write(self._mirror.accounts.add_user, name, hashed, role, allowed, additional, told=told)
+        return self._entry(self._find(name))
 
-    async def by_password(self, name: str, password: str, address: str, how: str = "basic") -> Principal:
-        """The identity behind an account's password. Cheap when this pair was right in the last 5 minutes,
-        else it waits for the pool `auth`. Raises Unauthorized, or Locked when there were too many wrong
-        ones or too many are waiting."""
-        raise NotImplementedError
+    async def change(self, by: Principal, name: str, /, *, address: str = "", **fields: Any) -> Entry:
+        """Change role, enabled, cameras, additional_permissions or password of a user; needs User_rw.
+        Being disabled and a new password end the user's sessions. One's own password is changed by
+        `change_own_password` only."""
+        _need(by, Permission.User_rw)
+        user = self._find(name)
+        _need_all(by, self._mirror.snapshot.rights(user), user.cameras)
+        changes, told = self._parse_changes(fields)
+        _need_all(by, self._role(changes.get("role", user.role)) | changes.get("additional", user.additional),
+                  changes.get("cameras", user.cameras))
+        if "password" in fields:
+            if _is_own(by, name):
+                raise Invalid("password", "one's own password is changed with the old one beside it")
+            changes["password"] = await self._new_hash(user, fields["password"])
+            told["password"] = True
+        if changes:
+            await self._mirror.write(self._mirror.accounts.change_user, user.name, **changes,
+                                     told=("user_change", by.name, address, {"user": user.name, **told}))
+        return self._entry(self._find(name))
 
-    def by_device_password(self, name: str, password: str) -> Principal | None:
-        """The identity behind a device password (Basic on media only); how is "basic". A wrong one is not
-        counted: the caller goes on to `by_password`, which counts."""
-        raise NotImplementedError
+    def _parse_changes(self, fields: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The fields for Accounts.change_user, and what to tell about them."""
+        changes: dict[str, Any] = {}
+        told: dict[str, Any] = {}
+        for key, value in fields.items():
+            if key == "role":
+                changes[key] = told[key] = role_name(value)
+            elif key == "enabled":
+                if not isinstance(value, bool):
+                    raise Invalid(key, "expected true or false")
+                changes[key] = told[key] = value
+            elif key == "cameras":
+                changes[key] = check_cameras(value)
+                told[key] = _sorted(changes[key])
+            elif key == "additional_permissions":
+                changes["additional"] = parse_permissions(value, key)
+                told[key] = names_of(changes["additional"])
+            elif key != "password":
+                raise Invalid(key, "a user has no such field that can be changed")
+        return changes, told
 
-    def device_secret(self, name: str) -> str | None:
-        """The clear device password, for digests; None without user, or without one."""
-        raise NotImplementedError
+    async def change_own_password(self, by: Principal, old: str, new: str, *, address: str = "") -> None:
+        """Raises Unauthorized or Locked if `old` is wrong, Invalid if `new` is not good enough. Ends all
+        sessions of the user, the one that asked too; API tokens and the device password stay."""
+        user = self._own(by)
+        check_password(new)
+        await self._check_password(user.name, old, address)
+        hashed = await self._new_hash(user, new)
+        told = ("password_change", user.name, address, {})
+        await self._mirror.write(self._mirror.accounts.change_user, user.name, password=hashed, told=told)
 
-    def digest(self, fields: Mapping[str, str], method: str, address: str, uri: str | None = None) -> Principal:
-        """The identity behind an `Authorization: Digest` (RFC 7616; qop auth; SHA-256 or MD5; the device
-        password). fields: its parameters, unquoted; uri: the request target, which must be the signed one.
-        Raises Unauthorized (stale: only the nonce was too old or used before) or Locked."""
-        raise NotImplementedError
+    async def _new_hash(self, user: User, password: str) -> str:
+        check_password(password)
+        before = await self._threads.db(self._mirror.accounts.passwords_of, user.name)
+        return await self._verification.work(self._hashing.replace, password, before)
 
-    def digest_challenges(self, stale: bool = False) -> list[str]:
-        """Values for WWW-Authenticate, one header each, the best first: `Digest realm="camd", ...`."""
-        raise NotImplementedError
+    async def remove(self, by: Principal, name: str, *, address: str = "") -> None:
+        """Remove a user with all sessions and tokens; needs User_rw."""
+        _need(by, Permission.User_rw)
+        user = self._find(name)
+        _need_all(by, self._mirror.snapshot.rights(user), user.cameras)
+        told = ("user_remove", by.name, address, {"user": user.name})
+        await self._mirror.write(self._mirror.accounts.remove_user, user.name, told=told)
 
-    def still_valid(self, principal: Principal) -> Principal | None:
-        """An identity as it is now: its rights may have changed; None when it ended."""
-        raise NotImplementedError
+    async def device_password(self, by: Principal, name: str, renew: bool = False, *, address: str = "") -> str:
+        """The device password of oneself, or with User_rw of anyone; made when there is none yet."""
+        if not _is_own(by, name):
+            _need(by, Permission.User_rw)
+        user = self._find(name)
+        _need_all(by, self._mirror.snapshot.rights(user), user.cameras)
+        secret = None if renew else self._secret_of(user)
+        if secret is None:
+            secret = new_device_password()
+            sealed = self._mirror.key.encrypt(secret, purpose(user.id))
+            told = ("device_password_renew", by.name, address, {"user": user.name})
+            await self._mirror.write(self._mirror.accounts.set_device_password, user.name, sealed, told=told)
+        else:
+            self._audit.record("device_password_show", by.name, address, user=user.name)
+        return secret
 
-    # -- sessions and tokens
+    # -- roles
 
-    async def login(self, name: str, password: str, address: str, agent: str = "") -> tuple[str, Principal]:
-        """Check the password and begin a session: (secret for the cookie, identity). Raises like
-        `by_password`. agent: what the browser calls itself, for the audit log."""
-        raise NotImplementedError
+    def roles(self) -> dict[str, list[str]]:
+        """Role -> names of its permissions in their order; the product's four first."""
+        return {name: names_of(permissions) for name, permissions in self._mirror.snapshot.roles.items()}
 
-    def logout(self, secret: str, address: str = "") -> None:
-        """End a session at once; an unknown secret does nothing."""
-        raise NotImplementedError
+    async def set_role(self, by: Principal, name: str, permissions: Iterable[Permission | str | int],
+                       *, address: str = "") -> None:
+        """Make or change a role of one's own, or say what guests may read; needs User_rw. The other
+        roles of the product are fixed: Conflict."""
+        _need(by, Permission.User_rw)
+        name, wanted = role_name(name, "name"), parse_permissions(permissions)
+        _check_changeable(name)
+        if name == GUEST_NAME and not wanted <= _GUESTS_MAY:
+            raise Invalid("permissions", f"guests may have {', '.join(names_of(_GUESTS_MAY))} only")
+        _need_all(by, wanted | self._mirror.snapshot.roles.get(name, frozenset()))
+        told = ("role_set", by.name, address, {"role": name, "permissions": names_of(wanted)})
+        await self._mirror.write(self._mirror.accounts.set_role, name, wanted, told=told)
 
-    def url_token(self, by: Principal, camera: str) -> str:
-        """A secret for `?token=` on pictures and streams of one camera, good to start within 60 seconds.
-        What it starts ends with the session or token that asked for it. Raises Refused without Media_r."""
-        raise NotImplementedError
+    async def remove_role(self, by: Principal, name: str, *, address: str = "") -> None:
+        """Remove a role that nobody holds (else Conflict); needs User_rw. Of "guest": back to nothing."""
+        _need(by, Permission.User_rw)
+        name = role_name(name, "name")
+        _check_changeable(name)
+        _need_all(by, self._role(name))
+        told = ("role_remove", by.name, address, {"role": name})
+        await self._mirror.write(self._mirror.accounts.remove_role, name, told=told)
+
+    # -- API tokens
 
     async def create_token(self, by: Principal, name: str, permissions: Iterable[Permission | str | int] | None = None,
                            cameras: Iterable[str] | None = None, days: float | None = None,
                            user: str | None = None, *, address: str = "") -> tuple[str, Entry]:
         """Make an API token: (secret, shown this once; its entry). Without permissions or cameras it has
         those of its user, now and later; it never has more. days: until it expires, None for never. For
-        another user this needs User_rw. A token makes only tokens that expire no later than itself."""
-        raise NotImplementedError
+        another user this needs User_rw. A token makes only tokens that can do no more than itself and
+        expire no later."""
+        owner = self._own(by) if user is None or _is_own(by, user) else self._find(user)
+        rights = self._mirror.snapshot.rights(owner)
+        if not _is_own(by, owner.name):
+            _need(by, Permission.User_rw)
+            _need_all(by, rights, owner.cameras)
+        label, limits, allowed = check_label(name), None, check_cameras(cameras)
+        if permissions is not None:
+            limits = parse_permissions(permissions)
+            if not limits or not limits <= rights:
+                raise Invalid("permissions", f"expected at least one, and only those of {owner.name}")
+            _need_all(by, limits)
+        elif not rights <= with_reading(by.permissions):
+            limits = common(rights, by.permissions)
+        if allowed is None:
+            allowed = by.cameras if by.cameras != owner.cameras else None
+        elif common_cameras(allowed, common_cameras(owner.cameras, by.cameras)) != allowed:
+            raise Invalid("cameras", f"expected only those of {owner.name}")
+        now = self._mirror.now()
+        secret, token = new_token(owner.id, label, limits, allowed, now, self._expiry(by, days, now))
+        told = ("token_create", by.name, address, {"user": owner.name, "token": token.id, "name": label})
+        await self._mirror.write(self._mirror.accounts.add_token, token, told=told)
+        return secret, self._token_entry(token)
+
+    def _expiry(self, by: Principal, days: float | None, now: int) -> int | None:
+        if days is not None and (isinstance(days, bool) or not isinstance(days, int | float)
+                                 or not 0 < days <= LONGEST_DAYS):
+            raise Invalid("days", f"expected a number up to {LONGEST_DAYS}, or null for never")
+        made_by = self._tokens.get(by.key.removeprefix("token:"))
+        ends = [made_by.expires] if made_by is not None and made_by.expires is not None else []
+        if days is not None:
+            ends.append(now + int(days * DAY))
+        return min(ends, default=None)
 
     async def revoke_token(self, by: Principal, id: str, *, address: str = "") -> None:
         """End an API token: one's own, or with User_rw anyone's."""
-        raise NotImplementedError
+        token = self._tokens.known(id)
+        owner = token and self._mirror.snapshot.users.get(token.user_id)
+        if owner is None or not (_is_own(by, owner.name) or by.may(Permission.User_r)):
+            raise Gone(f"there is no token {id}")
+        if not _is_own(by, owner.name):
+            _need(by, Permission.User_rw)
+        if by.key != f"token:{id}":
+            _need_all(by, self._mirror.snapshot.rights(owner), owner.cameras)
+        told = ("token_revoke", by.name, address, {"user": owner.name, "token": id, "name": token.name})
+        await self._mirror.write(self._mirror.accounts.remove_token, id, told=told)
 
-    def tokens(self, by: Principal) -> list[Entry]:
+    def tokens(self, by: Principal) -> Entries:
         """One's own tokens; with User_r those of everybody."""
-        raise NotImplementedError
+        users, everybody = self._mirror.snapshot.users, by.may(Permission.User_r)
+        return [self._token_entry(token) for token in sorted(self._tokens, key=lambda token: token.created)
+                if everybody or _is_own(by, users[token.user_id].name)]
 
-    # -- users and roles
+    # -- looking up
 
-    def list(self, by: Principal) -> list[Entry]:
-        """All users by name; needs User_r."""
-        raise NotImplementedError
+    def _find(self, name: str) -> User:
+        user = self._mirror.snapshot.by_name.get(name.lower())
+        if user is None:
+            raise Gone(f"there is no user {name[:64]}")
+        return user
 
-    def get(self, by: Principal, name: str) -> Entry:
-        """One user; needs User_r unless it is oneself."""
-        raise NotImplementedError
+    def _own(self, by: Principal) -> User:
+        """The user who asks; Refused for guests and the daemon itself."""
+        if by.how in ("guest", "system"):
+            raise Refused("users", Permission.User_rw)
+        return self._find(by.name)
 
-    async def add(self, by: Principal, name: str, password: str, role: str = "viewer",
-                  cameras: Iterable[str] | None = None,
-                  additional_permissions: Iterable[Permission | str | int] = (), *, address: str = "") -> Entry:
-        """A new user; needs User_rw."""
-        raise NotImplementedError
+    def _role(self, name: str) -> Permissions:
+        try:
+            return self._mirror.snapshot.roles[name]
+        except KeyError:
+            raise Gone(f"there is no role {name}") from None
 
-    async def change(self, by: Principal, name: str, *, address: str = "", **fields: Any) -> Entry:
-        """Change role, enabled, cameras, additional_permissions or password of a user; needs User_rw.
-        Being disabled and a new password end the user's sessions. One's own password is changed by
-        `change_own_password` only."""
-        raise NotImplementedError
+    def _entry(self, user: User) -> Entry:
+        return {
+            "name": user.name,
+            "role": user.role,
+            "enabled": user.enabled,
+            "cameras": _sorted(user.cameras),
+            "additional_permissions": names_of(user.additional),
+            "permissions": names_of(self._mirror.snapshot.rights(user)),
+            "created": user.created,
+            "last_login": user.last_login,
+            "device_password": user.device_password is not None,
+        }
 
-    async def change_own_password(self, by: Principal, old: str, new: str, *, address: str = "") -> None:
-        """Raises Unauthorized or Locked if `old` is wrong, Invalid if `new` is not good enough. Ends all
-        sessions of the user, the one that asked too; API tokens and the device password stay."""
-        raise NotImplementedError
+    def _token_entry(self, token: Token) -> Entry:
+        user = self._mirror.snapshot.users[token.user_id]
+        rights = self._principal(user, "", "", token)
+        used, address = self._tokens.last_use(token)
+        return {
+            "id": token.id,
+            "name": token.name,
+            "user": user.name,
+            "permissions": names_of(rights.permissions),
+            "cameras": _sorted(rights.cameras),
+            "created": token.created,
+            "expires": token.expires,
+            "last_used": used,
+            "last_address": address,
+        }
 
-    async def remove(self, by: Principal, name: str, *, address: str = "") -> None:
-        """Remove a user with all sessions and tokens; needs User_rw."""
-        raise NotImplementedError
 
-    async def device_password(self, by: Principal, name: str, renew: bool = False, *, address: str = "") -> str:
-        """The device password of oneself, or with User_rw of anyone; made when there is none yet."""
-        raise NotImplementedError
+def _need(by: Principal, permission: Permission) -> None:
+    if not by.may(permission):
+        raise Refused("users", permission)
 
-    def roles(self) -> dict[str, list[str]]:
-        """Role -> names of its permissions in their order; the product's four first."""
-        raise NotImplementedError
 
-    async def set_role(self, by: Principal, name: str, permissions: Iterable[Permission | str | int],
-                       *, address: str = "") -> None:
-        """Make or change a role of one's own, or say what guests may read; needs User_rw. The other
-        roles of the product are fixed: Conflict."""
-        raise NotImplementedError
+def _need_all(by: Principal, permissions: Permissions, cameras: Cameras | None = frozenset()) -> None:
+    """Refuse whoever would give, take or use what they do not hold themselves."""
+    lacking = with_reading(permissions) - with_reading(by.permissions)
+    if lacking:
+        raise Refused("users", min(lacking, key=lambda permission: permission.ordinal))
+    if by.cameras is not None and (cameras is None or not cameras <= by.cameras):
+        raise Refused("users", Permission.User_rw)
 
-    async def remove_role(self, by: Principal, name: str, *, address: str = "") -> None:
-        """Remove a role that nobody holds (else Conflict); needs User_rw. Of "guest": back to nothing."""
-        raise NotImplementedError
+
+def _is_own(by: Principal, name: str) -> bool:
+    return by.how not in ("guest", "system") and by.name.lower() == name.lower()
+
+
+def _check_changeable(role: str) -> None:
+    if role in BUILT_IN and role != GUEST_NAME:
+        raise Conflict(f"the role {role} is fixed; make one of your own")
+
+
+def _sorted(cameras: Cameras | None) -> list[str] | None:
+    return None if cameras is None else sorted(cameras)
