@@ -30,6 +30,8 @@ hookimpl = pluggy.HookimplMarker("camd")
 
 #: In place of a permission: whoever is signed in.
 ANY = "authenticated"
+#: The same, and guests if they may do anything at all: for what is filtered by the rights of its reader.
+READER = "reader"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,10 @@ class Route:
     """A resource on both web sites. Without a permission there is no route.
 
     path: "/ticker". read: the permission for GET and HEAD, write: for every other method (None: no
-    other method); ANY: whoever is signed in. The resource finds who asks at `request.principal`.
+    other method); ANY: whoever is signed in; READER: guests with any permission, too. The resource finds who asks at `request.principal`.
     media: a picture or a stream: `?token=` and device passwords are good for it, and it counts as a
-    picture in the rate limits.
+    picture in the rate limits. encrypted: something secret comes in, so plain HTTP from elsewhere than
+    this machine is led to HTTPS.
     """
 
     path: str
@@ -47,6 +50,7 @@ class Route:
     read: Permission | str
     write: Permission | str | None = None
     media: bool = False
+    encrypted: bool = False
     open: bool = False
 
     def __post_init__(self) -> None:
@@ -54,22 +58,23 @@ class Route:
             return
         for name in ("read", "write"):
             value = getattr(self, name)
-            if isinstance(value, str) and value != ANY:
+            if isinstance(value, str) and value not in (ANY, READER):
                 object.__setattr__(self, name, Permission[value])
         if self.read is None:
             raise ValueError(f"route {self.path}: a route needs a read permission")
 
     @classmethod
-    def public(cls, path: str, resource: IResource) -> Route:
+    def public(cls, path: str, resource: IResource, encrypted: bool = False) -> Route:
         """A route that asks nobody who they are, and whose resource is careful by itself: `app.web.identify`
         tells who asks, if they say so. The tests hold the list of them."""
-        return cls(path, resource, None, open=True)
+        return cls(path, resource, None, encrypted=encrypted, open=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
     """A call for clients: {"call": name, "args": {...}}. function(**args) returns a JSON value or a
-    Deferred of one; args: parameter name -> bool, int, float, str, list or dict."""
+    Deferred of one; args: parameter name -> bool, int, float, str, list or dict. An argument `camera` is
+    the id of one, which the caller must be allowed."""
 
     name: str
     args: dict[str, type]

@@ -61,11 +61,14 @@ class Principal:
     def may(self, permission: Permission | None, name: str = "") -> bool:
         """Whether this identity holds the permission, and, if it is limited to some cameras, may
         use the state name meant. The permission None is held by nobody."""
-        if permission is None:
-            return False
-        if self.cameras is not None and name.startswith("cameras/") and name.split("/", 2)[1] not in self.cameras:
+        if permission is None or not self.knows(name):
             return False
         return any(held in self.permissions for held in _INCLUDES.get(permission, (permission,)))
+
+    def knows(self, name: str) -> bool:
+        """Whether this identity may know that there is such a state name: not if it belongs to a camera that
+        is none of its own."""
+        return self.cameras is None or not name.startswith("cameras/") or name.split("/", 2)[1] in self.cameras
 
 
 GUEST_NAME = "guest"

@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import maybeDeferred
 from twisted.logger import Logger
 
-from ..errors import CamdError, Gone, Invalid, Refused, SourceError
+from ..errors import CamdError, Gone, Invalid, Locked, RateLimited, Refused, SourceError, Unauthorized
 from ..state.alias import Alias, Vocabulary
 from ..state.observable import Observable
-from ..state.permission import Principal
+from ..state.permission import GUEST_NAME, Principal
 from ..state.spec import Value
 from ..state.state import State
 
@@ -45,15 +45,15 @@ _KINDS = {
 _MAX_NAMES = 1000
 
 
-def _unheard() -> None:
-    """Nobody follows the session."""
+def _unheard(*_: Any, **fields: Any) -> None:
+    """Nobody listens."""
 
 
 @dataclass(slots=True)
 class Session:
     """One asker: who it is, and which changes it wants (patterns None: all; a carrier without a way to
     send changes has can_subscribe False), in state names (paths) and in the words of a vocabulary.
-    on_change: called when what it wants became another."""
+    on_change: called when what it wants became another. address: where it is, for the audit log."""
 
     by: Principal
     can_subscribe: bool = False
@@ -61,18 +61,21 @@ class Session:
     vocabulary: Vocabulary | None = None
     paths: bool = True
     on_change: Callable[[], None] = _unheard
+    address: str = ""
 
 
 class Api:
     """Answers messages against the State. Reactor thread only.
 
     vocabulary: further names that are understood, None without the plugin that has them.
+    audit(event, by, address, **fields): hears of everything that was changed, called or refused.
     """
 
     log = Logger()
 
-    def __init__(self, state: State, methods: Mapping[str, Method]):
+    def __init__(self, state: State, methods: Mapping[str, Method], audit: Callable[..., None] = _unheard):
         self.vocabulary: Vocabulary | None = None
+        self._audit = audit
         self._state = state
         self._methods = methods
 
@@ -91,7 +94,8 @@ class Api:
         names = [key for key in body if "/" in key or self._alias(key)]
         if names and len(names) == len(body):
             self._hear(names, session)
-            return {"values": await self.set(body, session.by, self.vocabulary), "rev": self._state.rev}
+            values = await self.set(body, session.by, self.vocabulary, session.address)
+            return {"values": values, "rev": self._state.rev}
         for kind, keys in _KINDS.items():
             if kind in body:
                 if extra := body.keys() - keys:
@@ -102,9 +106,12 @@ class Api:
             raise Invalid("", "the message is empty")
         raise Invalid(next(iter(body)), "is no state name and no request; see {\"schema\": true}")
 
-    async def set(self, values: Message, by: Principal, vocabulary: Vocabulary | None = None) -> Message:
+    async def set(
+        self, values: Message, by: Principal, vocabulary: Vocabulary | None = None, address: str = ""
+    ) -> Message:
         """Set these names, all or nothing; returns name -> readback. Names of the vocabulary are understood
-        beside those of the State. Raises Refused, Invalid and DeviceError with the name as it was given."""
+        beside those of the State. address: from where, for the audit log. Raises Refused, Invalid and
+        DeviceError with the name as it was given."""
         aliases: dict[str, Alias] = {}
         wanted: dict[str, Value] = {}
         given: dict[str, str] = {}
@@ -119,11 +126,15 @@ class Api:
         try:
             done = await self._set(wanted, by)
         except (Refused, Invalid, DeviceError) as error:
+            if isinstance(error, Refused):
+                self._audit("refused", by.name, address, name=error.key)
             raise _renamed(error, given.get(error.key, error.key)) from error
+        if done:
+            self._audit("set", by.name, address, values=done)
         return {name: aliases[name].get(by) if name in aliases else done[name] for name in values}
 
     async def _set(self, values: Message, by: Principal) -> Message:
-        observables = [self._state[name] for name in values]
+        observables = [self._find(name, by) for name in values]
         for observable in observables:
             observable.check(values[observable.name], by)
         before = {o.name: o.value for o in observables}
@@ -137,6 +148,12 @@ class Api:
                 raise DeviceError(observable.name, str(error)) from error
             raise
         return done
+
+    def _find(self, name: str, by: Principal) -> Observable:
+        """The observable of that name. Whoever may not know whether it exists is refused."""
+        if not by.knows(name):
+            raise Refused(name)
+        return self._state[name]
 
     async def _undo(self, values: Message, by: Principal) -> None:
         for name, value in values.items():
@@ -168,7 +185,7 @@ class Api:
             if alias := self._alias(pattern):
                 found[pattern] = read(alias, session.by)
                 continue
-            for observable in self._state.select(pattern):
+            for observable in self._state.select(pattern) if pattern.endswith("*") else [self._find(pattern, session.by)]:
                 if session.by.may(observable.spec.read, observable.name):
                     found[observable.name] = observable.value
                 elif observable.name == pattern:
@@ -202,14 +219,17 @@ class Api:
         method = self._methods.get(body["call"]) if isinstance(body["call"], str) else None
         if method is None:
             raise Invalid("call", "no such method")
-        if not session.by.may(method.permission):
-            raise Refused(method.name, method.permission)
         arguments = body.get("args", {})
+        camera = arguments.get("camera", "") if isinstance(arguments, dict) and "camera" in method.args else ""
+        if not session.by.may(method.permission, f"cameras/{camera}/" if camera else ""):
+            self._audit("refused", session.by.name, session.address, call=method.name)
+            raise Refused(method.name, method.permission)
         if not isinstance(arguments, dict) or arguments.keys() != method.args.keys():
             raise Invalid("args", f"the arguments are {', '.join(method.args) or 'none'}")
         for name, kind in method.args.items():
             if type(arguments[name]) is not kind:
                 raise Invalid(name, f"Value must be of type {kind.__name__}")
+        self._audit("call", session.by.name, session.address, call=method.name)
         return {"result": await maybeDeferred(method.function, **arguments)}
 
 
@@ -226,6 +246,10 @@ async def answer(ask: Callable[[Any, Session], Awaitable[Message]], message: Any
     request_id = message.get("id") if isinstance(message, dict) else None
     try:
         result = await ask(message, session)
+    except Refused as error:
+        result = error_answer(error)
+        if session.by.name == GUEST_NAME:  # what is missing is an identity, not a right
+            result["error"] = "Unauthorized"
     except CamdError as error:
         result = error_answer(error)
     except Exception:
@@ -270,6 +294,12 @@ def error_answer(error: CamdError) -> Message:
         return {"error": "Permission denied", "key": error.key}
     if isinstance(error, Invalid):
         return {"error": "Invalid value", "key": error.key, "message": error.reason}
+    if isinstance(error, RateLimited):
+        return {"error": str(error), "limit": error.limit, "period": "second", "retry_after": error.retry_after}
+    if isinstance(error, Locked):
+        return {"error": str(error), "retry_after": error.retry_after}
+    if isinstance(error, Unauthorized):
+        return {"error": str(error)}
     if isinstance(error, DeviceError):
         return {"error": "Device error", "key": error.key, "message": str(error)}
     text = "Gone" if isinstance(error, Gone) else "Failed"
