@@ -185,7 +185,8 @@ class Api:
             if alias := self._alias(pattern):
                 found[pattern] = read(alias, session.by)
                 continue
-            for observable in self._state.select(pattern) if pattern.endswith("*") else [self._find(pattern, session.by)]:
+            one = None if pattern.endswith("*") else self._find(pattern, session.by)
+            for observable in self._state.select(pattern) if one is None else (one,):
                 if session.by.may(observable.spec.read, observable.name):
                     found[observable.name] = observable.value
                 elif observable.name == pattern:
