@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _PAGE = Path(__file__).parent.parent / "static" / "docs.html"
 #: So many documents are kept; readers with the same rights share one.
 _KEPT = 8
+#: Unlike everything else of REST a browser may keep them, if it asks each time whether they are still right.
+_CACHED = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
 
 
 class DocumentsNoun:
@@ -48,11 +50,11 @@ class DocumentsNoun:
         reply = self._kept.get(key)
         if reply is None:
             content = dumps(document(operations, self._app.state, by, base)).encode()
-            reply = Reply(content=content, etag=tag_of(content))
+            reply = Reply(headers=_CACHED, etag=tag_of(content), content=content)
             if len(self._kept) >= _KEPT:
                 del self._kept[next(iter(self._kept))]
             self._kept[key] = reply
         return reply
 
     def page(self, call: Call) -> Reply:
-        return Reply(content=_PAGE.read_bytes())
+        return Reply(headers=_CACHED, content=_PAGE.read_bytes())

@@ -149,8 +149,6 @@ class Operations(Resource):
         tag = reply.etag or (tag_of(content) if operation.method == "GET" else "")
         if tag:
             headers.setRawHeaders(b"etag", [b'"%b"' % tag.encode()])
-            headers.setRawHeaders(b"cache-control", [b"private, no-cache"])
-            headers.setRawHeaders(b"vary", [b"Authorization, Cookie"])
         for name, value in reply.headers.items():
             headers.setRawHeaders(name.encode(), [value.encode()])
         if operation.method == "GET" and is_unchanged(request, tag):

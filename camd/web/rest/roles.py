@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...auth.roles import role_name
 from ...errors import Gone
 from ...state.permission import Permission
 from .operation import Answer, Call, Operation, Parameter, Reply
 from .schema import PERMISSIONS, component, record, text
+from .users import ROLE
 
 if TYPE_CHECKING:
     from ...auth.users import Users
 
 _PERMISSIONS = component("Permissions", PERMISSIONS)
-ROLE = component("Role", record({"name": text(), "permissions": _PERMISSIONS}))
-_NAME = Parameter("name", text(least=1, most=32, pattern="^[a-z][a-z0-9_-]{0,31}$"), "The name of the role", "path")
+_ROLE = component("Role", record({"name": text(), "permissions": _PERMISSIONS}))
+_NAME = Parameter("name", ROLE, "The name of the role", "path")
 _PATH = "/api/roles/{name}"
 
 
@@ -32,10 +34,10 @@ class RolesNoun:
             Operation("GET", "/api/roles", read, "List the roles", {
                 200: Answer("Role -> its permissions, the product's four first", record({"roles": roles})),
             }, self.list),
-            Operation("GET", _PATH, read, "Read a role", {200: Answer("The role", ROLE)}, self.read,
+            Operation("GET", _PATH, read, "Read a role", {200: Answer("The role", _ROLE)}, self.read,
                       parameters=(_NAME,)),
             Operation("PUT", _PATH, write, "Make or change a role", {
-                200: Answer("Changed", ROLE), 201: Answer("Made", ROLE), 409: fixed,
+                200: Answer("Changed", _ROLE), 201: Answer("Made", _ROLE), 409: fixed,
             }, self.write, "Of the product's roles only `guest` can be changed: what everybody may without "
                            "signing in.", (_NAME,), record({"permissions": _PERMISSIONS}, closed=True)),
             Operation("DELETE", _PATH, write, "Remove a role", {204: Answer("Removed"), 409: fixed}, self.remove,
@@ -49,7 +51,7 @@ class RolesNoun:
         return self._role(call.path["name"])
 
     async def write(self, call: Call) -> Reply:
-        name = call.path["name"]
+        name = role_name(call.path["name"], "name")
         there = name in self._users.roles()
         await self._users.set_role(call.by, name, call.body["permissions"], address=call.address)
         return Reply(self._role(name), 200 if there else 201)
@@ -58,6 +60,7 @@ class RolesNoun:
         await self._users.remove_role(call.by, call.path["name"], address=call.address)
 
     def _role(self, name: str) -> dict[str, Any]:
+        name = role_name(name, "name")
         roles = self._users.roles()
         if name not in roles:
             raise Gone("There is no role of this name")

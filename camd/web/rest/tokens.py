@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from ...auth.tokens import LONGEST_DAYS
 from ...errors import Gone
 from .operation import ANY, Answer, Call, Operation, Parameter, Reply
 from .schema import MOMENT, PERMISSIONS, component, listing, nullable, record, text
-from .users import CAMERAS
+from .users import CAMERAS, NAME
 
 if TYPE_CHECKING:
     from ...auth.users import Users
@@ -27,14 +28,14 @@ _FIELDS = {
 TOKEN = component("Token", record(_FIELDS))
 _MADE = component("MadeToken", record({"token": text("The secret, shown this once"), **_FIELDS}))
 _NEW = component("NewToken", record({
-    "name": text("What it is for", least=1, most=64),
+    "name": text("What it is for, in one line", least=1, most=100, pattern="^[^\\x00-\\x20\\x7f][^\\x00-\\x1f\\x7f]*$"),
 }, {
-    "permissions": nullable(PERMISSIONS, "Null or absent: all that its user holds, now and later"),
+    "permissions": nullable({**PERMISSIONS, "minItems": 1}, "Null or absent: all that its user holds, now and later"),
     "cameras": CAMERAS,
-    "days": nullable({"type": "number", "minimum": 0.001, "maximum": 36500}, "Until it expires; null for never"),
-    "user": nullable(text(least=1, most=64), "For somebody else; needs `User_rw`"),
+    "days": nullable({"type": "number", "minimum": 0.001, "maximum": LONGEST_DAYS}, "Until it expires; null for never"),
+    "user": nullable(NAME, "For somebody else; needs `User_rw`"),
 }, closed=True))
-_ID = Parameter("id", text(least=1, most=64), "The id of the token", "path")
+_ID = Parameter("id", text(least=1, most=64, pattern="^[A-Za-z0-9_-]+$"), "The id of the token", "path")
 _PATH = "/api/tokens/{id}"
 
 

@@ -12,11 +12,13 @@ from .schema import BOOLEAN, MOMENT, PERMISSIONS, component, listing, nullable, 
 if TYPE_CHECKING:
     from ...auth.users import Users
 
-CAMERAS = nullable(listing(text("Id of a camera", least=1, most=32), most=256), "Only these cameras; null for all")
-ROLE = text("Name of a role; `admin` is `administrator`", least=1, most=32)
-#: As long as the longest password that is taken; how good it must be is said in words.
-PASSWORD = text("At least 8 characters with upper and lower case, a digit and another character",
-                least=8, most=1024)
+NAME = text(least=1, most=64, pattern="^[A-Za-z0-9][A-Za-z0-9._@-]*$")
+CAMERAS = nullable(listing(text(least=1, most=32, pattern="^[a-z][a-z0-9_]*$"), most=256),
+                   "Only the cameras with these ids; null for all")
+ROLE = text("Name of a role; `admin` is `administrator`", least=1, most=32, pattern="^[A-Za-z][A-Za-z0-9_-]*$")
+#: How good a password must be is said in words, for JSON Schema cannot.
+PASSWORD = {**text("Upper and lower case, a digit and another character; none of the last 5", least=8, most=1024),
+            "format": "password"}
 USER = component("User", record({
     "username": text("The name that is signed in with"),
     "role": ROLE,
@@ -29,7 +31,7 @@ USER = component("User", record({
     "device_password": {**BOOLEAN, "description": "Whether there is a device password"},
 }))
 _NEW = component("NewUser", record({
-    "username": text("The name that is signed in with", least=1, most=64),
+    "username": NAME,
     "password": PASSWORD,
 }, {
     "role": {**ROLE, "default": "viewer"},
@@ -45,7 +47,7 @@ _CHANGE = component("UserChange", {**record(optional={
     "password": PASSWORD,
 }, closed=True), "minProperties": 1})
 _SECRET = record({"device_password": text()})
-_NAME = Parameter("name", text(least=1, most=64), "The name of the user", "path")
+_NAME = Parameter("name", NAME, "The name of the user", "path")
 _PATH = "/api/users/{name}"
 _DEVICE_PATH = _PATH + "/device-password"
 
