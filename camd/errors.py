@@ -10,7 +10,10 @@ from dataclasses import dataclass
 
 
 class CamdError(Exception):
-    """The root: everything camd raises on purpose."""
+    """The root: everything camd raises on purpose. code: of the product, where one says more than the class
+    does ("INVALID_RESOLUTION")."""
+
+    code = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,10 @@ class RateLimited(CamdError):
         self.limit = limit
         self.retry_after = retry_after
         super().__init__("Rate limit exceeded")
+
+
+class Unsupported(CamdError):
+    """Nobody can have this here: the hardware, or the part of camd for it, is not there."""
 
 
 class Conflict(CamdError):

@@ -112,41 +112,37 @@ class Api:
         """Set these names, all or nothing; returns name -> readback. Names of the vocabulary are understood
         beside those of the State. address: from where, for the audit log. Raises Refused, Invalid and
         DeviceError with the name as it was given."""
-        aliases: dict[str, Alias] = {}
+        aliases = {name: alias for name in values if vocabulary and (alias := vocabulary.find(name))}
         wanted: dict[str, Value] = {}
         given: dict[str, str] = {}
-        for name, value in values.items():
-            alias = vocabulary.find(name) if vocabulary is not None else None
-            if alias is not None:
-                aliases[name] = alias
-            for meant, wish in ({name: value} if alias is None else alias.translate(value, by)).items():
-                if meant in given:
-                    raise Invalid(name, f"means the same as {given[meant]}")
-                given[meant], wanted[meant] = name, wish
         try:
-            done = await self._set(wanted, by)
-        except (Refused, Invalid, DeviceError) as error:
-            if isinstance(error, Refused):
-                self._audit("refused", by.name, address, name=error.key)
-            raise _renamed(error, given.get(error.key, error.key)) from error
+            for name, value in values.items():
+                meant = aliases[name].translate(value, by) if name in aliases else {name: value}
+                if twice := given.keys() & meant.keys():
+                    raise Invalid(name, f"means the same as {given[min(twice)]}")
+                wanted |= meant
+                given |= dict.fromkeys(meant, name)
+            done = await self._set(wanted, by, given)
+        except Refused as error:
+            self._audit("refused", by.name, address, name=error.key)
+            raise
         if done:
             self._audit("set", by.name, address, values=done)
         return {name: aliases[name].get(by) if name in aliases else done[name] for name in values}
 
-    async def _set(self, values: Message, by: Principal) -> Message:
+    async def _set(self, values: Message, by: Principal, given: Mapping[str, str]) -> Message:
+        """Set names of the State; an error speaks of what was given for the name."""
         observables = [self._find(name, by) for name in values]
-        for observable in observables:
-            observable.check(values[observable.name], by)
         before = {o.name: o.value for o in observables}
         done: dict[str, Any] = {}
         try:
             for observable in observables:
+                observable.check(values[observable.name], by)
+            for observable in observables:
                 done[observable.name] = await observable.set(values[observable.name], by)
         except CamdError as error:
             await self._undo({name: before[name] for name in done}, by)
-            if isinstance(error, SourceError):
-                raise DeviceError(observable.name, str(error)) from error
-            raise
+            raise _renamed(error, given[observable.name]) from error
         return done
 
     def _find(self, name: str, by: Principal) -> Observable:
@@ -261,11 +257,13 @@ async def answer(ask: Callable[[Any, Session], Awaitable[Message]], message: Any
     return result
 
 
-def _renamed(error: Refused | Invalid | DeviceError, key: str) -> CamdError:
-    """The error in the words of the asker."""
+def _renamed(error: CamdError, key: str) -> CamdError:
+    """An error of an observable, in the words of the asker."""
     if isinstance(error, Refused):
         return Refused(key, error.permission)
-    return Invalid(key, error.reason) if isinstance(error, Invalid) else DeviceError(key, str(error))
+    if isinstance(error, Invalid):
+        return Invalid(key, error.reason)
+    return DeviceError(key, str(error)) if isinstance(error, SourceError) else error
 
 
 def read(alias: Alias, by: Principal) -> Value:

@@ -27,6 +27,7 @@ from ..errors import (
     Refused,
     SourceError,
     Unauthorized,
+    Unsupported,
 )
 from ..wire import strictjson
 
@@ -42,6 +43,7 @@ _TABLE: tuple[tuple[type[CamdError], int, str], ...] = (
     (Gone, 404, "FILE_NOT_FOUND"),
     (Conflict, 409, "CONFLICT"),
     (ConfigError, 422, "INVALID_FORMAT"),
+    (Unsupported, 501, "NOT_IMPLEMENTED"),
     (SourceError, 503, "CAMERA_NOT_CONNECTED"),
 )
 
@@ -69,7 +71,7 @@ def status_of(error: BaseException) -> tuple[int, str]:
     """The HTTP status and product code of an exception; (500, "INTERNAL_ERROR") for unexpected ones."""
     for kind, status, code in _TABLE:
         if isinstance(error, kind):
-            return status, code
+            return status, error.code or code
     return 500, "INTERNAL_ERROR"
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from io import BytesIO
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 from twisted.logger import Logger
@@ -24,6 +24,8 @@ from twisted.web.error import UnsupportedMethod
 from twisted.web.http import NO_BODY_CODES, datetimeToString, parse_qs
 from twisted.web.resource import IResource
 
+from ..errors import Invalid
+from ..wire.strictjson import dumps, loads
 from .direct import DirectWriter, writer_for
 from .errors import render_failure, respond
 
@@ -102,6 +104,26 @@ class Request(server.Request):
     def challenges(self) -> list[bytes]:
         """What a 401 says about how to sign in (RFC 9110 11.6.1)."""
         return self.site.challenges(self)
+
+    # -- JSON in and out
+
+    def read_json(self, limit: int = 64 * 1024) -> Any:
+        """What the body says. limit: bytes. Raises Invalid; also for another Content-Type, for such a body
+        could be sent by a form on any page."""
+        kind = (self.getHeader(b"content-type") or b"").partition(b";")[0].strip().lower()
+        if kind != b"application/json":
+            raise Invalid("", "the body must be application/json, and its Content-Type say so")
+        return loads(self.content.read(), limit)
+
+    def send_json(self, value: Any, status: int = 200) -> None:
+        """Answer with this value and be done."""
+        body = dumps(value).encode()
+        self.setResponseCode(status)
+        for name, text in ((b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)),
+                           (b"cache-control", b"no-store")):
+            self.responseHeaders.setRawHeaders(name, (text,))
+        self.write(body)
+        self.finish()
 
     # -- coming in
 
