@@ -40,6 +40,7 @@ class UsersCase(SynchronousTestCase):
         self.users = self.start_users()
         if self.with_root:
             self.root = self.get(self.users.by_password("root", PASSWORD, HOME, how="password"))
+        self.changes = 0
 
     def start_users(self) -> Users:
         """Another Users on the same folder, as after a restart."""

@@ -158,9 +158,9 @@ def _numbered(folder: Path) -> dict[int, Path]:
 
 def _statements(script: str) -> Iterator[str]:
     statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if ";" in line and sqlite3.complete_statement(statement):
+    for part in re.split("(?<=;)", script):
+        statement += part
+        if sqlite3.complete_statement(statement):
             yield statement
             statement = ""
     if statement.strip():

@@ -32,18 +32,21 @@ class Digest:
         self._now = now
         self._key = secrets.token_bytes(32)
         self._decoy = secrets.token_hex()
-        self._zero = secrets.randbelow(1 << 30)  # the clock of a nonce says nothing about ours
+        self._zero = secrets.randbelow(1 << 40)  # the clock of a nonce says nothing about ours
         #: nonce -> (highest count, bits of it and those before)
         self._counts: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self._forgotten = -1.0  # nonces made until then may have been used
 
     def challenges(self, stale: bool = False) -> list[str]:
-        nonce, end = self.new_nonce(), ", stale=true" if stale else ""
-        return [f'Digest realm="{REALM}", qop="auth", algorithm={algorithm}, nonce="{nonce}", charset=UTF-8{end}'
-                for algorithm in _ALGORITHMS]
+        """Values for WWW-Authenticate, the best algorithm first."""
+        end = ", stale=true" if stale else ""
+        return [
+            f'Digest realm="{REALM}", qop="auth", algorithm={algorithm}, nonce="{self.new_nonce()}", charset=UTF-8{end}'
+            for algorithm in _ALGORITHMS
+        ]
 
     def new_nonce(self) -> str:
-        data = struct.pack("!d", self._now() + self._zero) + secrets.token_bytes(8)
+        data = struct.pack("!Q", int(self._now() * 1000) + self._zero) + secrets.token_bytes(8)
         return base64.urlsafe_b64encode(data + self._mac(data)).decode()
 
     def _mac(self, data: bytes) -> bytes:
@@ -98,7 +101,7 @@ class Digest:
             return None
         if len(data) != 30 or not hmac.compare_digest(self._mac(data[:16]), data[16:]):
             return None
-        return struct.unpack("!d", data[:8])[0] - self._zero
+        return (struct.unpack("!Q", data[:8])[0] - self._zero) / 1000
 
 
 def _response(algorithm: str, fields: Mapping[str, str], method: str, secret: str) -> str:

@@ -149,6 +149,15 @@ class Lockout:
     def _keys(account: str, network: str) -> tuple[Hashable, ...]:
         return (account, network), network, ("account", account)
 
+    def got_in(self, account: str, address: str) -> None:
+        """The secret was right: the wrong ones of the pair, not those of the address, are forgotten."""
+        pair = account, network_of(address)
+        self._pairs.forget(pair)
+        self._got_in[pair] = None
+        self._got_in.move_to_end(pair)
+        if len(self._got_in) > _CAPACITY:
+            self._got_in.popitem(last=False)
+
     def end(self, attempt: Attempt, right: bool | None) -> bool:
         """right: whether the secret was; None if nobody looked. True if that locked the pair or address."""
         account, network = attempt.account, attempt.network
@@ -158,11 +167,7 @@ class Lockout:
             if not self._in_flight[key]:
                 del self._in_flight[key]
         if right:
-            self._pairs.forget(pair)
-            self._got_in[pair] = None
-            self._got_in.move_to_end(pair)
-            if len(self._got_in) > _CAPACITY:
-                self._got_in.popitem(last=False)
+            self.got_in(account, network)
         elif right is not None:
             self._accounts.add(account)
             locks = [self._pairs.add(pair), self._networks.add(network)]

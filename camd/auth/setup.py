@@ -31,7 +31,7 @@ PURPOSE = "setup code"
 _ACCOUNT = "setup code"
 #: 32 characters that are not mistaken for one another (Crockford's base 32).
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_ALIKE = str.maketrans("OIL", "011", " -")
+_ALIKE = str.maketrans("OIL", "011")
 
 
 def new_code() -> str:
@@ -42,7 +42,7 @@ def new_code() -> str:
 
 def canonical(code: str) -> str:
     """What a person may have typed, without its freedoms."""
-    return code[:100].upper().translate(_ALIKE)
+    return "".join(filter(str.isalnum, code[:100])).upper().translate(_ALIKE)
 
 
 def open_code(row: SetupCode | None, key: SecretKey, now: int) -> str:

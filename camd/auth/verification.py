@@ -71,6 +71,7 @@ class Verification:
         self._lockout.check(account, address)
         pair = self._pair(account, password)
         if stored is not None and self._remembers(pair, stored):
+            self._lockout.got_in(account, address)
             return
         waiting: Deferred[bool] = Deferred()
         # A page of ten pictures asks ten times at once: one check answers all.
