@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from camd.hookspecs import ANY
 from camd.state import EVERYONE, Permission, Spec, State
+from camd.testing import app_for_tests
+from camd.web import rest
+from camd.web.rest.described import DESCRIBED
 from camd.web.rest.openapi import ONE_STATE, document
 from camd.web.rest.operation import PUBLIC, READER, Answer, Operation
 from camd.web.rest.schema import of_writing
@@ -20,6 +24,7 @@ from camd.web.rest.state import StateNoun
 from .rest_client import WHO
 
 STATIC = Path(__file__).parent.parent / "camd" / "web" / "static"
+BUNDLED = tuple(sorted(path.parent.name for path in (Path(__file__).parent.parent / "plugins").glob("*/__init__.py")))
 LIGHT, GAIN, SECRET = "cameras/front/light", "cameras/back/gain", "users/secret"
 
 
@@ -153,3 +158,55 @@ class PageTests(SynchronousTestCase):
         for address in re.findall(r'(?:href|src)="([^"]+)"', page):
             if address not in ("../", "openapi.json"):
                 self.assertTrue((STATIC / address.removeprefix("../")).is_file(), address)
+
+
+class RealTreeTests(SynchronousTestCase):
+    """The document of a real camd with its bundled plugins."""
+
+    def setUp(self) -> None:
+        self.app = app_for_tests(Path(self.mktemp()), {name: import_module(f"plugins.{name}") for name in BUNDLED})
+        self.addCleanup(self.app.extensions.stop_services)
+        self.operations = rest.described(self.app, rest.operations(self.app))
+        self.document = document(self.operations, self.app.state, EVERYONE)
+
+    def test_it_is_well_formed(self) -> None:
+        self.assertEqual(fault(self.document), "")
+
+    def test_every_route_is_described(self) -> None:
+        described = set(self.document["paths"])
+        for route in self.app.web.routes:
+            self.assertTrue(
+                any(path == route.path or path.startswith(route.path + "/") for path in described), route.path
+            )
+
+    def test_every_route_of_the_core_is_described_by_hand(self) -> None:
+        """What is made of a docstring is good enough for a plugin only."""
+        core = app_for_tests(Path(self.mktemp()))
+        known = {operation.path for operation in (*rest.operations(core), *DESCRIBED)}
+        for route in core.web.routes:
+            self.assertTrue(any(path == route.path or path.startswith(route.path + "/") for path in known), route.path)
+
+    def test_nothing_is_described_that_is_not_there(self) -> None:
+        for operation in (*rest.operations(self.app), *DESCRIBED):
+            names = operation.path.split("/")
+            starts = {"/".join(names[: length + 1]) for length in range(1, len(names))}
+            self.assertTrue(starts & {route.path for route in self.app.web.routes}, operation.path)
+
+    def test_the_permissions_are_those_of_the_guard(self) -> None:
+        for route in self.app.web.routes:
+            for operation in (o for o in self.operations if o.path == route.path and o.handler is None):
+                wanted = PUBLIC if route.open else route.read if operation.method == "GET" else route.write
+                if route.path != "/api":  # asks for itself, because of identities within messages
+                    self.assertEqual(operation.permission, wanted, f"{operation.method} {route.path}")
+
+    def test_every_operation_of_rest_goes_through_its_guard(self) -> None:
+        """The guard is never stricter than an Operation, else somebody is kept out who may."""
+        routes = {route.path: route for route in self.app.web.routes}
+        for operation in rest.operations(self.app):
+            route = routes["/".join(operation.path.split("/")[:3])]
+            guard = route.read if operation.method == "GET" else route.write
+            self.assertTrue(route.open or guard in (operation.permission, ANY, READER), operation)
+            self.assertTrue(route.open or guard != ANY or operation.permission != READER, operation)
+
+    def test_its_size_is_bounded(self) -> None:
+        self.assertLess(len(json.dumps(self.document)), 1_000_000)

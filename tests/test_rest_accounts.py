@@ -15,7 +15,7 @@ from camd.web.rest.tokens import TokensNoun
 from camd.web.rest.users import UsersNoun
 
 from .auth_case import OTHER, PASSWORD, UsersCase
-from .rest_client import Answer, RestClient
+from .rest_client import Answer, RestClient, unheard
 
 
 class AccountsCase(UsersCase):
@@ -27,7 +27,7 @@ class AccountsCase(UsersCase):
                      AuditNoun(self.audit)):
             operations = noun.operations()
             path = "/".join(operations[0].path.split("/")[:3])
-            routes.append(Route.public(path, Operations(path, operations, self.identify)))
+            routes.append(Route.public(path, Operations(path, operations, self.identify, unheard)))
         self.client = RestClient(routes)
 
     def identify(self, request: Any) -> Principal:

@@ -13,7 +13,7 @@ from camd.state import Permission
 from camd.web.rest.operation import ANY, PUBLIC, READER, Answer, Call, Operation, Parameter, Reply
 from camd.web.rest.resource import Operations
 
-from .rest_client import RestClient, identify
+from .rest_client import RestClient, identify, unheard
 
 TEXT = {"type": "string", "minLength": 1, "maxLength": 8}
 OK = {200: Answer("Well", {})}
@@ -23,7 +23,7 @@ class ResourceCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.calls: list[Call] = []
         self.result: Any = {"n": 1}
-        self.client = RestClient([Route.public("/api/thing", Operations("/api/thing", self.operations(), identify))])
+        self.client = RestClient([Route.public("/api/thing", Operations("/api/thing", self.operations(), identify, unheard))])
 
     def operations(self) -> list[Operation]:
         limit = Parameter("limit", {"type": "integer", "minimum": 1, "maximum": 9}, "")

@@ -14,7 +14,7 @@ from camd.web.api import Api
 from camd.web.rest.resource import Operations
 from camd.web.rest.state import StateNoun
 
-from .rest_client import RestClient, identify
+from .rest_client import RestClient, identify, unheard
 
 LIGHT, GAIN = "cameras/front/light", "cameras/back/gain"
 
@@ -26,8 +26,12 @@ class StateCase(SynchronousTestCase):
         self.state.declare(Spec(GAIN, int, default=5, min=0, max=10, read="Device_r", write="Device_rw"), self.apply)
         self.state.declare(Spec("users/secret", str, default="x", read="User_r", write="User_rw"))
         self.applied: list[Any] = []
-        noun = StateNoun(SimpleNamespace(state=self.state, api=Api(self.state, {})))
-        self.client = RestClient([Route.public("/api/state", Operations("/api/state", noun.operations(), identify))])
+        self.audited: list[Any] = []
+        noun = StateNoun(SimpleNamespace(state=self.state, api=Api(self.state, {}, self.audit)))
+        self.client = RestClient([Route.public("/api/state", Operations("/api/state", noun.operations(), identify, unheard))])
+
+    def audit(self, event: str, by: str, address: str, **fields: Any) -> None:
+        self.audited.append((event, by, address, fields))
 
     def apply(self, value: int) -> int:
         if value == 9:
@@ -68,7 +72,7 @@ class ReadingTests(StateCase):
 
     def test_one_that_is_not_there_or_not_for_the_asker(self) -> None:
         for path, by, status in (("no/such", "admin", 404), ("", "admin", 404), ("users/secret", "viewer", 403),
-                                 (GAIN, "front", 403), (GAIN, "guest", 401), ("users/secret", "reading-guest", 401)):
+                                 (GAIN, "front", 403), ("cameras/back/no", "front", 403), (GAIN, "guest", 401), ("users/secret", "reading-guest", 401)):
             answer = self.client("GET", "/api/state/" + path, by=by)
             self.assertEqual(answer.status, status, path)
             self.assertNotIn(b'"x"', answer.body)
@@ -113,7 +117,7 @@ class SettingTests(StateCase):
 
     def test_rights(self) -> None:
         for by, name, value, status in (
-            ("viewer", GAIN, 1, 403), ("front", GAIN, 1, 403), ("front", LIGHT, True, 200), ("guest", GAIN, 1, 401),
+            ("viewer", GAIN, 1, 403), ("front", GAIN, 1, 403), ("front", "cameras/back/no", 1, 403), ("front", LIGHT, True, 200), ("guest", GAIN, 1, 401),
             ("reading-guest", GAIN, 1, 401), ("operator", GAIN, 1, 200), ("operator", "users/secret", "y", 403),
             ("admin", "system/schema", 1, 403),
         ):
@@ -121,6 +125,12 @@ class SettingTests(StateCase):
                 self.assertEqual(self.client(method, path, body, by=by).status, status, f"{by} {method} {name}")
         self.assertEqual(self.client("PATCH", "/api/state", {LIGHT: False, "users/secret": "y"}, by="operator").status, 403)
         self.assertTrue(self.state[LIGHT].value)
+
+    def test_changes_and_refusals_are_on_record(self) -> None:
+        self.client("PUT", "/api/state/" + GAIN, {"value": 7})
+        self.client("PATCH", "/api/state", {GAIN: 8}, by="viewer")
+        self.assertEqual(self.audited, [("set", "admin", "192.0.2.7", {"values": {GAIN: 7}}),
+                                        ("refused", "viewer", "192.0.2.7", {"name": GAIN})])
 
     def test_what_is_wrong(self) -> None:
         for value in ({"value": 11}, {"value": None}, {}, {"value": 1, "rev": 3}, {"val": 1}, 7):

@@ -14,7 +14,7 @@ from ...state.permission import Permission
 from .audit import AuditNoun
 from .cameras import CamerasNoun
 from .config import ConfigNoun
-from .described import DESCRIBED
+from .described import DESCRIBED, of_route
 from .documents import DocumentsNoun
 from .me import MeNoun
 from .operation import ANY, PUBLIC, READER, Operation
@@ -53,7 +53,12 @@ def operations(app: App) -> list[Operation]:
 
 def described(app: App, served: list[Operation]) -> list[Operation]:
     """Everything that the document tells: what is served here, the rest of the core, and the plugins."""
-    return [*served, *DESCRIBED]
+    known = [*served, *DESCRIBED]
+    paths = {operation.path for operation in known}
+    for route in app.web.routes:
+        if not any(path == route.path or path.startswith(route.path + "/") for path in paths):
+            known += of_route(route)
+    return known
 
 
 def routes(app: App) -> list[Route]:
@@ -61,20 +66,25 @@ def routes(app: App) -> list[Route]:
     nouns: dict[str, list[Operation]] = {}
     for operation in operations(app):
         nouns.setdefault("/".join(operation.path.split("/")[:3]), []).append(operation)
-    return [_route(path, found, Operations(path, found, app.web.identify)) for path, found in nouns.items()]
+    return [
+        _route(path, found, Operations(path, found, app.web.identify, app.audit.record))
+        for path, found in nouns.items()
+    ]
 
 
 def _route(path: str, found: list[Operation], resource: Operations) -> Route:
     """The guard before a noun: never stricter than one of its Operations, which look again for themselves."""
-    permissions = {operation.permission for operation in found}
-    if permissions & {PUBLIC, READER}:
+    if any(operation.permission == PUBLIC for operation in found):
         return Route.public(path, resource)
-    read = _common(operation.permission for operation in found if operation.method == "GET")
-    write = _common(operation.permission for operation in found if operation.method != "GET")
+    read = _weakest(operation.permission for operation in found if operation.method == "GET")
+    write = _weakest(operation.permission for operation in found if operation.method != "GET")
     # Methods that are not there are refused by the resource, which knows the others.
     return Route(path, resource, read or write, write or read)
 
 
-def _common(permissions: Iterable[Permission | str]) -> Permission | str | None:
+def _weakest(permissions: Iterable[Permission | str]) -> Permission | str | None:
+    """What all of them include."""
     found = set(permissions)
-    return found.pop() if len(found) == 1 else ANY if found else None
+    if len(found) < 2:
+        return next(iter(found), None)
+    return READER if READER in found else ANY

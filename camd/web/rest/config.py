@@ -70,13 +70,13 @@ class ConfigNoun:
         wanted = call.path["section"]
         found: dict[str, Any] = {}
         for name, _, value in self._values(call):
-            table, *parts, last = name.split(".")
-            if table != wanted or name == wanted:
+            table, *parts = name.split(".")
+            if table != wanted or not parts:
                 continue
             node = found
-            for part in parts:
+            for part in parts[:-1]:
                 node = node.setdefault(part, {})
-            node[last] = value
+            node[parts[-1]] = value
         if not found and wanted not in (name for name, node in SCHEMA.items() if not isinstance(node, Key)):
             raise Gone("There is no table of this name")
         return found

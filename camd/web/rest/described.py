@@ -5,11 +5,11 @@ A test walks the tree of both sites and fails on a route that stands neither her
 
 from __future__ import annotations
 
-from typing import Any
-
+from ...hookspecs import ANY, READER, Route
 from ...state.permission import Permission
-from .operation import PUBLIC, READER, Answer, Operation, Parameter
-from .schema import BOOLEAN, Schema, component, record, text
+from .operation import PUBLIC, Answer, Operation, Parameter
+from .schema import BOOLEAN, Schema, component, listing, record, text
+from .users import CAMERAS, NAME, PASSWORD
 
 _MEDIA, _SYSTEM = Permission.Media_r, Permission.System_r
 _CAMERA = Parameter("id", text(least=1, most=32), "The id of the camera", "path")
@@ -19,7 +19,14 @@ _PICTURE: Schema = {"type": "string", "contentMediaType": "image/jpeg"}
 _NO_PICTURE = "No picture can be had now"
 _MESSAGE: Schema = {"type": "object", "description": "A message of the WebSocket: see docs/state.md"}
 _CHECKS: Schema = {"type": "object", "additionalProperties": text(most=4096)}
-_LOGIN = record({"username": text(least=1, most=64), "password": text(least=1, most=1024)}, closed=True)
+_LOGIN = record({"username": NAME, "password": text(least=1, most=1024)})
+_SETUP = record({"code": text(least=1, most=64), "username": NAME, "password": PASSWORD})
+_SESSION = component("Session", record({
+    "token": text("The secret of the session, good as bearer"),
+    "username": text(),
+    "permissions": listing({"type": "string"}),
+    "cameras": CAMERAS,
+}))
 
 
 def _picture(path: str, camera: bool = False) -> Operation:
@@ -44,7 +51,7 @@ def _stream(path: str, camera: bool = False) -> Operation:
     }
     where = (_CAMERA,) if camera else ()
     return Operation("GET", path, _MEDIA, "Every picture, until the client leaves", answers,
-                     doc="A slow client gets the newest picture only.", parameters=(*where, _QUALITY), tag="pictures")
+                     doc="A slow client gets the newest picture only. `/?action=stream` is the same as `/stream`.", parameters=(*where, _QUALITY), tag="pictures")
 
 
 def _health(path: str) -> Operation:
@@ -57,7 +64,8 @@ def _health(path: str) -> Operation:
 def _ready(path: str) -> Operation:
     ready = record({"ready": BOOLEAN}, {"reasons": _CHECKS})
     answers = {200: Answer("They can", ready), 503: Answer("One of them cannot", ready)}
-    return Operation("GET", path, _SYSTEM, "Whether the cameras can deliver", answers, tag="health")
+    return Operation("GET", path, PUBLIC, "Whether the cameras can deliver", answers,
+                     doc="`reasons` are for holders of `System_r`.", tag="health")
 
 
 #: Of the core, by path.
@@ -85,17 +93,32 @@ DESCRIBED: tuple[Operation, ...] = (
         200: Answer("The answer; a refusal is one with `error`", _MESSAGE),
         400: Answer("Not JSON", _MESSAGE),
     }, body=_MESSAGE, tag="state"),
+    Operation("POST", "/api/login", PUBLIC, "Sign in", {
+        200: Answer("Signed in; the secret is in `token`, and in a cookie", _SESSION),
+        401: Answer("The name or the password is wrong"),
+    }, doc="With HTTP Basic the body may be left out.", body=_LOGIN, tag="me"),
+    Operation("POST", "/api/logout", ANY, "Sign out", {
+        200: Answer("The session ended", record({"authenticated": BOOLEAN})),
+    }, doc="An API token is not touched.", tag="me"),
+    Operation("POST", "/api/setup", PUBLIC, "Create the first administrator", {
+        200: Answer("Created, and signed in", _SESSION),
+        401: Answer("The code is wrong"),
+        409: Answer("There is an administrator already"),
+    }, doc="With the code that camd printed when it started.", body=_SETUP, tag="me"),
 )
 
 
-def of_route(path: str, read: Permission | str | None, write: Permission | str | None, resource: Any) -> list[Operation]:
+def of_route(route: Route) -> list[Operation]:
     """What can be said of a route that nobody described: its methods, who may, and what its resource says
     of itself in the first sentence of its docstring."""
-    summary = " ".join((type(resource).__doc__ or "").split()).partition(". ")[0] or "A resource"
+    resource = route.resource
+    text = " ".join((type(resource).__doc__ or "").split()).partition(". ")[0].removesuffix(".")
     named = {name.removeprefix("render_") for name in dir(resource) if name.startswith("render_")} - {"HEAD"}
-    methods = named or ({"GET"} | ({"POST"} if write is not None else set()))
-    return [
-        Operation(method, path, permission, summary[:200], {200: Answer("As the resource says")}, tag="plugins")
-        for method in sorted(methods)
-        if (permission := read if method == "GET" else write) is not None
-    ]
+    methods = named or ({"GET", "POST"} if route.write is not None else {"GET"})
+    found = []
+    for method in sorted(methods):
+        permission = PUBLIC if route.open else route.read if method == "GET" else route.write
+        if permission is not None:
+            answers = {200: Answer("As the resource says")}
+            found.append(Operation(method, route.path, permission, text[:200] or "A resource", answers, tag="plugins"))
+    return found

@@ -44,9 +44,9 @@ class DocumentsNoun:
 
     def openapi(self, call: Call) -> Reply:
         schema, by = self._app.state["system/schema"].value, call.by
-        base = getattr(call.request, "base_path", "")
+        base = call.request.way.prefix
         operations = list(self._described())
-        key = (schema, by.permissions, by.cameras, base, tuple(o.path for o in operations))
+        key = (schema, by.permissions, by.cameras, base, tuple((o.method, o.path) for o in operations))
         reply = self._kept.get(key)
         if reply is None:
             content = dumps(document(operations, self._app.state, by, base)).encode()

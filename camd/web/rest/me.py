@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...errors import Locked, Unauthorized
-from ...state.permission import Permission
+from ..login import about
 from .operation import ANY, READER, Answer, Call, Operation, Rejected
-from .schema import component, listing, record, text
+from .schema import BOOLEAN, component, listing, record, text
 from .users import CAMERAS, PASSWORD
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _ME = component("Me", record({
     "username": text("`guest` for whoever has not signed in"),
+    "authenticated": {**BOOLEAN, "description": "Whether somebody has signed in"},
     "permissions": listing({"type": "string"}, doc="What this request may, in the product's order"),
     "cameras": CAMERAS,
     "how": text("What proved the identity: session, bearer, url, basic, digest, password or guest"),
@@ -38,13 +39,7 @@ class MeNoun:
         ]
 
     def read(self, call: Call) -> Any:
-        by = call.by
-        return {
-            "username": by.name,
-            "permissions": [permission.name for permission in Permission if by.may(permission)],
-            "cameras": None if by.cameras is None else sorted(by.cameras),
-            "how": by.how,
-        }
+        return about(call.by)
 
     async def change_password(self, call: Call) -> None:
         try:

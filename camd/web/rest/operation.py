@@ -13,17 +13,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...errors import CamdError
-from ...hookspecs import ANY
+from ...hookspecs import ANY, READER
 from ...state.permission import Permission, Principal
 from ..request import Request
 from .schema import Schema
 
 __all__ = ["ANY", "PUBLIC", "READER", "Answer", "Call", "Operation", "Parameter", "Rejected", "Reply"]
 
-#: Who may, beside the holders of a Permission and ANY who is signed in: everybody; or who is signed in and
-#: any guest that holds a permission, for what is filtered by the rights of its reader.
+#: Who may, beside the holders of a Permission, ANY who is signed in, and READERs: everybody.
 PUBLIC = "public"
-READER = "reader"
 
 _PLACE = re.compile(r"\{(\w+)\}")
 

@@ -12,10 +12,11 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from ...errors import CamdError, Invalid, Refused, Unauthorized
-from ...state.permission import GUEST_NAME, Permission, Principal
+from ...state.permission import Permission, Principal
 from ...wire.strictjson import dumps
 from ..api import DeviceError
 from ..errors import render_failure, respond
+from ..identify import is_signed_in
 from ..request import Request
 from .operation import ANY, PUBLIC, READER, Call, Operation, Rejected, Reply
 from .reading import check_conditions, has_conditions, is_unchanged, read_body, read_path, read_query, tag_of
@@ -25,7 +26,7 @@ Identify = Callable[[Request], "Principal | Deferred[Principal]"]
 
 def refusal(permission: Permission | str, by: Principal) -> int:
     """The status that refuses this identity, 0 if it may: 401 while nobody has said who they are."""
-    guest = _is_guest(by)
+    guest = not is_signed_in(by)
     if permission == PUBLIC or (permission == READER and by.permissions):
         return 0
     if permission in (ANY, READER):
@@ -70,14 +71,16 @@ class Template:
 
 
 class Operations(Resource):
-    """Serves the Operations below one path. identify(request): who asks, where no guard has said so."""
+    """Serves the Operations below one path. identify(request): who asks, where no guard has said so.
+    audit(event, by, address, **fields): hears of those who were refused."""
 
     isLeaf = True
 
-    def __init__(self, path: str, operations: Iterable[Operation], identify: Identify):
+    def __init__(self, path: str, operations: Iterable[Operation], identify: Identify, audit: Callable[..., None]):
         super().__init__()
         self.operations = tuple(operations)
         self._identify = identify
+        self._audit = audit
         self._templates: dict[str, Template] = {}
         depth = path.strip("/").count("/") + 1
         for operation in self.operations:
@@ -106,12 +109,8 @@ class Operations(Resource):
     async def _serve(
         self, request: Request, template: Template, operation: Operation, values: dict[str, bytes]
     ) -> bytes:
-        call = Call(request, await self._who(request), address_of(request))
-        status = refusal(operation.permission, call.by)
-        if status == 401:
-            raise Unauthorized
-        if status:
-            raise Rejected(403, f"This needs the permission {operation.permission.name}")
+        call = Call(request, await self._who(request), request.address)
+        self._check_rights(operation, call)
         call.path = read_path(operation, values)
         call.query = read_query(operation, request.args)
         if operation.body is not None:
@@ -121,14 +120,23 @@ class Operations(Resource):
         try:
             reply = await _result(operation, call)
         except Refused:
-            if _is_guest(call.by):
+            if not is_signed_in(call.by):
                 raise Unauthorized from None
             raise
         return self._answer(request, operation, reply)
 
     async def _who(self, request: Request) -> Principal:
-        by = getattr(request, "principal", None)
-        return by if by is not None else await maybeDeferred(self._identify, request)
+        if request.principal is not None:
+            return request.principal
+        return await maybeDeferred(self._identify, request)
+
+    def _check_rights(self, operation: Operation, call: Call) -> None:
+        status = refusal(operation.permission, call.by)
+        if status == 401:
+            raise Unauthorized
+        if status:
+            self._audit("refused", call.by.name, call.address, method=operation.method, path=operation.path)
+            raise Rejected(403, f"This needs the permission {operation.permission.name}")
 
     async def _current_tag(self, template: Template, call: Call) -> str | None:
         """The validator of what GET would answer now; None if it would not."""
@@ -190,13 +198,3 @@ async def _result(operation: Operation, call: Call) -> Reply:
 
 def _content(reply: Reply) -> bytes:
     return reply.content if reply.content is not None else dumps(reply.value).encode()
-
-
-def _is_guest(by: Principal) -> bool:
-    return by.name == GUEST_NAME
-
-
-def address_of(request: Request) -> str:
-    """Where a request comes from, as the audit log and the lock-out know it."""
-    way = getattr(request, "way", None)
-    return way.address if way is not None else getattr(request.client, "host", "")

@@ -86,26 +86,29 @@ class StateNoun:
 
     async def write_all(self, call: Call) -> Any:
         for name in call.body:
-            self._known(name, 422)
-        values = await self._app.api.set(call.body, call.by)
+            self._known(name, call, 422)
+        values = await self._app.api.set(call.body, call.by, address=call.address)
         return {"values": values, "rev": self._app.state.rev}
 
     async def write(self, call: Call) -> Reply:
-        observable = self._known(call.path["name"], 404)
-        values = await self._app.api.set({observable.name: call.body["value"]}, call.by)
+        observable = self._known(call.path["name"], call)
+        values = await self._app.api.set({observable.name: call.body["value"]}, call.by, address=call.address)
         return self._reply(observable, values[observable.name])
 
     def _reply(self, observable: Observable, value: Value) -> Reply:
         document = {"state": observable.name, "value": value, "rev": observable.rev}
         return Reply(document, etag=f"{self._app.state.boot}-{observable.rev}")
 
-    def _known(self, name: str, status: int) -> Observable:
-        if name not in self._app.state:
+    def _known(self, name: str, call: Call, status: int = 404) -> Observable:
+        if not call.by.knows(name):
+            raise Refused(name)
+        observable = self._app.state.get(name)
+        if observable is None:
             raise Rejected(status, "There is no state of this name; GET /api/schema lists them", key=name)
-        return self._app.state[name]
+        return observable
 
     def _find(self, name: str, call: Call) -> Observable:
-        observable = self._known(name, 404)
+        observable = self._known(name, call)
         if not call.by.may(observable.spec.read, name):
             raise Refused(name, observable.spec.read)
         return observable
