@@ -8,6 +8,8 @@ from typing import Any
 from twisted.logger import Logger
 
 from . import __version__
+from .auth.audit import Audit
+from .auth.users import Users
 from .config import CameraConfig, Config
 from .encoders import adjust, card, jpeg
 from .events import Events
@@ -22,6 +24,7 @@ from .sources import file, testpicture, v4l2
 from .state import Spec, State, Store
 from .state import store as state_store
 from .threads import Threads
+from .web import rest
 from .web.api import Api
 from .web.broadcast import Broadcast
 from .web.metrics import core_registry
@@ -35,8 +38,8 @@ CORE = {"v4l2": v4l2, "file": file, "test": testpicture, "jpeg": jpeg}
 class App:
     """The facade that plugins receive. Reactor thread only.
 
-    state, cameras, events, web, threads, metrics (a prometheus_client registry), plugins, config,
-    log, reactor.
+    state, cameras, users, audit, events, web, threads, metrics (a prometheus_client registry), plugins,
+    config, log, reactor.
     """
 
     log = Logger(namespace="camd")
@@ -56,12 +59,15 @@ class App:
         self.codecs = Codecs(self.extensions.encoders, jpeg.decode, adjust.Adjustment, card.card)
         self.cameras = Cameras(self.state, self.extensions.sources, self._make_camera, self.threads.allow_sources)
         self.metrics, self.core_metrics = core_registry(self)
-        self.api = Api(self.state, self.extensions.methods)
-        self.web = Web(self)
-        self.web.serve_websocket(
-            StateFactory(self.api, Broadcast(self.state), config.websocket, reactor, self.web.identify)
-        )
+        self.audit = Audit(config.data_dir, self.threads)
+        self.users = Users(config.data_dir, self.threads, reactor, self.audit, config)
+        self.api = Api(self.state, self.extensions.methods, self.audit.record)
         self.listeners = Listeners(self)
+        self.web = Web(self)
+        broadcast = Broadcast(self.state)
+        self.web.serve_websocket(StateFactory(self.api, broadcast, config.websocket, reactor, self.web))
+        for route in rest.routes(self):
+            self.web.add(route)
 
     def _make_camera(self, config: CameraConfig, source: Any) -> Camera:
         return Camera(config, source, self.state, self.threads, self.codecs, self.reactor, self.events.publish)
@@ -79,6 +85,7 @@ class App:
         """Take a new configuration and read the certificates again; cameras that did not change
         go on undisturbed. Listeners, limits and the rest are taken at the next start."""
         before, self.config = self.config, config
+        self.web.configure(config)
         self.listeners.reload_certificate()
         if (config.cameras, config.main_camera) != (before.cameras, before.main_camera):
             await self.start_cameras()
@@ -89,6 +96,8 @@ def build(app: App, root: RootService) -> RootService:
     for step in (
         Step("state", stop=app.store.flush),
         Step("threads", app.threads.start, app.threads.stop),
+        Step("audit", app.audit.start, app.audit.stop),
+        Step("users", app.users.start, app.users.stop),
         Step("plugins", lambda: app.extensions.load(CORE)),
         Step("cameras", app.start_cameras, app.cameras.stop),
         Step("http", app.listeners.open_http, app.listeners.close_http),

@@ -22,8 +22,18 @@ from .errors import ConfigError
 from .log import bridge, hand_over, levels, observer
 from .services import RootService, StartError
 
-
 _log = Logger(namespace="camd")
+_NOWHERE = "nowhere, all listeners are off"
+
+
+def _own_address() -> str:
+    """The address of this host towards the world, else its name. Sends nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # TEST-NET-1, RFC 5737
+            return str(probe.getsockname()[0])
+        except OSError:
+            return socket.gethostname()
 
 
 class Root(RootService):
@@ -61,15 +71,13 @@ class Daemon:
 
     def _started(self, _: Any) -> None:
         app = self.app
-        page = "   ".join(app.listeners.urls) or "nowhere, all listeners are off"
-        first = next(iter(app.listeners.urls), "")
-        main = app.cameras.main
         self.log.info("camd {version} runs: {cameras}", version=__version__,
                       cameras=", ".join(f"{c.id} ({c.config.source})" for c in app.cameras.values()))
-        self.log.info("page     {page}", page=page)
-        if main is not None and first:
-            self.log.info("picture  {first}cam/{id}/snapshot.jpg   {first}cam/{id}/stream.mjpg",
-                          first=first, id=main.id)
+        app.users.setup.on_new_code = lambda code: self._invite()
+        if app.users.needs_setup:
+            self._invite()
+        else:
+            self._welcome()
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self._reload))
         self._notify("READY=1")
         interval = int(os.environ.get("WATCHDOG_USEC", 0)) / 1e6
@@ -79,6 +87,29 @@ class Daemon:
         # What is loaded stays: without it in every full collection the worst pause falls from 80 ms to 2.
         gc.collect()
         gc.freeze()
+
+    def _welcome(self) -> None:
+        """Where the page and the pictures are."""
+        app = self.app
+        first = next(iter(app.listeners.urls), "")
+        self.log.info("page     {page}", page="   ".join(app.listeners.urls) or _NOWHERE)
+        main = app.cameras.main
+        if main is not None and first:
+            self.log.info("picture  {first}cam/{id}/snapshot.jpg   {first}cam/{id}/stream.mjpg",
+                          first=first, id=main.id)
+
+    def _invite(self) -> None:
+        """Where camd is set up: the links carry the code, so only those who read this can. From elsewhere
+        than this machine the setup page is served by HTTPS."""
+        urls, setup = self.app.listeners.urls, self.app.users.setup
+        if not setup.code or not self.app.users.needs_setup:
+            return
+        link = urls[0] + setup.link_path if urls else _NOWHERE
+        self.log.info("set up   {link}   (within 30 minutes; later: camd setup-code)", link=link)
+        for url in urls:
+            if url.startswith("https://localhost:"):  # all interfaces
+                url = url.replace("localhost", _own_address())
+                self.log.info("         {link}   (from another machine)", link=url + setup.link_path)
 
     def _not_started(self, failure: Any) -> None:
         """One line, and exit code 1: twistd alone would say 0, for the reactor itself ran well."""

@@ -39,7 +39,8 @@ class Route:
     """A resource on both web sites. Without a permission there is no route.
 
     path: "/ticker". read: the permission for GET and HEAD, write: for every other method (None: no
-    other method); ANY: whoever is signed in; READER: guests with any permission, too. The resource finds who asks at `request.principal`.
+    other method); ANY: whoever is signed in; READER: guests with any permission, too. The resource
+    finds who asks at `request.principal`.
     media: a picture or a stream: `?token=` and device passwords are good for it, and it counts as a
     picture in the rate limits. encrypted: something secret comes in, so plain HTTP from elsewhere than
     this machine is led to HTTPS.

@@ -174,13 +174,16 @@ def app_for_tests(
     data_dir: Path, plugins: Mapping[str, Any] | None = None, config: Config | None = None
 ) -> App:
     """The real App on a FakeReactor and ThreadlessPools, with these plugins (name -> module) loaded
-    and their services started. No installed plugin is loaded, no camera started, no port opened."""
+    and their services started. No installed plugin is loaded, no camera started, no port opened, and
+    whoever asks over the web is taken for somebody with every permission (`app.web.assume`)."""
     from .app import App
     from .config import Config
+    from .state import EVERYONE
 
     data_dir.mkdir(exist_ok=True)
     app = App(config or Config(data_dir=data_dir), FakeReactor())
     app.threads.pools = {name: ThreadlessPool() for name in app.threads.pools}
+    app.web.assume = EVERYONE
     app.plugins.discover = lambda blocked=(), distributions=None: None
     for started in (app.extensions.load(plugins or {}), app.extensions.start_services()):
         _finish(ensureDeferred(started))

@@ -17,6 +17,7 @@ from camd.config import CameraConfig
 from camd.hookspecs import hookimpl
 from camd.media import Encoding, Format
 from camd.media.statistics import Timings
+from camd.state import EVERYONE
 from camd.testing import FakeSource, app_for_tests, jpeg_packet
 from camd.web.metrics import MetricsResource, Registry, RequestDurations, percentiles
 
@@ -119,6 +120,7 @@ class MetricsTests(SynchronousTestCase):
 
     def scrape(self) -> bytes:
         request = DummyRequest([b"metrics"])
+        request.principal = EVERYONE
         body = MetricsResource(self.app.metrics).render(request)
         self.assertEqual(
             request.responseHeaders.getRawHeaders("content-type"),
@@ -188,5 +190,5 @@ class MetricsTests(SynchronousTestCase):
 
     def test_the_route(self) -> None:
         request = DummyRequest([b"metrics"])
-        body = getChildForRequest(self.app.web.root, request).render(request)
+        body = getChildForRequest(self.app.web.routes, request).render(request)
         self.assertIn(b'camd_camera_up{camera="cam1"} 0.0', body)

@@ -114,7 +114,7 @@ class AppTests(SynchronousTestCase):
         app = app_for_tests(Path(self.mktemp()), {"ticker": camd_ticker})
         self.assertEqual(app.state["ticker/count"].value, 1)
         request = DummyRequest([b"ticker"])
-        self.assertEqual(getChildForRequest(app.web.root, request).render(request), b"1\n")
+        self.assertEqual(getChildForRequest(app.web.routes, request).render(request), b"1\n")
         app.extensions.stop_services()
 
     def test_a_plugin_that_fails_is_seen(self) -> None:

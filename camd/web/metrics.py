@@ -28,9 +28,8 @@ from .. import __version__
 from ..media.statistics import Timings
 
 if TYPE_CHECKING:
-    from twisted.web.server import Request
-
     from ..app import App
+    from .request import Request
 
 #: Upper bounds of the buckets for the time of one request (seconds).
 REQUEST_BOUNDS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
@@ -285,4 +284,19 @@ class MetricsResource(Resource):
     def render_GET(self, request: Request) -> bytes:
         request.setHeader("content-type", CONTENT_TYPE_PLAIN_0_0_4)
         request.setHeader("cache-control", "no-store")
-        return generate_latest(self._registry)
+        by = request.principal
+        limited = by is not None and by.cameras is not None
+        return generate_latest(_Only(self._registry, by.cameras) if limited else self._registry)
+
+
+class _Only:
+    """A registry as somebody sees it who may know some cameras only: without the samples of others."""
+
+    def __init__(self, registry: CollectorRegistry, cameras: frozenset[str]):
+        self._registry = registry
+        self._cameras = cameras
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in self._registry.collect():
+            metric.samples = [one for one in metric.samples if one.labels.get("camera") in (None, *self._cameras)]
+            yield metric

@@ -86,7 +86,8 @@ class Origins:
         answer.setRawHeaders(b"access-control-allow-origin", [origin])
         answer.setRawHeaders(b"access-control-allow-credentials", [b"true"])
         answer.setRawHeaders(b"access-control-expose-headers", [_EXPOSED])
-        if request.method != b"OPTIONS" or not request.requestHeaders.hasHeader(b"access-control-request-method"):
+        asks = request.requestHeaders.hasHeader(b"access-control-request-method")
+        if request.method != b"OPTIONS" or not asks:
             return False
         answer.setRawHeaders(b"access-control-allow-methods", [_METHODS])
         answer.setRawHeaders(b"access-control-allow-headers", [_HEADERS])

@@ -13,14 +13,31 @@ from ..errors import Invalid
 from ..media.camera import Camera
 from ..media.frame import Encoding, Packet
 from ..media.stream import Stream, Subscription
+from ..state.permission import Permission, Principal
 from ..wire.multipart import CONTENT_TYPE, PREAMBLE, jpeg_part
 from .errors import respond
+from .presence import Presence
 from .request import Request
 
 #: How long a snapshot waits for a picture (seconds).
 PATIENCE = 5.0
 #: A snapshot without `max_age` may be this old (seconds): while a camera streams, none waits.
 MAX_AGE = 1.0
+
+
+def may_see(by: Principal | None, camera: str) -> bool:
+    """Whether this identity may see the pictures of the camera with this id. Every way to them asks here."""
+    return by is not None and by.may(Permission.Media_r, f"cameras/{camera}/")
+
+
+def find_camera(request: Request, find: Callable[[], Camera | None]) -> Camera | bytes:
+    """The camera that is asked for, or the answer why there is no picture of it."""
+    camera = find()
+    if camera is None:
+        return respond(request, 404, "CAMERA_NOT_CONNECTED", "There is no camera")
+    if not may_see(request.principal, camera.id):
+        return respond(request, 403, message="This camera is not among those that you may see")
+    return camera
 
 
 class Snapshot(Resource):
@@ -34,9 +51,9 @@ class Snapshot(Resource):
         self._reactor = reactor
 
     def render_GET(self, request: Request) -> Any:
-        camera = self._find()
-        if camera is None:
-            return respond(request, 404, "CAMERA_NOT_CONNECTED", "There is no camera")
+        camera = find_camera(request, self._find)
+        if isinstance(camera, bytes):
+            return camera
         try:
             quality = _number(request, b"quality", int, 1, 100)
             max_age = _number(request, b"max_age", float, 0, 3600)
@@ -44,7 +61,8 @@ class Snapshot(Resource):
             return respond(request, 400, message=str(error))
         encoding = Encoding("mjpeg", quality)
         newest = camera.newest(encoding)
-        if newest is not None and not newest.card and self._age(newest) <= (MAX_AGE if max_age is None else max_age):
+        oldest = MAX_AGE if max_age is None else max_age
+        if newest is not None and not newest.card and self._age(newest) <= oldest:
             return self._send(request, newest)
         _Wait(self, request, camera.stream(encoding), max_age)
         return NOT_DONE_YET
@@ -109,18 +127,20 @@ def _part(packet: Packet) -> bytes:
 
 
 class MjpegStream(Resource):
-    """GET: every picture, until the client leaves. A slow client gets the newest one only."""
+    """GET: every picture, until the client leaves or may not see it any more. A slow client gets the
+    newest one only."""
 
     isLeaf = True
 
-    def __init__(self, find: Callable[[], Camera | None]):
+    def __init__(self, find: Callable[[], Camera | None], presence: Presence):
         super().__init__()
         self._find = find
+        self._presence = presence
 
     def render_GET(self, request: Request) -> Any:
-        camera = self._find()
-        if camera is None:
-            return respond(request, 404, "CAMERA_NOT_CONNECTED", "There is no camera")
+        camera = find_camera(request, self._find)
+        if isinstance(camera, bytes):
+            return camera
         try:
             quality = _number(request, b"quality", int, 1, 100)
         except Invalid as error:
@@ -135,10 +155,23 @@ class MjpegStream(Resource):
         stream = camera.stream(Encoding("mjpeg", quality)).derive(_part)
         subscription = stream.subscribe(writer.write, kind="mjpeg", on_end=request.loseConnection)
         request.registerProducer(subscription, True)
-        request.notifyFinish().addBoth(lambda _: subscription.close())
+
+        def changed(by: Principal | None) -> None:
+            if not may_see(by, camera.id):
+                request.loseConnection()
+
+        def gone(_: Any) -> None:
+            subscription.close()
+            visit.leave()
+
+        visit = self._presence.enter(request.principal, changed)
+        request.notifyFinish().addBoth(gone)
         return NOT_DONE_YET
 
     def render_HEAD(self, request: Request) -> bytes:
+        camera = find_camera(request, self._find)
+        if isinstance(camera, bytes):
+            return camera
         request.setHeader(b"content-type", CONTENT_TYPE.encode())
         return b""
 

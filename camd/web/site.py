@@ -71,7 +71,9 @@ class Site(server.Site):
         self.body_limit = body_limit
         self.request_timeout = request_timeout
         self.idle_timeout = idle_timeout
-        self.host_names = None if host_names is None else frozenset(map(_name, host_names))
+        self.host_names: frozenset[bytes] | None = None
+        if host_names is not None:
+            self.allow_hosts(host_names)
         self.origins = None if origins is None else Origins(origins)
         self.proxies = Proxies()
         self.challenges: Callable[[Request], list[bytes]] = lambda request: []
@@ -101,6 +103,10 @@ class Site(server.Site):
         if self._watch is None:
             self._watch = self.reactor.callLater(self.tick, self._look)
         return channel
+
+    def allow_hosts(self, names: Iterable[str]) -> None:
+        """From now on other names in the Host header get 421."""
+        self.host_names = frozenset(map(_name, names))
 
     def _look(self) -> None:
         """While there are connections: who is late?"""

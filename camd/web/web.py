@@ -1,31 +1,37 @@
-"""Web: the one resource tree that the HTTP and the HTTPS site share."""
+"""Web: everything that the HTTP and the HTTPS site share: routes, identities, limits, counters."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
-from twisted.web.resource import IResource, Resource
-from twisted.web.server import NOT_DONE_YET
-from twisted.web.static import File
+from twisted.web.resource import IResource
 
 from ..auth.tls import own_names
-from ..errors import Invalid
-from ..hookspecs import Route
-from ..media.camera import Camera
-from ..media.cameras import Cameras
-from ..state.permission import EVERYONE, Permission, Principal
-from ..wire.strictjson import loads
-from .api import Api, Session, error_answer
-from .errors import Branch, ErrorResource, respond
+from ..config import Config
+from ..errors import CamdError
+from ..hookspecs import ANY, READER, Route
+from ..state.permission import Permission, Principal
+from .api_resource import ApiResource
+from .cameras import CameraPaths
+from .credentials import Credentials
+from .guard import Guard
+from .identify import Identify
+from .login import Login, Logout, Setup
 from .metrics import MetricsResource, RequestDurations
+from .origin import Origins
+from .page import Page
 from .pictures import MjpegStream, Snapshot
+from .presence import Presence
+from .proxy import Proxies
+from .ratelimit import RateLimits
 from .request import Request
+from .routes import Routes
 from .site import Site
-from .status import Health, Ready, Schema, Status, send_json
+from .status import Health, Ready, Schema, Status
+from .upgrade import Upgrade
 
 if TYPE_CHECKING:
     from autobahn.twisted.websocket import WebSocketServerFactory
@@ -33,252 +39,173 @@ if TYPE_CHECKING:
     from ..app import App
     from .websocket import StateFactory
 
-STATIC = Path(__file__).parent / "static"
 #: How long a stopping daemon waits for WebSocket clients to say goodbye (seconds).
 FAREWELL = 1.0
-_Device, _Media, _System = Permission.Device_r, Permission.Media_r, Permission.System_r
-
-
-NOT_FOUND = ErrorResource(404)
-
-
-class Guard(Resource):
-    """Lets a request through to a resource if its identity holds the route's permission."""
-
-    def __init__(self, route: Route, identify: Callable[[Request], Principal]):
-        super().__init__()
-        self._route = route
-        self._identify = identify
-        self.isLeaf = getattr(route.resource, "isLeaf", False)
-        for limit in ("body_limit", "body_timeout"):  # what the site asks for before a body is read
-            if hasattr(route.resource, limit):
-                setattr(self, limit, getattr(route.resource, limit))
-
-    def _refusal(self, request: Request) -> IResource | None:
-        needed = self._route.read if request.method in (b"GET", b"HEAD") else self._route.write
-        request.route = self._route.path
-        if needed is None:
-            return ErrorResource(405)
-        if not self._identify(request).may(needed):
-            return ErrorResource(403, message=f"This needs the permission {needed.name}")
-        return None
-
-    def getChildWithDefault(self, path: bytes, request: Request) -> IResource:
-        return self._refusal(request) or self._route.resource.getChildWithDefault(path, request)
-
-    def render(self, request: Request) -> Any:
-        return (self._refusal(request) or self._route.resource).render(request)
-
-
-class Static(File):
-    """The files of the page. No listings; always asked again, so a new version is seen at once."""
-
-    def directoryListing(self) -> IResource:
-        return NOT_FOUND
-
-    def getChild(self, path: bytes, request: Request) -> IResource:
-        request.setHeader(b"cache-control", b"no-cache")
-        request.route = "/"
-        return super().getChild(path, request)
-
-    def createSimilarFile(self, path: Any) -> File:
-        similar = super().createSimilarFile(path)
-        similar.childNotFound = NOT_FOUND
-        return similar
-
-
-class Root(Resource):
-    """/: the page, or a picture for clients of mjpg-streamer (/?action=stream)."""
-
-    def __init__(self, static: Static, actions: dict[bytes, IResource]):
-        super().__init__()
-        self._static = static
-        self._actions = actions
-
-    def getChild(self, path: bytes, request: Request) -> IResource:
-        if path == b"":
-            action = request.args.get(b"action", [b""])[-1]
-            return self._actions.get(action) or self._static.getChild(b"index.html", request)
-        return self._static.getChild(path, request)
-
-
-class CameraPaths(Resource):
-    """/cam/<id>/...: what one camera offers."""
-
-    def __init__(self, cameras: Cameras, reactor: Any):
-        super().__init__()
-        self._cameras = cameras
-        self._reactor = reactor
-
-    def getChild(self, path: bytes, request: Request) -> IResource:
-        camera = self._cameras.get(path.decode("ascii", "replace"))
-        if camera is None:
-            return NOT_FOUND
-        return OneCamera(camera, self._reactor)
-
-
-class OneCamera(Resource):
-    """The addresses of one camera."""
-
-    def __init__(self, camera: Camera, reactor: Any):
-        super().__init__()
-        self.putChild(b"snapshot.jpg", Snapshot(lambda: camera, reactor))
-        self.putChild(b"stream.mjpg", MjpegStream(lambda: camera))
-
-    def getChildWithDefault(self, path: bytes, request: Request) -> IResource:
-        if path in self.children:
-            request.route = "/cam/{id}/" + path.decode()
-        return super().getChildWithDefault(path, request)
-
-    def getChild(self, path: bytes, request: Request) -> IResource:
-        return NOT_FOUND
-
-
-def upgrade_required(request: Request, message: str) -> Any:
-    """Answer a plain request for what is a WebSocket."""
-    request.setHeader(b"upgrade", b"websocket")
-    return respond(request, 426, "UPGRADE_REQUIRED", message)
-
-
-class ApiResource(Resource):
-    """/api: POST answers one message, GET upgrades to the WebSocket, below it are documents."""
-
-    def __init__(self, api: Api, identify: Callable[[Request], Principal], websocket: Callable[[], IResource]):
-        super().__init__()
-        self._api = api
-        self._identify = identify
-        self._websocket = websocket
-
-    def getChild(self, path: bytes, request: Request) -> IResource:
-        return self if path == b"" else NOT_FOUND
-
-    def render(self, request: Request) -> Any:
-        request.route = "/api"
-        return super().render(request)
-
-    def render_GET(self, request: Request) -> Any:
-        if b"websocket" not in (request.getHeader(b"upgrade") or b"").lower():
-            return upgrade_required(request, "Connect with a WebSocket, or POST a message as JSON")
-        return self._websocket().render(request)
-
-    def render_POST(self, request: Request) -> Any:
-        try:
-            message = loads(request.content.read(), 64 * 1024)
-        except Invalid as error:
-            return send_json(request, error_answer(error), 400)
-        answer = ensureDeferred(self._api.answer(message, Session(self._identify(request))))
-        lost = request.notifyFinish()
-        lost.addErrback(lambda _: answer.cancel())
-        answer.addCallback(self._send, request, lost)
-        answer.addErrback(lambda failure: None)  # only a cancelled request comes here
-        return NOT_DONE_YET
-
-    def _send(self, answer: dict[str, Any], request: Request, lost: Deferred[None]) -> None:
-        body = send_json(request, answer)
-        request.setHeader(b"content-length", b"%d" % len(body))
-        request.write(body)
-        request.finish()
+_Media, _System = Permission.Media_r, Permission.System_r
 
 
 class Web:
-    """The resource tree with its routes, the WebSocket and the request counters. Reactor thread only.
+    """What both sites share. Reactor thread only.
 
-    add(route): a resource for both sites; identify(request): who asks.
+    routes: every Route that is served; actions: those of /?action=. presence: what stays open on the
+    strength of an identity. limits: how often one may ask. websocket: the factory of /api, which counts
+    all WebSockets. users: who is who. assume: for tests, the identity that everybody is taken for.
     """
 
     log = Logger()
 
     def __init__(self, app: App):
+        self.users = app.users
+        self.audit = app.audit.record
+        self.assume: Principal | None = None
         self.durations = RequestDurations()
+        self.presence = Presence(app.users, app.reactor)
+        self.limits = RateLimits(app.reactor.seconds)
+        self.origins = Origins()
+        self.redirect_https = False
         self.websocket: StateFactory | None = None
+        self.api_websocket: IResource | None = None
         self._app = app
-        self._websocket_resource: IResource | None = None
-        cameras, reactor = app.cameras, app.reactor
-        snapshot = Snapshot(lambda: cameras.main, reactor)
-        stream = MjpegStream(lambda: cameras.main)
-        self.root = Root(Static(str(STATIC)), {b"snapshot": snapshot, b"stream": stream})
-        for path in ("/snapshot", "/snapshot.jpg", "/camera.jpeg", "/image"):
-            self.add(Route(path, snapshot, read=_Media))
-        self.add(Route("/stream", stream, read=_Media))
-        self.add(Route("/cam", CameraPaths(cameras, reactor), read=_Media))
-        for path in ("/health", "/healthz"):
-            self.add(Route(path, Health(app), read=_System))
-        for path in ("/ready", "/readyz"):
-            self.add(Route(path, Ready(app), read=_System))
-        self.add(Route("/metrics", MetricsResource(app.metrics), read=_System))
-        self.root.putChild(b"api", ApiResource(app.api, self.identify, lambda: self._websocket_resource))
-        self.add(Route("/api/status", Status(app), read=_System))
-        self.add(Route("/api/schema", Schema(app), read=_System))
+        self._identify = Identify(app.users, self.origins, self.limits, self._main_camera)
+        guard = Guard(self)
+        snapshot = Snapshot(lambda: app.cameras.main, app.reactor)
+        stream = MjpegStream(lambda: app.cameras.main, self.presence)
+        self.actions = {
+            b"snapshot": Route("/?action=snapshot", snapshot, read=_Media, media=True),
+            b"stream": Route("/?action=stream", stream, read=_Media, media=True),
+        }
+        self.routes = Routes(guard.admit, Page(guard, self.actions))
+        self._serve_core(snapshot, stream)
         limits = app.config.limits
         self.site = Site(
-            self.root,
-            reactor,
+            self.routes,
+            app.reactor,
             max_connections=limits.max_connections,
             body_limit=limits.max_body,
             request_timeout=limits.request_timeout,
             idle_timeout=limits.request_timeout,
-            host_names=[*own_names(), *app.config.tls.names],
             finished=self._finished,
         )
+        self.site.challenges = self._challenges
+        self.configure(app.config)
 
-    def _finished(self, request: Request, route: str, seconds: float, code: int) -> None:
-        self.durations.observe_request(request.method.decode("ascii", "replace"), route or "other", code, seconds)
+    def _serve_core(self, snapshot: IResource, stream: IResource) -> None:
+        app = self._app
+        for path in ("/snapshot", "/snapshot.jpg", "/camera.jpeg", "/image"):
+            self.add(Route(path, snapshot, read=_Media, media=True))
+        self.add(Route("/stream", stream, read=_Media, media=True))
+        self.add(Route("/cam", CameraPaths(app.cameras, self.presence, app.reactor), read=_Media, media=True))
+        for path in ("/health", "/healthz"):
+            self.add(Route.public(path, Health(app)))
+        for path in ("/ready", "/readyz"):
+            self.add(Route.public(path, Ready(app)))
+        self.add(Route("/metrics", MetricsResource(app.metrics), read=_System))
+        self.add(Route.public("/api", ApiResource(app.api, self)))
+        self.add(Route("/api/status", Status(app), read=_System))
+        self.add(Route("/api/schema", Schema(app), read=READER))
+        self.add(Route.public("/api/login", Login(self), encrypted=True))
+        self.add(Route.public("/api/setup", Setup(self), encrypted=True))
+        self.add(Route("/api/logout", Logout(self), read=ANY, write=ANY))
 
-    def identify(self, request: Any) -> Principal:
-        """Who asks. Until there are accounts, everybody holds every permission."""
-        return EVERYONE
+    def configure(self, config: Config) -> None:
+        """Take what the configuration says about names, proxies, foreign pages and limits."""
+        web, auth, site = config.web, config.auth, self.site
+        self.limits.enabled, self.limits.factor = auth.rate_limits, auth.rate_factor
+        self.origins = self._identify.origins = site.origins = Origins(web.origins)
+        self.redirect_https = web.redirect_https
+        self.routes.base_path = web.base_path
+        site.proxies = Proxies(web.trusted_proxies, web.base_path)
+        site.allow_hosts([*own_names(), *config.tls.names, *web.host_names])
+
+    @property
+    def needs_setup(self) -> bool:
+        """Whether there is no administrator yet."""
+        return self.assume is None and self.users.needs_setup
+
+    def identify(self, request: Request) -> Principal | Deferred[Principal]:
+        """Who asks; see Identify."""
+        if self.assume is not None:
+            request.principal = self.assume
+            return self.assume
+        return self._identify(request)
+
+    async def sign_in(self, given: Credentials, address: str) -> Principal:
+        """Who sends these credentials within a message. Raises Unauthorized, Locked, RateLimited."""
+        try:
+            if given.token:
+                principal = self._identify.by_token(given.token, address, "password")
+            else:
+                principal = await self.users.by_password(given.username, given.password, address, "password")
+        except CamdError:
+            self.limits.charge(None, address, False)
+            raise
+        self.limits.charge(principal, address, False)
+        return principal
 
     def add(self, route: Route) -> None:
-        """Put a resource into the tree of both sites; raises Invalid if the path is taken."""
-        node: Any = self.root
-        names = route.path.strip("/").split("/")
-        for name in names[:-1]:
-            child = node.getStaticEntity(name.encode())
-            if child is None:
-                child = Branch()
-                node.putChild(name.encode(), child)
-            node = child
-        if node.getStaticEntity(names[-1].encode()) is not None:
-            raise Invalid(route.path, "this path is taken")
-        node.putChild(names[-1].encode(), Guard(route, self.identify))
+        """Serve a route on both sites; raises Invalid if the path is taken."""
+        self.routes.add(route)
 
     def remove(self, path: str) -> None:
         """Take a plugin's resource out again."""
-        node: Any = self.root
-        *parents, name = path.strip("/").split("/")
-        for parent in parents:
-            node = node.getStaticEntity(parent.encode())
-        node.delEntity(name.encode())
+        self.routes.remove(path)
 
     def serve_websocket(self, factory: StateFactory) -> None:
+        """The WebSocket at /api."""
         self.websocket = factory
-        self._websocket_resource = self.websocket_resource(factory)
+        self.api_websocket = self.websocket_resource(factory)
 
     def websocket_resource(self, factory: WebSocketServerFactory) -> IResource:
-        """A resource that upgrades to the factory's protocol while there are places. The factory enters
-        its connections at `websocket`, where all are counted."""
-        from autobahn.twisted.resource import WebSocketResource  # imports the reactor
+        """A resource that upgrades to the factory's protocol; see Upgrade."""
+        return Upgrade(factory, self)
 
-        upgrade = WebSocketResource(factory)
-        count = self.websocket
-
-        class Limited(Resource):
-            isLeaf = True
-
-            def render_GET(self, request: Request) -> Any:
-                if b"websocket" not in (request.getHeader(b"upgrade") or b"").lower():
-                    return upgrade_required(request, "Connect with a WebSocket")
-                if count.full:
-                    count.refused += 1
-                    request.setResponseCode(503, b"Server busy")
-                    request.setHeader(b"retry-after", b"5")
-                    return b"Server busy"
-                request.endless = True
-                return upgrade.render(request)
-
-        return Limited()
+    def https_address(self, host: bytes) -> bytes:
+        """Where the HTTPS site is for somebody who knows us by this name: b"https://camera:8443"; b"" if
+        there is none."""
+        for url in self._app.listeners.urls:
+            if url.startswith("https:"):
+                port = urlsplit(url).port
+                name = host.rpartition(b":")[0] if not host.endswith(b"]") and b":" in host else host
+                return b"https://" + name + (b"" if port in (443, None) else b":%d" % port)
+        return b""
 
     async def stop(self) -> None:
         """Say goodbye: WebSocket clients hear 1001, other connections are closed."""
+        self.presence.stop()
         await self.websocket.close(FAREWELL)
         await self.site.close()
+
+    def _main_camera(self) -> str:
+        main = self._app.cameras.main
+        return main.id if main is not None else ""
+
+    def _challenges(self, request: Request) -> list[bytes]:
+        """How to sign in. Browsers ask their user for a password when they read "Basic" or "Digest", which is
+        right for an address in their address bar, and wrong for what our own page asks for: it has a form."""
+        if _is_of_a_page(request):
+            return [b'Bearer realm="camd"']
+        challenges = [b'Basic realm="camd", charset="UTF-8"', b'Bearer realm="camd"']
+        # A browser would choose Digest, and its user enter the password of the account, which cannot do that.
+        if request.media and not _agent(request).startswith(b"Mozilla/"):
+            digests = self.users.digest_challenges(request.stale_nonce)
+            return [digest.encode() for digest in digests] + challenges
+        return challenges
+
+    def _finished(self, request: Request, route: str, seconds: float, code: int) -> None:
+        method = request.method.decode("ascii", "replace")
+        self.durations.observe_request(method, route or "other", code, seconds)
+
+
+def _is_of_a_page(request: Request) -> bool:
+    """Whether a page asks, not a program and not the address bar. On plain HTTP browsers do not tell, but
+    only the address bar asks for HTML."""
+    headers = request.requestHeaders
+    mode = headers.getRawHeaders(b"sec-fetch-mode")
+    if mode is not None:
+        return mode != [b"navigate"]
+    accepted = headers.getRawHeaders(b"accept", (b"",))[0]
+    return _agent(request).startswith(b"Mozilla/") and b"text/html" not in accepted
+
+
+def _agent(request: Request) -> bytes:
+    return request.requestHeaders.getRawHeaders(b"user-agent", (b"",))[0]

@@ -15,16 +15,21 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ..errors import Invalid
+from ..errors import Invalid, RateLimited, Unauthorized
+from ..state.permission import Principal
 from ..wire.strictjson import dumps, loads
 from ..wire.websocket import text_frame
-from .api import Api, Session, error_answer
+from .api import Api, Message, Session, answer
 from .broadcast import Broadcast
+from .credentials import authenticated, take_credentials
 from .direct import DirectWriter
+from .identify import is_signed_in
+from .presence import SIGNED_OUT, Visit
+from .ratelimit import MESSAGES, Bucket
 
 if TYPE_CHECKING:
     from ..config import WebSocketConfig
-    from ..state.permission import Principal
+    from .web import Web
 
 #: Longest text that is looked at; a longer one is answered with an error (bytes).
 MAX_MESSAGE = 64 * 1024
@@ -32,6 +37,9 @@ MAX_MESSAGE = 64 * 1024
 MAX_PAYLOAD = 1024 * 1024
 #: Requests of one client that may wait for a device; more are not read until some are answered.
 MAX_PENDING = 32
+#: A client that may do nothing has so long to sign in (seconds).
+SIGN_IN_TIME = 10.0
+_CREDENTIALS = frozenset(("username", "password", "token"))
 _log = Logger(namespace="camd.web.websocket")
 
 
@@ -46,12 +54,17 @@ class Connection(Protocol):
 
 @implementer(IPushProducer)
 class StateProtocol(WebSocketServerProtocol):
-    """One client. Reactor thread only."""
+    """One client. Reactor thread only. principal, address: who and where it is, by its handshake."""
 
+    principal: Principal
+    address: str
     write: Callable[[bytes], None] | None = None  # the way out; None while the client does not read
     session: Session
     _held: dict[str, bytes] | None = None
     _writer: DirectWriter | None = None
+    _visit: Visit | None = None
+    _deadline: Any = None  # to sign in
+    _bucket: Bucket
     _pending = 0
     _paused = False
 
@@ -60,7 +73,10 @@ class StateProtocol(WebSocketServerProtocol):
         self._dataReceived(data)
 
     def onConnect(self, request: Any) -> None:
-        self.session = Session(self.factory.identify(request), can_subscribe=True)
+        self.session = Session(
+            self.principal, can_subscribe=True, on_change=self._rejoin, address=self.address
+        )
+        self._bucket = Bucket(MESSAGES, self.factory.reactor.seconds())
 
     def onOpen(self) -> None:
         # The HTTP channel that the connection came through is still the transport's producer.
@@ -68,38 +84,105 @@ class StateProtocol(WebSocketServerProtocol):
         self.transport.registerProducer(self, True)
         self._writer = DirectWriter(self.transport)
         self.write = self._writer.write
+        self._visit = self.factory.web.presence.enter(self.principal, self._identity_changed)
+        self._expect_identity()
         self.factory.opened(self)
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         self.write = None
         self._held = None
+        if self._visit is not None:
+            self._visit.leave()
+        self._stop_waiting()
         self.factory.closed(self)
+
+    # -- who it is
+
+    def _expect_identity(self) -> None:
+        """Start or stop the clock for a client that may do nothing as it is."""
+        by = self.session.by
+        if is_signed_in(by) or by.permissions:
+            self._stop_waiting()
+        elif self._deadline is None:
+            self._deadline = self.factory.reactor.callLater(SIGN_IN_TIME, self._sign_out)
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
+        self._deadline = None
+
+    def _sign_out(self) -> None:
+        """Nothing more for an identity that ended or never came."""
+        self.factory.leave_broadcast(self)
+        self.sendClose(SIGNED_OUT, "not signed in")
+
+    def _identity_changed(self, principal: Principal | None) -> None:
+        if principal is None:
+            self._sign_out()
+            return
+        self.session.by = principal
+        self._expect_identity()
+        self._rejoin()
+
+    def _rejoin(self) -> None:
+        """What it may or wants to read became another."""
+        if self._writer is not None and self.state == self.STATE_OPEN:
+            self.factory.rejoin(self)
+
+    async def _sign_in(self, message: Message, session: Session) -> Message:
+        given, rest = take_credentials(message)
+        if given is None or rest is not None:
+            raise Invalid("", "credentials are a message of their own")
+        principal = await self.factory.web.sign_in(given, self.address)
+        if self._visit is not None:
+            self._visit.principal = principal
+        self._identity_changed(principal)
+        return authenticated(principal, {})
+
+    # -- what it says
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         # Autobahn would swallow an exception: everything that can fail answers or logs by itself.
-        try:
-            if isBinary:
-                raise Invalid("", "messages are JSON text, not binary")
-            message = loads(payload, MAX_MESSAGE)
-        except Invalid as error:
-            self.answer(error_answer(error))
-            return
         self._pending += 1
         if self._pending == MAX_PENDING:
             self.transport.pauseProducing()
-        ensureDeferred(self._respond(message)).addErrback(
+        ensureDeferred(self._respond(payload, isBinary)).addErrback(
             lambda failure: _log.failure("answer not sent", failure)
         )
 
-    async def _respond(self, message: Any) -> None:
-        patterns = self.session.patterns
-        result = await self.factory.api.answer(message, self.session)
+    async def _respond(self, payload: bytes, binary: bool) -> None:
+        try:
+            if binary:
+                raise Invalid("", "messages are JSON text, not binary")
+            message = loads(payload, MAX_MESSAGE)
+        except Invalid as error:
+            message, wrong = None, error
+        else:
+            wrong = None
+
+        async def ask(message: Any, session: Session) -> Message:
+            self._count()
+            if wrong is not None:
+                raise wrong
+            if isinstance(message, dict) and not _CREDENTIALS.isdisjoint(message):
+                return await self._sign_in(message, session)
+            if not is_signed_in(session.by) and not session.by.permissions:
+                raise Unauthorized
+            return await self.factory.api.ask(message, session)
+
+        result = await answer(ask, message, self.session)
         self._pending -= 1
         if self._pending == MAX_PENDING - 1 and not self._paused and self.write is not None:
             self.transport.resumeProducing()
-        if self.session.patterns != patterns and self._writer is not None:
-            self.factory.rejoin(self)
         self.answer(result)
+
+    def _count(self) -> None:
+        """Note that the client is active. Raises RateLimited if it is so too much."""
+        web = self.factory.web
+        if web.limits.enabled and self._bucket.take(self.factory.reactor.seconds()):
+            raise RateLimited(MESSAGES)
+        if self.session.by.how == "session":
+            web.users.touch(self.session.by)
 
     def answer(self, message: dict[str, Any]) -> None:
         """Send one message to this client alone."""
@@ -152,8 +235,8 @@ class StateFactory(WebSocketServerFactory):
     """The clients of /api over HTTP and HTTPS, and the one count of all WebSockets of the daemon.
 
     Other endpoints `enter` their connections here, and `leave` when they are lost, so that one limit
-    holds for all. identify(request) -> Principal. clients: connected now; refused: turned away at the
-    limit; drops: messages replaced by newer ones of the same name before a slow client read them.
+    holds for all. clients: connected now; refused: turned away at the limit; drops: messages replaced by
+    newer ones of the same name before a slow client read them.
     """
 
     log_namespace = "camd.web.websocket"
@@ -165,11 +248,11 @@ class StateFactory(WebSocketServerFactory):
         broadcast: Broadcast,
         config: WebSocketConfig,
         reactor: Any,
-        identify: Callable[[Any], Principal],
+        web: Web,
     ):
         super().__init__(reactor=reactor, server="camd")
         self.api = api
-        self.identify = identify
+        self.web = web
         self.max_clients = config.max_clients
         self.refused = 0
         self.drops = 0
@@ -222,6 +305,9 @@ class StateFactory(WebSocketServerFactory):
     def rejoin(self, client: StateProtocol) -> None:
         self._broadcast.leave(client)
         self._broadcast.join(client)
+
+    def leave_broadcast(self, client: StateProtocol) -> None:
+        self._broadcast.leave(client)
 
     def closed(self, client: StateProtocol) -> None:
         self._broadcast.leave(client)

@@ -1,0 +1,73 @@
+"""The page: its static files, which hold nothing about anybody, and the short addresses of its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from twisted.web.resource import IResource, Resource
+from twisted.web.static import File
+
+from ..hookspecs import Route
+from .errors import ErrorResource
+from .redirect import Redirect
+from .request import Request
+
+if TYPE_CHECKING:
+    from .guard import Guard
+
+STATIC = Path(__file__).parent / "static"
+NOT_FOUND = ErrorResource(404)
+#: Parts of the page that have an address of their own, because a password is entered there.
+_SECRET_PARTS = (b"setup", b"login")
+
+
+class Static(File):
+    """Files. No listings; always asked again, so a new version is seen at once."""
+
+    childNotFound = NOT_FOUND
+
+    def directoryListing(self) -> IResource:
+        return NOT_FOUND
+
+    def getChild(self, path: bytes, request: Request) -> IResource:
+        request.setHeader(b"cache-control", b"no-cache")
+        request.route = "/"
+        return super().getChild(path, request)
+
+
+class Page(Resource):
+    """Answers where there is no route: / is the page, /setup and /login are parts of it, /?action=stream
+    and /?action=snapshot are pictures for clients of mjpg-streamer. actions: name -> route."""
+
+    def __init__(self, guard: Guard, actions: Mapping[bytes, Route]):
+        super().__init__()
+        self._guard = guard
+        self._actions = actions
+        self._static = Static(str(STATIC))
+
+    def getChildWithDefault(self, path: bytes, request: Request) -> IResource:
+        guard = self._guard
+        if path == b"":
+            route = self._actions.get(request.args.get(b"action", (b"",))[-1])
+            if route is not None:
+                return guard.admit(route, request)
+        secret = path in _SECRET_PARTS
+        barred = guard.lead_to_https(request, secret)
+        if barred is not None:
+            return barred
+        setup = guard.needs_setup
+        if path == b"" and setup:
+            return Redirect("setup")
+        if path == b"setup" and not setup:
+            return Redirect("./")
+        if path == b"" or secret:
+            return self._static.getChild(self._part(path), request)
+        found = self._static.getChild(path, request)
+        return guard.SETUP_REQUIRED if setup and found is NOT_FOUND else found
+
+    def _part(self, path: bytes) -> bytes:
+        """The file of a part of the page; the one for all where it has none of its own."""
+        name = path + b".html"
+        return name if (STATIC / name.decode()).is_file() else b"index.html"
