@@ -9,7 +9,7 @@ from autobahn.wamp.exception import ProtocolError
 from camd_plugins.wamp.caller import MAX_STREAMS
 from twisted.internet.defer import Deferred, fail
 
-from camd.errors import Conflict, Gone, Locked, SourceError, Unauthorized
+from camd.errors import Conflict, Gone, Locked, SourceError, Unauthorized, Unsupported
 from camd.state import Permission, Principal
 from camd.testing import jpeg_packet
 
@@ -118,6 +118,7 @@ class CallTests(SessionCase):
         for error, uri, details in (
             (Gone("away"), "camd.error.gone", {}),
             (Conflict("taken"), "camd.error.conflict", {}),
+            (Unsupported("no motor"), "camd.error.unsupported", {}),
             (SourceError("broken"), "camd.error.device", {}),
             (Locked(7), "camd.error.locked", {"retry_after": 7}),
             (Unauthorized(), "wamp.error.authentication_denied", {}),
@@ -242,6 +243,7 @@ class SnapshotTests(SessionCase):
         (error,) = transport.take()
         self.assertEqual((error.error, error.args), ("camd.error.gone", ["front: the camera is gone"]))
         self.assertEqual(self.front.pictures.subscriptions, ())
+        self.app.web.presence.stop()
         self.assertEqual(self.app.reactor.getDelayedCalls(), [])
 
     def test_wrongly(self) -> None:

@@ -15,11 +15,12 @@ from camd_plugins.wamp.session import JOIN_PATIENCE, Session
 from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
-from camd.errors import Locked, SourceError, Unauthorized
+from camd.errors import Locked, RateLimited, SourceError, Unauthorized
 from camd.hookspecs import Method, hookimpl
 from camd.media import Stream
 from camd.state import GUEST_NAME, Permission, Principal, Spec
 from camd.testing import app_for_tests
+from camd.web.presence import Presence
 
 ADMIN = Principal("admin", frozenset(Permission), how="bearer", key="t1")
 VIEWER = Principal("viewer", frozenset({Permission.Device_r, Permission.Media_r}), how="password")
@@ -29,20 +30,34 @@ ROLES = {"caller": RoleCallerFeatures()}
 
 
 class Users:
-    """Accounts that a test can see through."""
+    """Accounts that a test can see through. now: who is somebody else by now; checks: passwords that were
+    asked about; answer: what came of it; touched: whose sessions were used."""
+
+    guest = GUEST
 
     def __init__(self) -> None:
         self.on_change: list[Any] = []
         self.now: dict[str, Principal | None] = {}
         self.checks: list[tuple[str, str, str]] = []
         self.answer: Any = None
+        self.touched: list[str] = []
 
-    def by_token(self, secret: str, address: str = "", how: str = "bearer") -> Principal | None:
-        return ADMIN if secret == "camd_good" else None
+    def stand_in(self, app: Any) -> None:
+        """Take the place of the accounts of an App."""
+        app.users = app.web.users = self
+        app.web.presence = Presence(self, app.reactor)
+        app.web.sign_in = self.sign_in
 
-    async def by_password(self, name: str, password: str, address: str, how: str = "basic") -> Principal:
-        self.checks.append((name, password, address))
+    async def sign_in(self, given: Any, address: str) -> Principal:
+        if given.token:
+            if given.token == "camd_good":
+                return ADMIN
+            raise Unauthorized
+        self.checks.append((given.username, given.password, address))
         return await self.answer
+
+    def touch(self, principal: Principal) -> None:
+        self.touched.append(principal.name)
 
     def still_valid(self, principal: Principal) -> Principal | None:
         return self.now.get(principal.name, principal)
@@ -145,7 +160,9 @@ class SessionCase(SynchronousTestCase):
         self.plugin = Plugin()
         self.app = app_for_tests(Path(self.mktemp()), {"lamp": self.plugin})
         self.addCleanup(self.app.extensions.stop_services)
-        self.users = self.app.users = Users()
+        self.users = Users()
+        self.users.stand_in(self.app)
+        self.visits = self.app.web.presence.visits
         self.cameras = self.app.cameras = Cameras(front=Camera("front"), back=Camera("back"))
         self.state = self.app.state
         self.realm = Realm(self.app)
@@ -209,7 +226,7 @@ class JoiningTests(SessionCase):
         (abort,) = transport.take()
         self.assertIsInstance(abort, message.Abort)
         self.assertEqual((abort.reason, transport.code), (reason, 1000))
-        self.assertEqual(list(self.realm.sessions), [])
+        self.assertEqual(len(self.visits), 0)
         return abort.message
 
     def test_the_handshake_said_who_it_is(self) -> None:
@@ -272,10 +289,11 @@ class JoiningTests(SessionCase):
             ("wrong", Unauthorized(), "wamp.error.authentication_denied"),
             ("camd_bad", Unauthorized(), "wamp.error.authentication_denied"),
             ("wrong", Locked(300), "camd.error.locked"),
+            ("wrong", RateLimited(100), "camd.error.rate_limited"),
         ):
             self.users.answer = fail(error)
             _, transport = self.challenge("viewer", ticket)
-            self.assertEqual(self.aborted(transport, reason), "Unauthorized")
+            self.assertEqual(self.aborted(transport, reason), str(error))
 
     def test_a_check_that_fails_itself(self) -> None:
         self.users.answer = fail(ZeroDivisionError("of the database"))
@@ -289,8 +307,7 @@ class JoiningTests(SessionCase):
             session, transport = self.challenge("viewer", "secret")
             leave(session)
             self.users.answer.callback(VIEWER)
-            self.assertEqual(transport.take(), [])
-            self.assertEqual(list(self.realm.sessions), [])
+            self.assertEqual((transport.take(), len(self.visits)), ([], 0))
 
     def test_nothing_to_agree_on(self) -> None:
         _, transport = self.hello(["wampcra", "cryptosign"], VIEWER)
@@ -308,7 +325,7 @@ class JoiningTests(SessionCase):
         self.app.reactor.advance(JOIN_PATIENCE)
         for transport in (silent, slow):
             self.aborted_after_time(transport)
-        self.assertEqual(len(self.realm.sessions), 1)
+        self.assertEqual(len(self.visits), 1)
 
     def aborted_after_time(self, transport: Transport) -> None:
         (abort,) = transport.take()
@@ -344,8 +361,7 @@ class LeavingTests(SessionCase):
         self.assertEqual((answer.reason, transport.code), ("wamp.close.goodbye_and_out", 1000))
         self.state["lamp/colour"].publish("blue")
         session.onMessage(message.Call(7, "camd.get"))
-        self.assertEqual(transport.take(), [])
-        self.assertEqual(list(self.realm.sessions), [])
+        self.assertEqual((transport.take(), len(self.visits)), ([], 0))
 
     def test_camd_says_goodbye(self) -> None:
         session, transport = self.join()
@@ -376,7 +392,7 @@ class LeavingTests(SessionCase):
         session.onMessage(message.Call(7, "camd.stream", args=["front"], receive_progress=True))
         session.onMessage(message.Call(8, "camd.stream", args=["back"], receive_progress=True))
         self.users.now["viewer"] = Principal("viewer", VIEWER.permissions, cameras=frozenset({"back"}))
-        self.users.on_change[0]()
+        self.users_changed()
         (error,) = transport.take()
         self.assertEqual((error.request, error.error), (7, "wamp.error.not_authorized"))
         self.assertFalse(self.cameras["front"].pictures.running)
@@ -387,16 +403,26 @@ class LeavingTests(SessionCase):
         self.assertEqual(len(transport.take()), 1)
 
     def test_identities_that_end(self) -> None:
-        for now in (None, Principal("viewer", frozenset())):
-            self.users.now = {}
-            _, transport = self.join(VIEWER)
+        some_guest = Principal(GUEST_NAME, frozenset({Permission.Media_r}), how="guest")
+        for by in (VIEWER, some_guest):
+            _, transport = self.join(by)
             _, other = self.join(ADMIN)
-            self.users.now["viewer"] = now
-            self.users.on_change[0]()
+            self.users.now["viewer"] = None
+            self.users_changed()
             (goodbye,) = transport.take()
             self.assertIsInstance(goodbye, message.Goodbye)
             self.assertEqual((goodbye.reason, transport.code), ("wamp.error.authentication_required", 1000))
             self.assertEqual((other.take(), other.code), ([], None))
+
+    def users_changed(self) -> None:
+        self.users.on_change[0]()
+        self.app.reactor.advance(0)
+
+    def test_a_session_of_the_page_that_is_used(self) -> None:
+        page = Principal("viewer", VIEWER.permissions, how="session")
+        self.ask(self.join(page), message.Call, "camd.get")
+        self.ask(self.join(VIEWER), message.Call, "camd.get")
+        self.assertEqual(self.users.touched, ["viewer"])
 
 
 class NotForClientsTests(SessionCase):

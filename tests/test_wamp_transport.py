@@ -87,9 +87,10 @@ class Plugin:
 class Peer:
     """The other end of one connection."""
 
-    def __init__(self, factory: WampFactory, codec: str = "json"):
+    def __init__(self, factory: WampFactory, codec: str = "json", principal: Principal = ADMIN):
         self.codec = BY_NAME[codec]
         self.protocol = factory.buildProtocol(None)
+        self.protocol.principal, self.protocol.address = principal, "192.0.2.1"
         self.wire = Wire()
         self.protocol.makeConnection(self.wire)
         self.protocol.dataReceived(HANDSHAKE.format(f"Sec-WebSocket-Protocol: wamp.2.{codec}\r\n").encode())
@@ -150,13 +151,12 @@ class TransportCase(SynchronousTestCase):
         self.plugin = Plugin()
         self.app = app_for_tests(Path(self.mktemp()), {"lamp": self.plugin})
         self.addCleanup(self.app.extensions.stop_services)
-        self.app.users = Users()
+        Users().stand_in(self.app)
         self.factory = WampFactory(self.app)
         self.principal: Principal = ADMIN
-        self.factory.identify = lambda request: self.principal
 
     def peer(self, codec: str = "json") -> Peer:
-        peer = Peer(self.factory, codec)
+        peer = Peer(self.factory, codec, self.principal)
         self.addCleanup(peer.lose)
         return peer
 
@@ -307,6 +307,22 @@ class FlowTests(TransportCase):
         self.assertEqual(len(peer.received()), MAX_WAITING + 4)
         self.assertTrue(peer.wire.reading)
 
+    def test_answers_may_be_longer_than_questions(self) -> None:
+        for codec in BY_NAME:
+            peer = self.peer(codec).join()
+            peer.send(self.call(1))
+            self.plugin.waiting[-1].callback("x" * 2 * MAX_MESSAGE)
+            self.assertEqual([len(one[3][0]) for one in peer.received()], [2 * MAX_MESSAGE])
+
+    def test_a_result_that_cannot_be_sent(self) -> None:
+        for codec in BY_NAME:
+            peer = self.peer(codec).join()
+            peer.send(self.call(1))
+            self.plugin.waiting[-1].callback({"lamp": object()})
+            self.assertEqual([one[4] for one in peer.received()], ["camd.error.internal"])
+            self.assertEqual(len(self.flushLoggedErrors()), 1)
+            self.assertEqual(peer.protocol._session.caller.waiting, 0)
+
     def test_a_client_that_does_not_read_is_not_read(self) -> None:
         peer = self.peer().join()
         peer.wire.full_at = 2000
@@ -339,11 +355,17 @@ class FlowTests(TransportCase):
         answers = peer.received()
         self.assertEqual([one[0] for one in answers], [50] * RATE + [8] * 20)
         _, _, request, _, uri, _, details = answers[-1]
-        self.assertEqual((request, uri), (RATE + 20, "camd.error.busy"))
-        self.assertEqual(details, {"retry_after": 0.01})
+        self.assertEqual((request, uri), (RATE + 20, "camd.error.rate_limited"))
+        self.assertEqual(details, {"retry_after": 1})
         self.app.reactor.advance(0.1)
         peer.send(*(self.call(number + 1, "get") for number in range(20)))
         self.assertEqual([one[0] for one in peer.received()], [50] * 10 + [8] * 10)
+
+    def test_without_a_rate(self) -> None:
+        self.app.web.limits.enabled = False
+        peer = self.peer().join()
+        peer.send(*(self.call(number + 1, "get") for number in range(3 * RATE)))
+        self.assertEqual({one[0] for one in peer.received()}, {50})
 
     def test_the_rate_of_publications_nobody_waits_for(self) -> None:
         peer = self.peer().join()
@@ -359,8 +381,7 @@ class FlowTests(TransportCase):
         for waiting in self.plugin.waiting:
             waiting.callback("done")
         self.app.state["lamp/colour"].publish("blue")
-        self.assertEqual(list(self.factory.realm.sessions), [])
-        self.assertEqual(self.app.web.websocket.clients, 0)
+        self.assertEqual((len(self.app.web.presence.visits), self.app.web.websocket.clients), (0, 0))
         self.assertEqual(len(self.plugin.waiting), MAX_WAITING)
 
 

@@ -17,4 +17,4 @@ if TYPE_CHECKING:
 
 @hookimpl
 def camd_resources(app: App) -> list[Route]:
-    return [Route("/wamp", Endpoint(app), read="System_r")]
+    return [Route.public("/wamp", Endpoint(app))]

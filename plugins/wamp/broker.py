@@ -12,7 +12,7 @@ from autobahn.wamp.message import Event
 from camd.errors import Refused
 from camd.state import Observable, State, Watch
 
-from .topics import matcher, topic_of
+from .topics import matcher, name_of, topic_of
 
 if TYPE_CHECKING:
     from .subscriber import Subscriber
@@ -46,9 +46,7 @@ class Broker:
         subscription = self._by_wish.get((match, topic))
         accepts = subscription.accepts if subscription else matcher(match, topic)
         if match == "exact":
-            for observable in self._state:
-                if accepts(topic_of(observable.name)) and not subscriber.may_read(observable):
-                    raise Refused(observable.name, observable.spec.read)
+            self._check(subscriber, topic, accepts)
         if subscription is None:
             if self._watch is None:  # what is there now comes at once, and must not find anybody
                 self._watch = self._state.observe("", self._changed)
@@ -58,6 +56,15 @@ class Broker:
             self._by_name.clear()
         subscription.subscribers[subscriber] = None
         return subscription
+
+    def _check(self, subscriber: Subscriber, topic: str, accepts: Callable[[str], bool]) -> None:
+        """Raise Refused if the subscriber may not read what has this topic, or may not know whether it exists."""
+        name = name_of(topic)
+        if not subscriber.may_know(name):
+            raise Refused(name)
+        for observable in self._state:
+            if accepts(topic_of(observable.name)) and not subscriber.may_read(observable):
+                raise Refused(observable.name, observable.spec.read)
 
     def unsubscribe(self, subscriber: Subscriber, subscription: Subscription) -> None:
         """The session wants these topics no longer."""

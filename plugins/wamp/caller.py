@@ -66,9 +66,8 @@ class Caller:
                 self._calls[request.request] = _Call(request)
                 self.waiting += 1
                 result = ensureDeferred(procedure(self._session, request.args or [], request.kwargs or {}))
-                result.addCallbacks(
-                    self._succeeded, self._failed, callbackArgs=(request,), errbackArgs=(request,)
-                )
+                result.addCallback(self._succeeded, request)
+                result.addErrback(self._failed, request)
         except CamdError as error:
             self._session.send(error_message(request, error))
 
@@ -82,14 +81,15 @@ class Caller:
         self._finish(request.request, error_message(request, failure.value))
 
     def _finish(self, number: int, answer: message.Message) -> None:
-        call = self._calls.pop(number, None)
+        call = self._calls.get(number)
         if call is None:  # canceled, or the session is over
             return
+        self._session.send(answer)  # may fail, if a plugin's result is nothing that can be sent
+        del self._calls[number]
         if call.pictures is None:
             self.waiting -= 1
         else:
             call.pictures.close()
-        self._session.send(answer)
         self._session.answered()
 
     def _stream(self, request: message.Call) -> None:
@@ -108,7 +108,7 @@ class Caller:
         if len(self._streams()) >= MAX_STREAMS:
             raise Busy(f"a session has at most {MAX_STREAMS} streams")
         arguments = bind(STREAM_ARGUMENTS, request.args or [], request.kwargs or {})
-        camera, stream = self._realm.pictures.stream(self._session.by, arguments)
+        camera, stream = self._realm.pictures.stream(self._session, arguments)
         call = self._calls[number] = _Call(request, camera.id)
         call.pictures = stream.subscribe(
             deliver, kind="wamp", on_end=lambda: self._finish(number, message.Result(number))

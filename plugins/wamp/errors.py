@@ -6,7 +6,9 @@ from typing import Protocol
 
 from autobahn.wamp import message
 
-from camd.errors import CamdError, Conflict, Gone, Invalid, Locked, Refused, SourceError, Unauthorized
+from camd.errors import (
+    CamdError, Conflict, Gone, Invalid, Locked, RateLimited, Refused, SourceError, Unauthorized, Unsupported,
+)  # fmt: skip
 
 from .topics import InvalidUri
 
@@ -29,11 +31,7 @@ INTERNAL = "camd.error.internal"
 
 
 class Busy(CamdError):
-    """A limit of this session is reached. retry_after: seconds until there is room, if that is known."""
-
-    def __init__(self, text: str, retry_after: float = 0):
-        super().__init__(text)
-        self.retry_after = retry_after
+    """A limit of this session is reached."""
 
 
 class Request(Protocol):
@@ -50,9 +48,11 @@ _URIS: tuple[tuple[type[Exception], str], ...] = (
     (InvalidUri, INVALID_URI),
     (Locked, "camd.error.locked"),
     (Unauthorized, "wamp.error.authentication_denied"),
+    (RateLimited, "camd.error.rate_limited"),
     (Busy, "camd.error.busy"),
     (Gone, "camd.error.gone"),
     (Conflict, "camd.error.conflict"),
+    (Unsupported, "camd.error.unsupported"),
     (SourceError, "camd.error.device"),
     (CamdError, "camd.error.failed"),
     (Exception, INTERNAL),

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from camd.app import App
     from camd.media.camera import Camera
 
+    from .session import Session
+
 #: How long a snapshot waits for a picture (seconds).
 PATIENCE = 5.0
 #: A snapshot without `max_age` may be this old (seconds), as over HTTP.
@@ -29,10 +31,10 @@ class Pictures:
     def __init__(self, app: App):
         self._app = app
 
-    def snapshot(self, by: Principal, arguments: Mapping[str, Any]) -> Deferred[bytes]:
+    def snapshot(self, session: Session, arguments: Mapping[str, Any]) -> Deferred[bytes]:
         """One JPEG, the one that GET /cam/<id>/snapshot.jpg would give. camera: the main one without;
         quality: 1..100; max_age: seconds. Raises Refused, Invalid, and Gone while the camera gives none."""
-        camera, encoding = self._find(by, arguments)
+        camera, encoding = self._find(session, arguments)
         max_age = _number(arguments, "max_age", (int, float), 0, 3600)
         newest = camera.newest(encoding)
         age_limit = MAX_AGE if max_age is None else max_age
@@ -62,17 +64,18 @@ class Pictures:
         )
         return result
 
-    def stream(self, by: Principal, arguments: Mapping[str, Any]) -> tuple[Camera, Stream]:
+    def stream(self, session: Session, arguments: Mapping[str, Any]) -> tuple[Camera, Stream]:
         """A camera and its pictures, Packets. camera: the main one without; quality: 1..100. Raises Refused
         or Invalid."""
-        camera, encoding = self._find(by, arguments)
+        camera, encoding = self._find(session, arguments)
         return camera, camera.stream(encoding)
 
-    def _find(self, by: Principal, arguments: Mapping[str, Any]) -> tuple[Camera, Encoding]:
+    def _find(self, session: Session, arguments: Mapping[str, Any]) -> tuple[Camera, Encoding]:
         cameras = self._app.cameras
         name = arguments.get("camera")
         camera = cameras.main if name is None else cameras.get(name) if isinstance(name, str) else None
-        if not may_see(by, name if isinstance(name, str) else camera.id if camera else ""):
+        if not may_see(session.by, name if isinstance(name, str) else camera.id if camera else ""):
+            self._app.audit.record("refused", session.by.name, session.address, camera=name)
             raise Refused("camera", Permission.Media_r)
         if camera is None:
             raise Invalid("camera", "no such camera")

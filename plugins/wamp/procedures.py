@@ -61,7 +61,7 @@ class Procedures:
             args = ({args[0]: args[1]},)
         if len(args) != 1 or not isinstance(args[0], dict) or not args[0]:
             raise Invalid("", "the argument is a map of names and values")
-        values = await self._app.api.set(plain(args[0]), session.by)
+        values = await self._app.api.set(plain(args[0]), session.by, address=session.address)
         return {"values": values, "rev": self._app.state.rev}
 
     async def _schema(self, session: Session, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
@@ -71,7 +71,7 @@ class Procedures:
 
     async def _snapshot(self, session: Session, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """camd.snapshot(camera, quality, max_age) -> JPEG"""
-        return await self._pictures.snapshot(session.by, bind(SNAPSHOT_ARGUMENTS, args, kwargs))
+        return await self._pictures.snapshot(session, bind(SNAPSHOT_ARGUMENTS, args, kwargs))
 
 
 def bind(names: tuple[str, ...], args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from camd.errors import Unauthorized
 from camd.state import Principal
 
 from .broker import Broker
@@ -13,35 +15,39 @@ from .procedures import Procedures
 if TYPE_CHECKING:
     from camd.app import App
 
-    from .session import Session
-
 #: API tokens begin so; anything else is a password.
 TOKEN = "camd_"
 
 
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What a client shows: an account and its password, or a token alone."""
+
+    username: str = ""
+    password: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+
+
 class Realm:
-    """The one realm there is. sessions: those that joined. Reactor thread only."""
+    """The one realm there is. Reactor thread only."""
 
     def __init__(self, app: App):
         self.app = app
-        self.sessions: dict[Session, None] = {}
         self.broker = Broker(app.state)
         self.pictures = Pictures(app)
         self.procedures = Procedures(app, self.pictures)
-        app.users.on_change.append(self._rights_changed)
 
     async def by_ticket(self, authid: str, ticket: str, address: str) -> Principal:
-        """Who shows this ticket: an API token, or the password of the account authid. Raises Unauthorized."""
+        """Who shows this ticket: an API token, or the password of the account authid. Raises Unauthorized,
+        Locked or RateLimited."""
+        web = self.app.web
         if ticket.startswith(TOKEN):
-            principal = self.app.users.by_token(ticket, address, how="bearer")
-            if principal is not None:
-                return principal
-        return await self.app.users.by_password(authid, ticket, address, how="password")
+            try:
+                return await web.sign_in(Ticket(token=ticket), address)
+            except Unauthorized:
+                pass  # a password may begin like this, too
+        return await web.sign_in(Ticket(authid, ticket), address)
 
     def count_drop(self) -> None:
         """A change was replaced by a newer one before a slow client read it."""
         self.app.web.websocket.drops += 1
-
-    def _rights_changed(self) -> None:
-        for session in list(self.sessions):
-            session.reconsider(self.app.users.still_valid(session.by))

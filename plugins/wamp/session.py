@@ -11,7 +11,7 @@ from autobahn.wamp.role import RoleBrokerFeatures, RoleDealerFeatures
 from twisted.internet.defer import ensureDeferred
 from twisted.logger import Logger
 
-from camd.errors import Unauthorized
+from camd.errors import RateLimited, Unauthorized
 from camd.state import GUEST_NAME, Principal
 
 from . import errors
@@ -35,13 +35,14 @@ ROLES = {
 class Session:
     """One peer. Reactor thread only.
 
-    Stands for the asker wherever the API wants one: `by` is who it is, once it joined.
+    Stands for the asker wherever the API wants one. by: who it is, once it joined; address: from where.
     """
 
     can_subscribe = False  # not in the API's way: a WAMP client subscribes to topics
     patterns = None
     log = Logger()
     by: Principal
+    address = ""
 
     def __init__(self, realm: Realm):
         self.subscriber = Subscriber(self, realm)
@@ -51,11 +52,13 @@ class Session:
         self._stage = "hello"  # then challenge, checking, open, closed
         self._authid = ""
         self._late: Any = None
+        self._visit: Any = None  # of those that want to hear when their rights change
 
     # -- the transport's side
 
     def onOpen(self, transport: WampProtocol) -> None:
         self._transport = transport
+        self.address = transport.address
         self._late = self._realm.app.reactor.callLater(JOIN_PATIENCE, self._too_late)
 
     def onClose(self, wasClean: bool) -> None:
@@ -69,6 +72,8 @@ class Session:
         expected = _EXPECTED.get((self._stage, type(received)))
         if expected is None:
             raise ProtocolError(f"{type(received).__name__.upper()} is not expected now")
+        if self._stage == "open" and self.by.how == "session":
+            self._realm.app.users.touch(self.by)
         expected(self, received)
 
     def pause(self) -> None:
@@ -116,7 +121,8 @@ class Session:
         self._stage = "closed"
         if self._late is not None and self._late.active():
             self._late.cancel()
-        self._realm.sessions.pop(self, None)
+        if self._visit is not None:
+            self._visit.leave()
         self.subscriber.close()
         self.caller.close()
 
@@ -140,13 +146,11 @@ class Session:
 
     def _authenticate(self, answer: message.Authenticate) -> None:
         self._stage = "checking"
-        checked = ensureDeferred(
-            self._realm.by_ticket(self._authid, answer.signature, self._transport.address)
-        )
+        checked = ensureDeferred(self._realm.by_ticket(self._authid, answer.signature, self.address))
         checked.addCallbacks(self._join, self._denied, callbackArgs=("ticket",))
 
     def _denied(self, failure: Any) -> None:
-        if failure.check(Unauthorized):
+        if failure.check(Unauthorized, RateLimited):
             self.abort(errors.uri_of(failure.value), errors.text_of(failure.value))
         else:
             self.log.failure("a ticket could not be checked", failure)
@@ -155,7 +159,7 @@ class Session:
     def _join(self, by: Principal, method: str) -> None:
         if self._stage == "closed":  # the client left while its ticket was checked
             return
-        if not by.permissions:
+        if by.how == "guest" and not by.permissions:
             self.abort(
                 errors.AUTHENTICATION_REQUIRED, "guests may nothing here; the method ticket says who you are"
             )
@@ -163,7 +167,7 @@ class Session:
         self._late.cancel()
         self._stage = "open"
         self.by = by
-        self._realm.sessions[self] = None
+        self._visit = self._realm.app.web.presence.enter(by, self._rights_changed)
         permissions = [one.name for one in sorted(by.permissions, key=lambda one: one.ordinal)]
         self.send(
             message.Welcome(
@@ -178,9 +182,9 @@ class Session:
             )
         )
 
-    def reconsider(self, by: Principal | None) -> None:
-        """Rights changed: this is who it is from now on, None if the identity ended."""
-        if by is None or not by.permissions:
+    def _rights_changed(self, by: Principal | None) -> None:
+        """This is who it is from now on, None if the identity ended."""
+        if by is None or (by.how == "guest" and not by.permissions):
             self.leave(errors.AUTHENTICATION_REQUIRED, "the account, the session or the token ended")
         else:
             self.by = by

@@ -45,6 +45,9 @@ class Subscriber:
     def may_read(self, observable: Observable) -> bool:
         return self._session.by.may(observable.spec.read, observable.name)
 
+    def may_know(self, name: str) -> bool:
+        return self._session.by.knows(name)
+
     def send(self, event: message.Event) -> None:
         self._session.send(event)
 

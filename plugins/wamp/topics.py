@@ -24,6 +24,11 @@ def topic_of(name: str) -> str:
     return _ROOT + name.replace("/", ".")
 
 
+def name_of(topic: str) -> str:
+    """The name that a topic has, if there is no "." in it. Pure."""
+    return topic.removeprefix(_ROOT).replace(".", "/")
+
+
 def matcher(match: str, uri: str) -> Callable[[str], bool]:
     """Whether a topic is meant (WAMP, "Pattern-based Subscriptions"). match: exact, prefix or wildcard. Pure.
 

@@ -18,9 +18,11 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from camd.errors import RateLimited
+
 from . import errors
 from .codec import CODECS
-from .errors import Busy, error_message
+from .errors import error_message
 from .realm import Realm
 from .session import Session
 
@@ -34,6 +36,8 @@ MAX_MESSAGE = 64 * 1024
 MAX_WAITING = 32
 #: Messages a second, and how many may come at once.
 RATE = 100
+#: Opcodes of RFC 6455 section 5.2.
+TEXT, BINARY = 1, 2
 #: The messages of a client, by their type.
 _MESSAGES = {
     kind.MESSAGE_TYPE: kind
@@ -51,11 +55,11 @@ _REQUESTS = (
 
 @implementer(IPushProducer)
 class WampProtocol(WampWebSocketServerProtocol):
-    """One connection. principal: who the handshake said it is; address: from where. Reactor thread only."""
+    """One connection. principal, address: who and where it is, by its handshake. Reactor thread only."""
 
     factory: WampFactory
     principal: Principal
-    address = ""
+    address: str
     _session: Session | None
     _log = Logger()
 
@@ -71,11 +75,6 @@ class WampProtocol(WampWebSocketServerProtocol):
     def dataReceived(self, data: bytes) -> None:
         # Autobahn's own formats a debug line for each, whether it is logged or not.
         self._dataReceived(data)
-
-    def onConnect(self, request: Any) -> Any:
-        self.principal = self.factory.identify(request)
-        self.address = self.transport.getPeer().host
-        return super().onConnect(request)
 
     def onOpen(self) -> None:
         # The HTTP channel that the connection came through is still the transport's producer.
@@ -145,7 +144,7 @@ class WampProtocol(WampWebSocketServerProtocol):
 
     def _has_credit(self, received: message.Message) -> bool:
         """Whether the client keeps to the rate; a request beyond is answered with when to try again."""
-        if not isinstance(received, _REQUESTS):
+        if not isinstance(received, _REQUESTS) or not self.factory.app.web.limits.enabled:
             return True
         now = self.factory.reactor.seconds()
         self._credit = min(float(RATE), self._credit + (now - self._credited) * RATE)
@@ -154,15 +153,15 @@ class WampProtocol(WampWebSocketServerProtocol):
             self._credit -= 1
             return True
         if not isinstance(received, message.Publish) or received.acknowledge:
-            text = f"more than {RATE} messages a second"
-            self.send(error_message(received, Busy(text, round((1 - self._credit) / RATE, 3))))
+            self.send(error_message(received, RateLimited(RATE)))
         return False
 
     # -- going out
 
     def send(self, msg: message.Message) -> None:
+        # Not sendMessage: Autobahn's limit for messages that come in would hold for pictures, too.
         if self.state == self.STATE_OPEN:
-            self.sendMessage(msg.serialize(self._serializer), self._serializer.BINARY)
+            self.sendFrame(BINARY if self._serializer.BINARY else TEXT, msg.serialize(self._serializer))
 
     def answered(self) -> None:
         """A call under way got its answer."""
@@ -222,9 +221,6 @@ class WampFactory(WampWebSocketServerFactory):
             tcpNoDelay=True,
             perMessageCompressionAccept=lambda offers: None,
         )
-
-    def identify(self, request: Any) -> Principal:
-        return self.app.web.identify(request)
 
     def buildProtocol(self, address: Any) -> WampProtocol:
         connection = super().buildProtocol(address)
