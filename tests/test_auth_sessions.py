@@ -86,7 +86,7 @@ class SessionTests(UsersCase):
         self.assertIsNone(self.start_users().by_session(secret))
 
     def test_a_snapshot_from_before_does_not_bring_it_back(self) -> None:
-        secret, by = self.login()
+        secret, _ = self.login()
         pool = self.threads.pools["db"]
         pool.at_once = False
         other = ensureDeferred(self.users.set_role(self.root, "new", []))

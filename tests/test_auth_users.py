@@ -413,7 +413,7 @@ class TokenTests(UsersCase):
         second, made = self.token(few)
         self.assertEqual((names(second), second.cameras, made["expires"]), ({"Media_r"}, {"front"}, entry["expires"]))
         self.fails(Refused, self.users.create_token(few, "x", ["Media_rw"]))
-        self.fails(Invalid, self.users.create_token(few, "x", cameras=["back"]))
+        self.fails(Refused, self.users.create_token(few, "x", cameras=["back"]))
         _, made = self.token(few, days=100)
         self.assertEqual(made["expires"], entry["expires"])
         self.get(self.users.change(self.root, "root", additional_permissions=[]))

@@ -38,7 +38,7 @@ class Accounts:
     key: SecretKey
 
     def __init__(self, data_dir: Path, wall: Callable[[], float] = time.time):
-        self._data_dir = data_dir
+        self.data_dir = data_dir
         self._wall = wall
         self._database = Database(data_dir / "camd.db")
 
@@ -46,7 +46,7 @@ class Accounts:
         return int(self._wall() * 1000)
 
     def open(self) -> Snapshot:
-        self.key = read_secret_key(self._data_dir / "secret.key")
+        self.key = read_secret_key(self.data_dir / "secret.key")
         self._database.open(self._now())
         return self.load()
 
@@ -57,9 +57,9 @@ class Accounts:
         with self._database.reading() as sql:
             return Snapshot(
                 {row[0]: _user(row) for row in sql.execute(_USERS)},
-                {name: _permissions(held) for name, held in sql.execute("SELECT name, permissions FROM roles")},
+                {name: _permissions(held) for name, held in sql.execute(_ROLES)},
                 tuple(_token(row) for row in sql.execute(_TOKENS)),
-                tuple(Session(*row) for row in sql.execute("SELECT id, user_id, hash, created, used FROM sessions")),
+                tuple(Session(*row) for row in sql.execute(_SESSIONS)),
                 _setup_code(sql),
             )
 
@@ -81,20 +81,21 @@ class Accounts:
             self._add(sql, name, password, role, cameras, additional)
 
     def set_up(self, sealed_code: bytes, name: str, password: str) -> None:
-        """Make the first administrator and end the setup code; Conflict if that is not what there is any more."""
+        """Make the first administrator and end the setup code; Conflict if that moved on meanwhile."""
         with self._database.writing() as sql:
             code = _setup_code(sql)
             if _administrators(sql) or code is None or code.sealed != sealed_code:
                 raise Conflict("setup is done already, or the code was renewed meanwhile")
             self._add(sql, name, password, ADMINISTRATOR)
 
-    def _add(self, sql: sqlite3.Connection, name: str, password: str, role: str, cameras: Cameras | None = None,
-             additional: Permissions = frozenset()) -> None:
+    def _add(self, sql: sqlite3.Connection, name: str, password: str, role: str,
+             cameras: Cameras | None = None, additional: Permissions = frozenset()) -> None:
         if sql.execute("SELECT 1 FROM users WHERE name = ?", (name,)).fetchone():
             raise Conflict(f"there is a user {name} already")
         _check_role(sql, role, cameras)
         sql.execute(
-            "INSERT INTO users (name, role, permissions, cameras, password, created) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO users (name, role, permissions, cameras, password, created) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
             (name, role, _ordinals(additional), _list(cameras), password, self._now()),
         )
         _end_setup(sql)
@@ -134,7 +135,8 @@ class Accounts:
     def refresh_hash(self, user_id: int, before: str, after: str) -> None:
         """The same password hashed anew; nothing happens if it was changed meanwhile."""
         with self._database.writing() as sql:
-            sql.execute("UPDATE users SET password = ? WHERE id = ? AND password = ?", (after, user_id, before))
+            sql.execute("UPDATE users SET password = ?3 WHERE id = ?1 AND password = ?2",
+                        (user_id, before, after))
 
     def passwords_of(self, name: str) -> list[str]:
         """Hashes of the passwords that a new one must not be: the present one and those before."""
@@ -159,7 +161,8 @@ class Accounts:
     def set_role(self, name: str, permissions: Permissions) -> None:
         with self._database.writing() as sql:
             sql.execute(
-                "INSERT INTO roles VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET permissions = excluded.permissions",
+                "INSERT INTO roles VALUES (?, ?, ?) "
+                "ON CONFLICT (name) DO UPDATE SET permissions = excluded.permissions",
                 (name, _ordinals(permissions), self._now()),
             )
 
@@ -175,10 +178,11 @@ class Accounts:
 
     def add_token(self, token: Token) -> None:
         with self._database.writing() as sql:
-            (count,) = sql.execute("SELECT count(*) FROM tokens WHERE user_id = ?", (token.user_id,)).fetchone()
+            owner = (token.user_id,)
+            (count,) = sql.execute("SELECT count(*) FROM tokens WHERE user_id = ?", owner).fetchone()
             if count >= TOKENS_PER_USER:
                 raise Conflict(f"this user has {count} tokens; revoke one that is not needed first")
-            if not sql.execute("SELECT 1 FROM users WHERE id = ?", (token.user_id,)).fetchone():
+            if not sql.execute("SELECT 1 FROM users WHERE id = ?", owner).fetchone():
                 raise Gone("the user is not there any more")
             held = None if token.permissions is None else _ordinals(token.permissions)
             sql.execute(
@@ -197,7 +201,8 @@ class Accounts:
         """The user's oldest sessions give way when there are too many."""
         with self._database.writing() as sql:
             user = session.user_id
-            if not sql.execute("UPDATE users SET last_login = ? WHERE id = ?", (session.created, user)).rowcount:
+            login = (session.created, user)
+            if not sql.execute("UPDATE users SET last_login = ? WHERE id = ?", login).rowcount:
                 raise Gone("the user is not there any more")
             sql.execute("INSERT INTO sessions VALUES (?, ?, ?, ?, ?)",
                         (session.id, user, session.hash, session.created, session.used))
@@ -231,8 +236,10 @@ class Accounts:
             sql.execute("UPDATE setup_code SET wrong = wrong + 1 WHERE code = ?", (sealed,))
 
 
-_USERS = ("SELECT id, name, role, enabled, permissions, cameras, password, device_password, created, last_login "
-          "FROM users")
+_USERS = ("SELECT id, name, role, enabled, permissions, cameras, password, device_password, created, "
+          "last_login FROM users")
+_ROLES = "SELECT name, permissions FROM roles"
+_SESSIONS = "SELECT id, user_id, hash, created, used FROM sessions"
 _TOKENS = ("SELECT id, user_id, name, hash, permissions, cameras, created, expires, last_used, last_address "
            "FROM tokens")
 
@@ -245,7 +252,8 @@ def _find(sql: sqlite3.Connection, name: str) -> User:
 
 
 def _administrators(sql: sqlite3.Connection) -> int:
-    return sql.execute("SELECT count(*) FROM users WHERE enabled AND role = ?", (ADMINISTRATOR,)).fetchone()[0]
+    found = sql.execute("SELECT count(*) FROM users WHERE enabled AND role = ?", (ADMINISTRATOR,))
+    return found.fetchone()[0]
 
 
 def _check_not_last(sql: sqlite3.Connection, user: User) -> None:

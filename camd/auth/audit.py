@@ -28,6 +28,8 @@ _LINE = 4000
 #: Of this much at the end of a file the newest entries are read.
 _READ = 256 * 1024
 
+_OPEN = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+
 Entry = dict[str, Any]
 
 
@@ -70,7 +72,7 @@ class AuditFile:
 
     def append(self, entries: Sequence[Entry]) -> list[Entry]:
         """Write them, and return those that others wrote since we looked last."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(self._path, _OPEN, 0o600)
         try:
             status = os.fstat(descriptor)
             size, others = status.st_size, []
@@ -189,4 +191,5 @@ class Audit:
         done, self._writing = self._writing, None
         if self._queue:
             self._write()
-        done.callback(None)
+        if done is not None:
+            done.callback(None)

@@ -117,8 +117,8 @@ class Database:
         known, found = max(self._migrations, default=0), self._version()
         if found > known:
             raise DatabaseError(
-                f"{self.path}: was written by a newer camd (version {found} of the tables, this camd knows {known}); "
-                "install that one, or put the copy from before its first start back"
+                f"{self.path}: was written by a newer camd (version {found} of the tables, this one knows "
+                f"{known}); install that one, or put the copy from before its first start back"
             )
         if found == known:
             return
@@ -127,7 +127,9 @@ class Database:
         with self.writing() as connection:
             # The other process may have been faster, so it is asked again under the lock.
             connection.execute(
-                "CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL)")
+                "CREATE TABLE IF NOT EXISTS migrations ("
+                "version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL)"
+            )
             for version in range(self._version() + 1, known + 1):
                 for statement in _statements(self._migrations[version].read_text("utf-8")):
                     connection.execute(statement)
@@ -150,7 +152,7 @@ class Database:
 
 def _numbered(folder: Path) -> dict[int, Path]:
     """Version -> SQL file; the names begin with 1, 2, 3 ... without a gap."""
-    found = {int(re.match(r"\d+", path.name).group()): path for path in folder.glob("[0-9]*.sql")}
+    found = {int(path.name.partition("_")[0]): path for path in folder.glob("[0-9]*_*.sql")}
     if sorted(found) != list(range(1, len(found) + 1)):
         raise AssertionError(f"{folder}: the numbers of the migrations have a gap")
     return found

@@ -41,7 +41,8 @@ class Digest:
         """Values for WWW-Authenticate, the best algorithm first."""
         end = ", stale=true" if stale else ""
         return [
-            f'Digest realm="{REALM}", qop="auth", algorithm={algorithm}, nonce="{self.new_nonce()}", charset=UTF-8{end}'
+            f'Digest realm="{REALM}", qop="auth", algorithm={algorithm}, '
+            f'nonce="{self.new_nonce()}", charset=UTF-8{end}'
             for algorithm in _ALGORITHMS
         ]
 
@@ -52,16 +53,18 @@ class Digest:
     def _mac(self, data: bytes) -> bytes:
         return hmac.digest(self._key, data, "sha256")[:14]
 
-    def check(self, fields: Mapping[str, str], method: str, secret: str | None, uri: str | None = None) -> None:
+    def check(self, fields: Mapping[str, str], method: str, secret: str | None,
+              uri: str | None = None) -> None:
         """Return if the answer is right; raise Unauthorized, `stale` if it would be with a fresh nonce.
 
         secret: the clear password, None to refuse whatever the answer is; uri: what is really asked for.
         """
         algorithm = _ALGORITHMS.get(fields.get("algorithm", "MD5").upper())
         count = fields.get("nc", "")
-        if algorithm is None or fields.get("qop") != "auth" or fields.get("realm") != REALM or len(count) != 8:
+        asked_for = fields.get("uri") if uri is None else uri
+        if (fields.get("qop"), fields.get("realm"), fields.get("uri")) != ("auth", REALM, asked_for):
             raise Unauthorized
-        if uri is not None and fields.get("uri") != uri:
+        if algorithm is None or len(count) != 8:
             raise Unauthorized
         try:
             number = int(count, 16)

@@ -47,8 +47,8 @@ class Identities:
 
     log = Logger()
 
-    def __init__(self, data_dir: Path, threads: Threads, reactor: Any, audit: Audit, wall: Callable[[], float] = time.time,
-                 hashing: Hashing | None = None):
+    def __init__(self, data_dir: Path, threads: Threads, reactor: Any, audit: Audit,
+                 wall: Callable[[], float] = time.time, hashing: Hashing | None = None):
         self.needs_setup = True
         self.on_change: list[Callable[[], None]] = []
         self.guest = Principal(GUEST_NAME, frozenset(), how="guest")
@@ -89,8 +89,8 @@ class Identities:
         """The identity behind a session cookie. Counts as activity: it ends after 30 minutes without any,
         and after 12 hours anyway."""
         session = self._sessions.find(secret)
-        user = session and self._enabled(session.user_id)
-        return self._principal(user, "session", f"session:{session.id}") if user else None
+        user = self._enabled(session.user_id) if session else None
+        return self._principal(user, "session", f"session:{session.id}") if session and user else None
 
     def touch(self, principal: Principal) -> None:
         """Note activity of a session on a connection that stays: a message came in."""
@@ -101,8 +101,8 @@ class Identities:
     def by_token(self, secret: str, address: str = "", how: str = "bearer") -> Principal | None:
         """The identity behind an API token (they begin with "camd_"); notes its use."""
         token = self._tokens.find(secret, address)
-        user = token and self._enabled(token.user_id)
-        return self._principal(user, how, f"token:{token.id}", token) if user else None
+        user = self._enabled(token.user_id) if token else None
+        return self._principal(user, how, f"token:{token.id}", token) if token and user else None
 
     def by_url_token(self, secret: str, camera: str, address: str = "") -> Principal | None:
         """The identity behind `?token=` for one camera: a page's URL token for it, or an API token."""
@@ -110,7 +110,7 @@ class Identities:
         if by is None:
             return self.by_token(secret, address, "url")
         now = self.still_valid(by)
-        return now and _for_pictures(now, frozenset((camera,)))
+        return _for_pictures(now, frozenset((camera,))) if now else None
 
     async def by_password(self, name: str, password: str, address: str, how: str = "basic") -> Principal:
         """The identity behind an account's password. Cheap when this pair was right in the last 5 minutes,
@@ -147,29 +147,31 @@ class Identities:
         """The identity behind a device password (Basic on media only); how is "basic". A wrong one is not
         counted: the caller goes on to `by_password`, which counts."""
         user = self._enabled_by_name(name)
-        secret = user and self._secret_of(user)
-        if not secret or not hmac.compare_digest(secret.encode(), password.encode("utf-8", "surrogatepass")):
+        secret = self._secret_of(user) if user else None
+        if user is None or secret is None or not hmac.compare_digest(secret.encode(), password.encode("utf-8", "surrogatepass")):
             return None
         return self._principal(user, "basic", f"device:{fingerprint(user.device_password)}")
 
     def device_secret(self, name: str) -> str | None:
         """The clear device password, for digests; None without user, or without one."""
         user = self._enabled_by_name(name)
-        return user and self._secret_of(user)
+        return self._secret_of(user) if user else None
 
     def _secret_of(self, user: User) -> str | None:
         if user.device_password is None:
             return None
         secret = self._mirror.key.decrypt(user.device_password, purpose(user.id))
         if secret is None:
-            self.log.error("the device password of {user} cannot be read: secret.key is another one; renew it",
+            self.log.error("the device password of {user} was encrypted with another secret.key; renew it",
                            user=user.name)
         return secret
 
-    def digest(self, fields: Mapping[str, str], method: str, address: str, uri: str | None = None) -> Principal:
+    def digest(self, fields: Mapping[str, str], method: str, address: str,
+               uri: str | None = None) -> Principal:
         """The identity behind an `Authorization: Digest` (RFC 7616; qop auth; SHA-256 or MD5; the device
-        password). fields: its parameters, unquoted, names in lower case; uri: the request target, which must
-        be the signed one. Raises Unauthorized (stale: only the nonce was too old or used before) or Locked."""
+        password). fields: its parameters, unquoted, names in lower case; uri: the request target, which
+        must be the signed one. Raises Unauthorized (stale: only the nonce was too old or used before) or
+        Locked."""
         account = _account(fields.get("username", ""))
         attempt = self._lockout.begin(account, address)
         user = self._enabled_by_name(account)
@@ -181,6 +183,8 @@ class Identities:
                 self._note_refusal(account, address, "digest", locked)
             raise
         self._lockout.end(attempt, True)
+        if user is None:
+            raise Unauthorized  # never: without a user there is no secret that could be right
         return self._principal(user, "digest", f"device:{fingerprint(user.device_password)}")
 
     def digest_challenges(self, stale: bool = False) -> list[str]:
@@ -213,15 +217,11 @@ class Identities:
         else:
             stored = user.password if kind == "password" else user.device_password
             valid = stored is not None and fingerprint(stored) == id
-        return self._principal(user, principal.how, principal.key.removeprefix(_URL), token) if valid else None
+        return self._principal(user, principal.how, f"{kind}:{id}", token) if valid else None
 
     def _principal(self, user: User, how: str, key: str, token: Token | None = None) -> Principal:
-        permissions, cameras = self._mirror.snapshot.rights(user), user.cameras
-        if token is not None:
-            cameras = common_cameras(cameras, token.cameras)
-            if token.permissions is not None:
-                permissions = common(permissions, token.permissions)
-        return Principal(user.name, permissions, cameras, how, key)
+        snapshot = self._mirror.snapshot
+        return Principal(user.name, snapshot.rights(user, token), snapshot.cameras(user, token), how, key)
 
     def _enabled(self, user_id: int) -> User | None:
         user = self._mirror.snapshot.users.get(user_id)
@@ -288,7 +288,7 @@ class Identities:
         self._tokens.take(after.tokens)
         self.needs_setup = after.needs_setup
         self.guest = Principal(GUEST_NAME, with_reading(after.roles[GUEST_NAME]), how="guest")
-        if ended or (before.users, before.custom_roles, before.tokens) != (after.users, after.custom_roles, after.tokens):
+        if ended or before.rules != after.rules:
             self._tell()
 
     def _tell(self) -> None:

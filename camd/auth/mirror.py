@@ -62,7 +62,8 @@ class Mirror:
             self._take(found)
         return found is not None
 
-    def write(self, change: Callable[..., None], *args: Any, told: Told | None = None, **keywords: Any) -> Deferred[None]:
+    def write(self, change: Callable[..., None], *args: Any, told: Told | None = None,
+              **keywords: Any) -> Deferred[None]:
         """Make a change (a method of `accounts`). Once begun it is made, mirrored and told to the audit log,
         even if the one who waits for it is cancelled."""
         done = self._threads.db(self.accounts.done, partial(change, **keywords), *args)

@@ -11,10 +11,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from ..errors import Invalid
 from ..state.permission import GUEST_NAME, SYSTEM
-from .roles import ADMINISTRATOR, BUILT_IN, Permissions, with_reading
+from .roles import ADMINISTRATOR, BUILT_IN, Permissions, common, common_cameras, with_reading
 
 #: Names that mean something else wherever a user's name is shown.
 _RESERVED = {GUEST_NAME, SYSTEM.name}
@@ -48,7 +49,8 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """permissions, cameras: None for those of the user; hash: SHA-256 of the secret; expires: None for never."""
+    """permissions, cameras: None for those of the user; hash: SHA-256 of the secret; expires: None for
+    never."""
 
     id: str
     user_id: int
@@ -102,12 +104,23 @@ class Snapshot:
         return {**BUILT_IN, **dict(sorted(self.custom_roles.items()))}
 
     @property
+    def rules(self) -> tuple[Any, ...]:
+        """Everything that decides who may do what, sessions apart."""
+        return self.users, self.custom_roles, self.tokens
+
+    @property
     def needs_setup(self) -> bool:
         return not any(user.administers for user in self.users.values())
 
-    def rights(self, user: User) -> Permissions:
-        """What the user may: the role's permissions and the additional ones."""
-        return with_reading(self.roles.get(user.role, frozenset()) | user.additional)
+    def rights(self, user: User, token: Token | None = None) -> Permissions:
+        """What the user may: the role's permissions and the additional ones; with a token only what both
+        have."""
+        held = with_reading(self.roles.get(user.role, frozenset()) | user.additional)
+        return held if token is None or token.permissions is None else common(held, token.permissions)
+
+    def cameras(self, user: User, token: Token | None = None) -> Cameras | None:
+        """The cameras of the user, or of one token; None for all."""
+        return user.cameras if token is None else common_cameras(user.cameras, token.cameras)
 
 
 def hash_of(secret: str) -> bytes:

@@ -12,12 +12,16 @@ ADMINISTRATOR = "administrator"
 VIEWER = "viewer"
 Permissions = frozenset[Permission]
 
-_P = Permission
+
+def _set(names: str) -> Permissions:
+    return frozenset(Permission[name] for name in names.split())
+
+
 #: The product's roles. Those of "guest" are the only ones that can be changed.
 BUILT_IN: Mapping[str, Permissions] = {
     ADMINISTRATOR: frozenset(Permission),
-    "operator": frozenset((_P.Device_r, _P.Device_rw, _P.Media_r, _P.Media_rw, _P.Storage_r, _P.System_r, _P.Reboot_rw)),
-    VIEWER: frozenset((_P.Device_r, _P.Media_r, _P.Storage_r, _P.System_r)),
+    "operator": _set("Device_r Device_rw Media_r Media_rw Storage_r System_r Reboot_rw"),
+    VIEWER: _set("Device_r Media_r Storage_r System_r"),
     GUEST_NAME: frozenset(),
 }
 _ALIASES = {"admin": ADMINISTRATOR}
@@ -53,7 +57,7 @@ def _parse(value: Permission | str | int, key: str) -> Permission:
         return Permission[value]
     if type(value) is int and 0 <= value < len(_ORDER):
         return _ORDER[value]
-    raise Invalid(key, f"expected names of permissions ({', '.join(p.name for p in _ORDER)}), or their numbers "
+    raise Invalid(key, f"expected names of permissions ({', '.join(names_of(_ORDER))}), or their numbers "
                        f"from 0 to {len(_ORDER) - 1}")
 
 

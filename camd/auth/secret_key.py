@@ -21,7 +21,7 @@ _NONCE = 12
 
 
 class SecretKey:
-    """Encrypts short texts with AES-256-GCM. purpose: bound into each, so that none can stand in for another."""
+    """Encrypts short texts with AES-256-GCM. purpose: bound into each, so that none stands in for another."""
 
     def __init__(self, key: bytes):
         self._cipher = AESGCM(key)

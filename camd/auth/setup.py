@@ -97,7 +97,7 @@ class Setup:
         now, row = self._mirror.now(), found.setup_code
         code = open_code(row, self._mirror.key, now) if found.needs_setup else ""
         is_new, self.code = code not in ("", self.code), code
-        if code:
+        if code and row is not None:
             self._timer = self._clock.callLater(LIFETIME - (now - row.created) / 1000, self._renew)
         elif found.needs_setup:
             self._renew()

@@ -7,9 +7,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from ..state.permission import Principal
-from .records import Cameras, Token, hash_of
-from .roles import Permissions
+from ..errors import Invalid
+from ..state.permission import Permission, Principal
+from .records import Snapshot, Token, User, check_cameras, check_label, hash_of
+from .roles import common_cameras, parse_permissions
 
 #: API tokens begin with this, so that people and scanners for leaked secrets know one when they see it.
 PREFIX = "camd_"
@@ -21,11 +22,26 @@ _URL_TOKENS = 4096
 _URL_TOKENS_EACH = 256
 
 
-def new_token(user_id: int, name: str, permissions: Permissions | None, cameras: Cameras | None,
-              now: int, expires: int | None) -> tuple[str, Token]:
-    """The secret, which is shown once, and the token. Times are Unix milliseconds."""
+def new_token(snapshot: Snapshot, user: User, name: str, permissions: Iterable[Permission | str | int] | None,
+              cameras: Iterable[str] | None, days: float | None, now: int) -> tuple[str, Token]:
+    """The secret, which is shown once, and the token for a user.
+
+    permissions, cameras: None for those of the user, now and later; days: until it expires, None for never;
+    now: Unix milliseconds. Raises Invalid, also for more than the user has.
+    """
+    label, allowed = check_label(name), check_cameras(cameras)
+    limits = None if permissions is None else parse_permissions(permissions)
+    if limits is not None and (not limits or not limits <= snapshot.rights(user)):
+        raise Invalid("permissions", f"expected at least one, and only those of {user.name}")
+    if allowed is not None and common_cameras(allowed, user.cameras) != allowed:
+        raise Invalid("cameras", f"expected only those of {user.name}")
+    if days is not None and (
+        isinstance(days, bool) or not isinstance(days, int | float) or not 0 < days <= LONGEST_DAYS
+    ):
+        raise Invalid("days", f"expected a number up to {LONGEST_DAYS}, or null for never")
+    expires = None if days is None else now + int(days * DAY)
     secret = PREFIX + secrets.token_urlsafe(32)
-    return secret, Token(secrets.token_hex(6), user_id, name, hash_of(secret), permissions, cameras, now, expires)
+    return secret, Token(secrets.token_hex(6), user.id, label, hash_of(secret), limits, allowed, now, expires)
 
 
 class Tokens:

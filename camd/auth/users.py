@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,29 +12,30 @@ from ..errors import Conflict, Gone, Invalid, Refused
 from ..state.permission import GUEST_NAME, Permission, Principal
 from .audit import Audit
 from .device_password import new_device_password, purpose
+from .entries import Entry, token_entry, user_entry
 from .identities import Identities
+from .mirror import Told
 from .passwords import Hashing, check_password
-from .records import Cameras, Snapshot, Token, User, check_cameras, check_label, check_user_name
+from .records import Cameras, Snapshot, Token, User, check_cameras, check_user_name
 from .roles import (
     BUILT_IN,
     VIEWER,
     Permissions,
     common,
-    common_cameras,
     names_of,
     parse_permissions,
     role_name,
     with_reading,
 )
 from .setup import Setup
-from .tokens import DAY, LONGEST_DAYS, new_token
+from .tokens import new_token
 
 if TYPE_CHECKING:
     from ..config import Config
     from ..threads import Threads
 
-Entry = dict[str, Any]
-Entries = list[Entry]
+Entries = list[Entry]  # inside the class `list` is a method
+Names = list[str]
 _GUESTS_MAY = frozenset(p for p in Permission if p.name.endswith("_r")) - {Permission.User_r}
 
 
@@ -46,7 +48,8 @@ class Users(Identities):
     "additional_permissions": [names], "permissions": [names, all that count], "created", "last_login" (Unix
     milliseconds or None), "device_password": whether there is one}. An entry of a token is {"id", "name",
     "user", "permissions": [names that count now], "cameras", "created", "expires", "last_used",
-    "last_address"}. Permissions are given as Permission, name or ordinal; the role "admin" is "administrator".
+    "last_address"}. Permissions are given as Permission, name or ordinal; the role "admin" is
+    "administrator".
 
     Names are compared without case. Every method that changes something takes `by`, checks its rights and
     raises Refused; nobody gives, takes or uses rights that they do not hold themselves. address: from where
@@ -54,8 +57,9 @@ class Users(Identities):
     administrator), Gone (no such user, role or token), Locked (too many password checks wait).
     """
 
-    def __init__(self, data_dir: Path, threads: Threads, reactor: Any, audit: Audit, config: Config | None = None,
-                 *, wall: Callable[[], float] = time.time, hashing: Hashing | None = None):
+    def __init__(self, data_dir: Path, threads: Threads, reactor: Any, audit: Audit,
+                 config: Config | None = None, *, wall: Callable[[], float] = time.time,
+                 hashing: Hashing | None = None):
         super().__init__(data_dir, threads, reactor, audit, wall, hashing)
         self.setup = Setup(self._mirror, self._lockout, self._verification, audit, reactor, self._entry)
 
@@ -88,7 +92,8 @@ class Users(Identities):
 
     async def add(self, by: Principal, name: str, password: str, role: str = VIEWER,
                   cameras: Iterable[str] | None = None,
-                  additional_permissions: Iterable[Permission | str | int] = (), *, address: str = "") -> Entry:
+                  additional_permissions: Iterable[Permission | str | int] = (), *,
+                  address: str = "") -> Entry:
         """A new user; needs User_rw."""
         _need(by, Permission.User_rw)
         check_user_name(name)
@@ -99,7 +104,8 @@ class Users(Identities):
             raise Conflict(f"there is a user {name} already")
         hashed = await self._verification.hash(check_password(password))
         told = ("user_add", by.name, address, {"user": name, "role": role})
-        await self._mirror.write(self._mirror.accounts.add_user, name, hashed, role, allowed, additional, told=told)
+        await self._mirror.write(
+            self._mirror.accounts.add_user, name, hashed, role, allowed, additional, told=told)
         return self._entry(self._find(name))
 
     async def change(self, by: Principal, name: str, /, *, address: str = "", **fields: Any) -> Entry:
@@ -135,7 +141,7 @@ class Users(Identities):
                 changes[key] = told[key] = value
             elif key == "cameras":
                 changes[key] = check_cameras(value)
-                told[key] = _sorted(changes[key])
+                told[key] = value if value is None else sorted(changes[key])
             elif key == "additional_permissions":
                 changes["additional"] = parse_permissions(value, key)
                 told[key] = names_of(changes["additional"])
@@ -150,7 +156,7 @@ class Users(Identities):
         check_password(new)
         await self._check_password(user.name, old, address)
         hashed = await self._new_hash(user, new)
-        told = ("password_change", user.name, address, {})
+        told: Told = ("password_change", user.name, address, {})
         await self._mirror.write(self._mirror.accounts.change_user, user.name, password=hashed, told=told)
 
     async def _new_hash(self, user: User, password: str) -> str:
@@ -166,7 +172,8 @@ class Users(Identities):
         told = ("user_remove", by.name, address, {"user": user.name})
         await self._mirror.write(self._mirror.accounts.remove_user, user.name, told=told)
 
-    async def device_password(self, by: Principal, name: str, renew: bool = False, *, address: str = "") -> str:
+    async def device_password(self, by: Principal, name: str, renew: bool = False, *,
+                              address: str = "") -> str:
         """The device password of oneself, or with User_rw of anyone; made when there is none yet."""
         if not _is_own(by, name):
             _need(by, Permission.User_rw)
@@ -184,7 +191,7 @@ class Users(Identities):
 
     # -- roles
 
-    def roles(self) -> dict[str, list[str]]:
+    def roles(self) -> dict[str, Names]:
         """Role -> names of its permissions in their order; the product's four first."""
         return {name: names_of(permissions) for name, permissions in self._mirror.snapshot.roles.items()}
 
@@ -212,7 +219,8 @@ class Users(Identities):
 
     # -- API tokens
 
-    async def create_token(self, by: Principal, name: str, permissions: Iterable[Permission | str | int] | None = None,
+    async def create_token(self, by: Principal, name: str,
+                           permissions: Iterable[Permission | str | int] | None = None,
                            cameras: Iterable[str] | None = None, days: float | None = None,
                            user: str | None = None, *, address: str = "") -> tuple[str, Entry]:
         """Make an API token: (secret, shown this once; its entry). Without permissions or cameras it has
@@ -220,44 +228,36 @@ class Users(Identities):
         another user this needs User_rw. A token makes only tokens that can do no more than itself and
         expire no later."""
         owner = self._own(by) if user is None or _is_own(by, user) else self._find(user)
-        rights = self._mirror.snapshot.rights(owner)
+        snapshot, now = self._mirror.snapshot, self._mirror.now()
         if not _is_own(by, owner.name):
             _need(by, Permission.User_rw)
-            _need_all(by, rights, owner.cameras)
-        label, limits, allowed = check_label(name), None, check_cameras(cameras)
-        if permissions is not None:
-            limits = parse_permissions(permissions)
-            if not limits or not limits <= rights:
-                raise Invalid("permissions", f"expected at least one, and only those of {owner.name}")
-            _need_all(by, limits)
-        elif not rights <= with_reading(by.permissions):
-            limits = common(rights, by.permissions)
-        if allowed is None:
-            allowed = by.cameras if by.cameras != owner.cameras else None
-        elif common_cameras(allowed, common_cameras(owner.cameras, by.cameras)) != allowed:
-            raise Invalid("cameras", f"expected only those of {owner.name}")
-        now = self._mirror.now()
-        secret, token = new_token(owner.id, label, limits, allowed, now, self._expiry(by, days, now))
-        told = ("token_create", by.name, address, {"user": owner.name, "token": token.id, "name": label})
+            _need_all(by, snapshot.rights(owner), owner.cameras)
+        secret, token = new_token(snapshot, owner, name, permissions, cameras, days, now)
+        token = self._no_stronger(token, by, owner)
+        told = ("token_create", by.name, address, {"user": owner.name, "token": token.id, "name": token.name})
         await self._mirror.write(self._mirror.accounts.add_token, token, told=told)
         return secret, self._token_entry(token)
 
-    def _expiry(self, by: Principal, days: float | None, now: int) -> int | None:
-        if days is not None and (isinstance(days, bool) or not isinstance(days, int | float)
-                                 or not 0 < days <= LONGEST_DAYS):
-            raise Invalid("days", f"expected a number up to {LONGEST_DAYS}, or null for never")
-        made_by = self._tokens.get(by.key.removeprefix("token:"))
-        ends = [made_by.expires] if made_by is not None and made_by.expires is not None else []
-        if days is not None:
-            ends.append(now + int(days * DAY))
-        return min(ends, default=None)
+    def _no_stronger(self, token: Token, by: Principal, owner: User) -> Token:
+        """The token with the limits of the one that asked for it, if that is a token."""
+        permissions, cameras, expires = token.permissions, token.cameras, token.expires
+        rights = self._mirror.snapshot.rights(owner)
+        if permissions is None and not rights <= with_reading(by.permissions):
+            permissions = common(rights, by.permissions)
+        if cameras is None and by.cameras != owner.cameras:
+            cameras = by.cameras
+        _need_all(by, permissions or frozenset(), owner.cameras if cameras is None else cameras)
+        parent = self._tokens.get(by.key.removeprefix("token:"))
+        if parent is not None and parent.expires is not None:
+            expires = parent.expires if expires is None else min(expires, parent.expires)
+        return replace(token, permissions=permissions, cameras=cameras, expires=expires)
 
     async def revoke_token(self, by: Principal, id: str, *, address: str = "") -> None:
         """End an API token: one's own, or with User_rw anyone's."""
         token = self._tokens.known(id)
-        owner = token and self._mirror.snapshot.users.get(token.user_id)
-        if owner is None or not (_is_own(by, owner.name) or by.may(Permission.User_r)):
-            raise Gone(f"there is no token {id}")
+        owner = self._mirror.snapshot.users.get(token.user_id) if token else None
+        if token is None or owner is None or not (_is_own(by, owner.name) or by.may(Permission.User_r)):
+            raise Gone(f"there is no token {id[:20]}")
         if not _is_own(by, owner.name):
             _need(by, Permission.User_rw)
         if by.key != f"token:{id}":
@@ -292,33 +292,10 @@ class Users(Identities):
             raise Gone(f"there is no role {name}") from None
 
     def _entry(self, user: User) -> Entry:
-        return {
-            "name": user.name,
-            "role": user.role,
-            "enabled": user.enabled,
-            "cameras": _sorted(user.cameras),
-            "additional_permissions": names_of(user.additional),
-            "permissions": names_of(self._mirror.snapshot.rights(user)),
-            "created": user.created,
-            "last_login": user.last_login,
-            "device_password": user.device_password is not None,
-        }
+        return user_entry(self._mirror.snapshot, user)
 
     def _token_entry(self, token: Token) -> Entry:
-        user = self._mirror.snapshot.users[token.user_id]
-        rights = self._principal(user, "", "", token)
-        used, address = self._tokens.last_use(token)
-        return {
-            "id": token.id,
-            "name": token.name,
-            "user": user.name,
-            "permissions": names_of(rights.permissions),
-            "cameras": _sorted(rights.cameras),
-            "created": token.created,
-            "expires": token.expires,
-            "last_used": used,
-            "last_address": address,
-        }
+        return token_entry(self._mirror.snapshot, token, *self._tokens.last_use(token))
 
 
 def _need(by: Principal, permission: Permission) -> None:
@@ -343,6 +320,3 @@ def _check_changeable(role: str) -> None:
     if role in BUILT_IN and role != GUEST_NAME:
         raise Conflict(f"the role {role} is fixed; make one of your own")
 
-
-def _sorted(cameras: Cameras | None) -> list[str] | None:
-    return None if cameras is None else sorted(cameras)
