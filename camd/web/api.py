@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import maybeDeferred
 from twisted.logger import Logger
@@ -62,6 +62,16 @@ class Session:
     paths: bool = True
     on_change: Callable[[], None] = _unheard
     address: str = ""
+
+
+class Dialect(Protocol):
+    """A language in which clients speak with the State. vocabulary: the words in which its clients hear of
+    changes, and no others."""
+
+    vocabulary: Vocabulary | None
+
+    async def ask(self, message: Any, session: Session) -> Message:
+        """The answer to one decoded JSON message. Raises CamdError; echoes no "id"."""
 
 
 class Api:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -12,7 +13,7 @@ from twisted.web.server import NOT_DONE_YET
 from ..errors import CamdError, Invalid, Locked, RateLimited, Refused, Unauthorized
 from ..state.permission import Principal
 from ..wire.strictjson import loads
-from .api import Api, Message, Session, error_answer
+from .api import Dialect, Message, Session, answer, error_answer
 from .credentials import authenticated, take_credentials
 from .errors import ErrorResource, respond
 from .identify import is_signed_in
@@ -28,13 +29,14 @@ _MAX_MESSAGE = 64 * 1024
 
 
 class ApiResource(Resource):
-    """GET and POST /api. Who asks is said by the request, or by `username` and `password`, or `token`, in
-    the message itself."""
+    """GET and POST /api, or where another language is spoken. Who asks is said by the request, or by
+    `username` and `password`, or `token`, in the message itself. websocket: what GET upgrades to."""
 
-    def __init__(self, api: Api, web: Web):
+    def __init__(self, api: Dialect, web: Web, websocket: Callable[[], IResource]):
         super().__init__()
         self._api = api
         self._web = web
+        self._websocket = websocket
 
     def getChild(self, path: bytes, request: Request) -> IResource:
         return self if path == b"" else _NOT_FOUND
@@ -42,15 +44,15 @@ class ApiResource(Resource):
     def render_GET(self, request: Request) -> Any:
         if not is_upgrade(request.requestHeaders):
             return upgrade_required(request, "Connect with a WebSocket, or POST a message as JSON")
-        return self._web.api_websocket.render(request)
+        return self._websocket().render(request)
 
     def render_POST(self, request: Request) -> Any:
-        answer = Deferred.fromCoroutine(self._answer(request))
+        answered = Deferred.fromCoroutine(self._answer(request))
         lost = request.notifyFinish()
-        lost.addErrback(lambda _: answer.cancel())
-        answer.addErrback(self._refuse, request)
-        answer.addCallback(self._send, request)
-        answer.addErrback(lambda failure: None)  # only a cancelled request comes here
+        lost.addErrback(lambda _: answered.cancel())
+        answered.addErrback(self._refuse, request)
+        answered.addCallback(self._send, request)
+        answered.addErrback(lambda failure: None)  # only a cancelled request comes here
         return NOT_DONE_YET
 
     async def _answer(self, request: Request) -> bytes:
@@ -64,10 +66,10 @@ class ApiResource(Resource):
             return send_json(request, authenticated(by, message))
         if not is_signed_in(by) and not by.permissions:
             raise Unauthorized
-        answer = await self._api.answer(rest, Session(by, address=request.address))
-        if answer.get("error") == "Unauthorized":
+        reply = await answer(self._api.ask, rest, Session(by, address=request.address))
+        if reply.get("error") == "Unauthorized":
             raise Unauthorized
-        return send_json(request, answer)
+        return send_json(request, reply)
 
     async def _sign_in(self, message: Any, request: Request) -> tuple[Principal, Message | None]:
         """Who asks, and what is left of the message; None if it said no more than that."""
@@ -88,10 +90,10 @@ class ApiResource(Resource):
             if challenges:
                 request.responseHeaders.setRawHeaders(b"www-authenticate", challenges)
             return send_json(request, "Unauthorized", 401)
-        answer = error_answer(error)
+        reply = error_answer(error)
         if isinstance(error, Foreign):
-            answer["message"] = str(error)
-        return send_json(request, answer, 403 if isinstance(error, Refused) else 400)
+            reply["message"] = str(error)
+        return send_json(request, reply, 403 if isinstance(error, Refused) else 400)
 
     def _send(self, body: bytes, request: Request) -> None:
         request.setHeader(b"content-length", b"%d" % len(body))

@@ -32,12 +32,13 @@ from .routes import Routes
 from .site import Site
 from .status import Health, Ready, Schema, Status
 from .upgrade import Upgrade
+from .websocket import StateFactory
 
 if TYPE_CHECKING:
     from autobahn.twisted.websocket import WebSocketServerFactory
 
     from ..app import App
-    from .websocket import StateFactory
+    from .api import Dialect
 
 #: How long a stopping daemon waits for WebSocket clients to say goodbye (seconds).
 FAREWELL = 1.0
@@ -100,7 +101,7 @@ class Web:
         for path in ("/ready", "/readyz"):
             self.add(Route.public(path, Ready(app)))
         self.add(Route("/metrics", MetricsResource(app.metrics), read=_System))
-        self.add(Route.public("/api", ApiResource(app.api, self)))
+        self.add(Route.public("/api", ApiResource(app.api, self, lambda: self.api_websocket)))
         self.add(Route("/api/status", Status(app), read=_System))
         self.add(Route("/api/schema", Schema(app), read=READER))
         self.add(Route.public("/api/login", Login(self), encrypted=True))
@@ -154,6 +155,16 @@ class Web:
         """The WebSocket at /api."""
         self.websocket = factory
         self.api_websocket = self.websocket_resource(factory)
+
+    def dialect_resource(self, dialect: Dialect) -> IResource:
+        """What /api is, for clients that speak another language: GET upgrades to a WebSocket, which takes one
+        of the same places, and POST answers one message."""
+        core = self.websocket
+        factory = StateFactory(
+            dialect, core.broadcast, self._app.config.websocket, self._app.reactor, self, dialect.vocabulary, core
+        )
+        upgrade = self.websocket_resource(factory)
+        return ApiResource(dialect, self, lambda: upgrade)
 
     def websocket_resource(self, factory: WebSocketServerFactory) -> IResource:
         """A resource that upgrades to the factory's protocol; see Upgrade."""

@@ -19,7 +19,7 @@ from ..errors import Invalid, RateLimited, Unauthorized
 from ..state.permission import Principal
 from ..wire.strictjson import dumps, loads
 from ..wire.websocket import text_frame
-from .api import Api, Message, Session, answer
+from .api import Dialect, Message, Session, answer
 from .broadcast import Broadcast
 from .credentials import authenticated, take_credentials
 from .direct import DirectWriter
@@ -29,6 +29,7 @@ from .ratelimit import MESSAGES, Bucket
 
 if TYPE_CHECKING:
     from ..config import WebSocketConfig
+    from ..state.alias import Vocabulary
     from .web import Web
 
 #: Longest text that is looked at; a longer one is answered with an error (bytes).
@@ -73,9 +74,11 @@ class StateProtocol(WebSocketServerProtocol):
         self._dataReceived(data)
 
     def onConnect(self, request: Any) -> None:
+        words = self.factory.vocabulary
         self.session = Session(
-            self.principal, can_subscribe=True, on_change=self._rejoin, address=self.address
-        )
+            self.principal, can_subscribe=True, vocabulary=words, paths=words is None, on_change=self._rejoin,
+            address=self.address,
+        )  # fmt: skip
         self._bucket = Bucket(MESSAGES, self.factory.reactor.seconds())
 
     def onOpen(self) -> None:
@@ -195,7 +198,7 @@ class StateProtocol(WebSocketServerProtocol):
         if held is None:  # closed; the broadcast will hear of it in a moment
             return
         if name in held:
-            self.factory.drops += 1
+            self.factory.count.drops += 1
         held[name] = frame
 
     def go_away(self) -> None:
@@ -232,11 +235,12 @@ class StateProtocol(WebSocketServerProtocol):
 
 
 class StateFactory(WebSocketServerFactory):
-    """The clients of /api over HTTP and HTTPS, and the one count of all WebSockets of the daemon.
+    """The clients of one endpoint over HTTP and HTTPS. That of /api is the one count of all WebSockets of the daemon.
 
-    Other endpoints `enter` their connections here, and `leave` when they are lost, so that one limit
-    holds for all. clients: connected now; refused: turned away at the limit; drops: messages replaced by
-    newer ones of the same name before a slow client read them.
+    Other endpoints `enter` their connections at that `count`, and `leave` when they are lost, so that one
+    limit holds for all. clients: connected now; refused: turned away at the limit; drops: messages replaced
+    by newer ones of the same name before a slow client read them. vocabulary: the words in which clients hear
+    of changes, None for the names of the State.
     """
 
     log_namespace = "camd.web.websocket"
@@ -244,19 +248,23 @@ class StateFactory(WebSocketServerFactory):
 
     def __init__(
         self,
-        api: Api,
+        api: Dialect,
         broadcast: Broadcast,
         config: WebSocketConfig,
         reactor: Any,
         web: Web,
+        vocabulary: Vocabulary | None = None,
+        count: StateFactory | None = None,
     ):
         super().__init__(reactor=reactor, server="camd")
         self.api = api
         self.web = web
+        self.vocabulary = vocabulary
+        self.count = count or self
+        self.broadcast = broadcast
         self.max_clients = config.max_clients
         self.refused = 0
         self.drops = 0
-        self._broadcast = broadcast
         self._clients: dict[Connection, None] = {}
         self._all_gone: Deferred[None] | None = None
         self.setProtocolOptions(
@@ -286,7 +294,7 @@ class StateFactory(WebSocketServerFactory):
 
     def buildProtocol(self, address: Any) -> StateProtocol:
         protocol = super().buildProtocol(address)
-        self.enter(protocol)
+        self.count.enter(protocol)
         return protocol
 
     def enter(self, connection: Connection) -> None:
@@ -300,18 +308,18 @@ class StateFactory(WebSocketServerFactory):
             self._all_gone.callback(None)
 
     def opened(self, client: StateProtocol) -> None:
-        self._broadcast.join(client)
+        self.broadcast.join(client)
 
     def rejoin(self, client: StateProtocol) -> None:
-        self._broadcast.leave(client)
-        self._broadcast.join(client)
+        self.broadcast.leave(client)
+        self.broadcast.join(client)
 
     def leave_broadcast(self, client: StateProtocol) -> None:
-        self._broadcast.leave(client)
+        self.broadcast.leave(client)
 
     def closed(self, client: StateProtocol) -> None:
-        self._broadcast.leave(client)
-        self.leave(client)
+        self.broadcast.leave(client)
+        self.count.leave(client)
 
     def close(self, patience: float) -> Deferred[None]:
         """Tell every client that the server goes away (1001); fires when all are gone, or after

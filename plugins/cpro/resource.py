@@ -1,0 +1,115 @@
+"""Resources of the product's routes: functions that answer with JSON, and routes of camd under other names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from twisted.web.error import UnsupportedMethod
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import NOT_DONE_YET
+
+from camd.errors import CamdError, Gone, Invalid
+
+from .limits import Limit
+
+#: Answers one request: a JSON value or a Reply, or a coroutine of one. Raises CamdError.
+Answer = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer with another status than 200. value None: no body."""
+
+    status: int
+    value: Any = None
+
+
+class Endpoint(Resource):
+    """A leaf with one function for each method. below: paths below its own are for it, too."""
+
+    isLeaf = True
+
+    def __init__(self, limit: Limit, below: bool = False, **methods: Answer):
+        super().__init__()
+        self._limit = limit
+        self._below = below
+        self._methods = {name.encode(): answer for name, answer in methods.items()}
+
+    def render(self, request: Any) -> Any:
+        if request.postpath and not self._below:
+            raise Gone("Not found")
+        answer = self._methods.get(request.method)
+        if answer is None:  # HEAD too: the request turns it into GET
+            raise UnsupportedMethod(list(self._methods))
+        gone: list[Failure] = []
+        request.notifyFinish().addErrback(gone.append)
+        # Not cancelled when the client goes: what has begun to change is better finished than left half done.
+        done = Deferred.fromCoroutine(self._answer(answer, request))
+        done.addCallback(lambda reply: None if gone else _send(request, reply))
+        done.addErrback(lambda failure: _failed(failure, request, gone))
+        return NOT_DONE_YET
+
+    async def _answer(self, answer: Answer, request: Any) -> Any:
+        self._limit.charge(request.address)
+        value = answer(request)
+        return await value if isawaitable(value) else value
+
+
+class Elsewhere(Resource):
+    """A leaf of camd's under another name, with the product's rate limit. methods: what the product calls
+    a method -> what camd calls it."""
+
+    isLeaf = True
+
+    def __init__(self, limit: Limit, resource: IResource, methods: dict[bytes, bytes] | None = None):
+        super().__init__()
+        self._limit = limit
+        self._resource = resource
+        self._methods = methods or {}
+
+    def render(self, request: Any) -> Any:
+        self._limit.charge(request.address)
+        if any(request.postpath) and not self._resource.isLeaf:
+            raise Gone("Not found")
+        request.method = self._methods.get(request.method, request.method)
+        return self._resource.render(request)
+
+
+def body_of(request: Any) -> dict[str, Any]:
+    """The JSON object in the body; an empty one without a body. Raises Invalid."""
+    if not request.has_body:
+        return {}
+    body = request.read_json()
+    if not isinstance(body, dict):
+        raise Invalid("", "the body must be a JSON object")
+    return body
+
+
+def field(body: dict[str, Any], name: str, kind: type, default: Any = None) -> Any:
+    """A member of the body of this type. Raises Invalid if it is another, or is needed and not there."""
+    value = body.get(name, default)
+    if value is default and default is not None:
+        return value
+    if type(value) is not kind:
+        raise Invalid(name, f"Value must be of type {kind.__name__}")
+    return value
+
+
+def _send(request: Any, reply: Any) -> None:
+    if not isinstance(reply, Reply):
+        request.send_json(reply)
+    elif reply.value is not None:
+        request.send_json(reply.value, reply.status)
+    else:
+        request.setResponseCode(reply.status)
+        request.finish()
+
+
+def _failed(failure: Failure, request: Any, gone: list[Failure]) -> None:
+    if not (gone and failure.check(CamdError)):
+        request.processingFailed(failure)
