@@ -119,12 +119,19 @@ class SettingTests(StateCase):
         for by, name, value, status in (
             ("viewer", GAIN, 1, 403), ("front", GAIN, 1, 403), ("front", "cameras/back/no", 1, 403), ("front", LIGHT, True, 200), ("guest", GAIN, 1, 401),
             ("reading-guest", GAIN, 1, 401), ("operator", GAIN, 1, 200), ("operator", "users/secret", "y", 403),
-            ("admin", "system/schema", 1, 403),
         ):
             for method, path, body in (("PUT", "/api/state/" + name, {"value": value}), ("PATCH", "/api/state", {name: value})):
                 self.assertEqual(self.client(method, path, body, by=by).status, status, f"{by} {method} {name}")
         self.assertEqual(self.client("PATCH", "/api/state", {LIGHT: False, "users/secret": "y"}, by="operator").status, 403)
         self.assertTrue(self.state[LIGHT].value)
+
+    def test_what_nobody_can_set(self) -> None:
+        for method in ("PUT", "OPTIONS"):
+            answer = self.client(method, "/api/state/system/schema", {"value": 1})
+            self.assertEqual((answer.status, answer.headers["allow"]), (405, "GET, HEAD"))
+        self.assertEqual(self.client("PATCH", "/api/state", {"system/schema": 1}).status, 403)
+        # Whoever may not read it does not learn that it is there.
+        self.assertEqual(self.client("PUT", "/api/state/system/schema", {"value": 1}, by="reading-guest").status, 401)
 
     def test_changes_and_refusals_are_on_record(self) -> None:
         self.client("PUT", "/api/state/" + GAIN, {"value": 7})

@@ -8,7 +8,7 @@ so the two cannot differ. An Operation without a handler is served elsewhere and
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from ...state.permission import Permission, Principal
 from ..request import Request
 from .schema import Schema
 
-__all__ = ["ANY", "PUBLIC", "READER", "Answer", "Call", "Operation", "Parameter", "Rejected", "Reply"]
+__all__ = ["ANY", "PUBLIC", "READER", "Answer", "Call", "NotAllowed", "Operation", "Parameter", "Rejected", "Reply"]
 
 #: Who may, beside the holders of a Permission, ANY who is signed in, and READERs: everybody.
 PUBLIC = "public"
@@ -56,7 +56,8 @@ class Answer:
 class Operation:
     """method: upper case. path: "/api/users/{name}". answers: status -> Answer; the first is success, and
     the usual refusals need not be listed. handler(call): returns a JSON value, a Reply, or an awaitable of
-    one; raises CamdError. body: what a JSON body must be, checked before the handler."""
+    one; raises CamdError. body: what a JSON body must be, checked before the handler. there(call): whether
+    this very path has the method; without it all paths of the template have."""
 
     method: str
     path: str
@@ -68,6 +69,7 @@ class Operation:
     parameters: tuple[Parameter, ...] = ()
     body: Schema | None = None
     tag: str = ""
+    there: Callable[[Call], bool] | None = None
 
     @property
     def success(self) -> int:
@@ -78,10 +80,6 @@ class Operation:
     def places(self) -> list[str]:
         """The names of the variable parts of the path."""
         return _PLACE.findall(self.path)
-
-    def of(self, place: str) -> Parameter | None:
-        """The Parameter of one of them."""
-        return next((p for p in self.parameters if p.where == "path" and p.name == place), None)
 
 
 @dataclass(slots=True)
@@ -117,3 +115,11 @@ class Rejected(CamdError):
         self.status = status
         self.code = code
         self.key = key
+
+
+class NotAllowed(Rejected):
+    """The path is there, the method is not. allow: as the header says it (RFC 9110 10.2.1)."""
+
+    def __init__(self, methods: Iterable[str]):
+        super().__init__(405, "Method not allowed")
+        self.allow = ", ".join(sorted(methods))

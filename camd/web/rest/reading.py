@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from ...errors import Invalid
@@ -18,13 +19,14 @@ _JSON_TYPE = re.compile(rb'application/json\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?
 _TAG = re.compile(r'\s*(?:(\*)|(W/)?"([^"]*)")\s*(?:,|$)')
 
 
-def read_path(operation: Operation, values: dict[str, bytes]) -> dict[str, str]:
+def read_path(parameters: Iterable[Parameter], values: dict[str, bytes]) -> dict[str, str]:
     """The variable parts of the path. Raises Rejected 404: what does not fit cannot be there."""
     found = {}
-    for name, value in values.items():
-        parameter = operation.of(name)
+    for parameter in parameters:
+        if parameter.where != "path":
+            continue
         try:
-            found[name] = _one(parameter, value) if parameter else value.decode()
+            found[parameter.name] = _one(parameter, values[parameter.name])
         except (Invalid, UnicodeDecodeError):
             raise Rejected(404, "Not found") from None
     return found

@@ -18,7 +18,7 @@ from ..api import DeviceError
 from ..errors import render_failure, respond
 from ..identify import is_signed_in
 from ..request import Request
-from .operation import ANY, PUBLIC, READER, Call, Operation, Rejected, Reply
+from .operation import ANY, PUBLIC, READER, Call, NotAllowed, Operation, Parameter, Rejected, Reply
 from .reading import check_conditions, has_conditions, is_unchanged, read_body, read_path, read_query, tag_of
 
 Identify = Callable[[Request], "Principal | Deferred[Principal]"]
@@ -44,10 +44,18 @@ class Template:
         self.operations: dict[str, Operation] = {}
         self._parts = path.strip("/").split("/")[depth:]
 
+    def find(self, method: str, call: Call) -> Operation:
+        """The Operation of a method; raises NotAllowed."""
+        found = {o.method: o for o in self.operations.values() if o.there is None or o.there(call)}
+        wanted = "GET" if method == "HEAD" else method
+        if wanted not in found:
+            raise NotAllowed({*found, "HEAD"} if "GET" in found else set(found))
+        return found[wanted]
+
     @property
-    def allowed(self) -> str:
-        methods = set(self.operations) | ({"HEAD"} if "GET" in self.operations else set())
-        return ", ".join(sorted(methods))
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Those of the path are the same in all Operations."""
+        return next(iter(self.operations.values())).parameters
 
     def match(self, parts: list[bytes]) -> dict[str, bytes] | None:
         """The variable parts if this is the path; the last one may take several."""
@@ -66,8 +74,7 @@ class Template:
         return values if len(parts) == len(self._parts) else None
 
     def _takes_rest(self, place: str) -> bool:
-        parameter = next(iter(self.operations.values())).of(place[1:-1])
-        return parameter is not None and parameter.rest
+        return any(parameter.rest for parameter in self.parameters if parameter.name == place[1:-1])
 
 
 class Operations(Resource):
@@ -95,23 +102,18 @@ class Operations(Resource):
         else:
             return respond(request, 404)
         request.route = template.path
-        method = request.method.decode("ascii", "replace")
-        operation = template.operations.get("GET" if method == "HEAD" else method)
-        if operation is None:
-            return respond(request, 405, headers={"Allow": template.allowed})
         gone: list[Any] = []
         request.notifyFinish().addErrback(gone.append)
         # Not cancelled when the client goes: what has begun to change is better finished than left half done.
-        done = Deferred.fromCoroutine(self._serve(request, template, operation, values))
+        done = Deferred.fromCoroutine(self._serve(request, template, values))
         done.addCallbacks(self._send, self._fail, callbackArgs=(request, gone), errbackArgs=(request, gone))
         return NOT_DONE_YET
 
-    async def _serve(
-        self, request: Request, template: Template, operation: Operation, values: dict[str, bytes]
-    ) -> bytes:
+    async def _serve(self, request: Request, template: Template, values: dict[str, bytes]) -> bytes:
         call = Call(request, await self._who(request), request.address)
+        call.path = read_path(template.parameters, values)
+        operation = template.find(request.method.decode("ascii", "replace"), call)
         self._check_rights(operation, call)
-        call.path = read_path(operation, values)
         call.query = read_query(operation, request.args)
         if operation.body is not None:
             call.body = read_body(request, operation.body)
@@ -184,7 +186,8 @@ class Operations(Resource):
             render_failure(request, failure)
             return
         details = {"key": error.key} if error.key else None
-        body = respond(request, error.status, error.code, str(error), details)
+        headers = {"Allow": error.allow} if isinstance(error, NotAllowed) else None
+        body = respond(request, error.status, error.code, str(error), details, headers)
         self._send(body, request, gone)
 
 

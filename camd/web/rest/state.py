@@ -22,7 +22,8 @@ VALUES = component("StateValues", record(doc="Name -> value, null while it is un
 CHANGES = component("StateChanges", {**record(doc="Name -> new value"), "minProperties": 1, "maxProperties": 1000})
 _NAME = Parameter("name", text("A name, with its slashes", least=3), "The name of the state", "path", rest=True)
 _PATTERNS = Parameter(
-    "name", listing(text(least=1), most=1000), "Only these names; one that ends in `*` is a beginning", many=True
+    "name", listing(text(least=1, most=100, pattern="^[a-z0-9_./*-]+$"), most=50),
+    "Only these names; one that ends in `*` is a beginning", many=True,
 )
 
 
@@ -52,6 +53,8 @@ class StateNoun:
         return [
             Operation("GET", "/api/state", READER, "Read all values", {
                 200: Answer("What the asker may read", record({"values": VALUES, "rev": _REV, "boot": _BOOT})),
+                403: Answer("A name without `*` may not be read"),
+                404: Answer("A name without `*` is not there"),
             }, self.read_all, parameters=(_PATTERNS,)),
             Operation("PATCH", "/api/state", READER, "Set some values", changed, self.write_all, doc, body=CHANGES),
             Operation("PUT", "/api/state", READER, "Set some values (as PATCH)", changed, self.write_all, doc,
@@ -61,8 +64,15 @@ class StateNoun:
             Operation("PUT", "/api/state/{name}", READER, "Set a value", {
                 200: Answer("The value that was really taken", ONE),
             }, self.write, "With `If-Match` only if nobody has changed it meanwhile.", parameters=(_NAME,),
-                      body=change_schema({})),
+                      body=change_schema({}), there=self.can_be_set),
         ]
+
+    def can_be_set(self, call: Call) -> bool:
+        """Whether the state has a PUT: not if it is known to the asker as one that nobody may set."""
+        observable = self._app.state.get(call.path["name"])
+        if observable is None or observable.spec.write is not None:
+            return True
+        return not call.by.may(observable.spec.read, observable.name)
 
     def read_all(self, call: Call) -> Reply:
         state, patterns = self._app.state, call.query.get("name")

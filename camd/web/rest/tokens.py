@@ -52,6 +52,8 @@ class TokensNoun:
             }, self.list, "One's own; with `User_r` those of everybody."),
             Operation("POST", "/api/tokens", ANY, "Make a token", {
                 201: Answer("The token with its secret", _MADE, headers={"Location": "Where it is"}),
+                404: Answer("There is no such user"),
+                409: Answer("The user has too many tokens"),
             }, self.create, "It never holds more rights than its user.", body=_NEW),
             Operation("GET", _PATH, ANY, "Read a token", {200: Answer("The token", TOKEN)}, self.read,
                       parameters=(_ID,)),

@@ -68,6 +68,7 @@ class UsersNoun:
             }, self.list),
             Operation("POST", "/api/users", write, "Add a user", {
                 201: Answer("The new user", USER, headers={"Location": "Where it is"}),
+                404: Answer("There is no such role"),
                 409: Answer("The name is taken"),
             }, self.add, body=_NEW),
             Operation("GET", _PATH, ANY, "Read a user", {200: Answer("The user", USER)}, self.read,
