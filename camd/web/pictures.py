@@ -41,7 +41,8 @@ def find_camera(request: Request, find: Callable[[], Camera | None]) -> Camera |
 
 
 class Snapshot(Resource):
-    """GET: one JPEG. quality: 1..100; max_age: seconds, a newer picture than that is waited for."""
+    """GET: one JPEG. quality: 1..100; max_age: seconds at the moment of asking; a newer picture than that
+    is waited for."""
 
     isLeaf = True
 
@@ -90,14 +91,14 @@ class _Wait:
     def __init__(self, snapshot: Snapshot, request: Request, stream: Stream, max_age: float | None):
         self._snapshot = snapshot
         self._request = request
-        self._max_age = max_age
+        self._oldest = None if max_age is None else snapshot._reactor.seconds() - max_age
         self._timeout = snapshot._reactor.callLater(PATIENCE, self._late)
         request.notifyFinish().addErrback(self._gone)
         self._subscription: Subscription | None = None
         self._subscription = stream.subscribe(self._arrived, kind="snapshot")
 
     def _arrived(self, packet: Packet) -> None:
-        if self._max_age is not None and not packet.card and self._snapshot._age(packet) > self._max_age:
+        if self._oldest is not None and not packet.card and packet.grabbed < self._oldest:
             return
         self._end()
         body = self._snapshot._send(self._request, packet)

@@ -47,7 +47,7 @@ SECURITY_HEADERS = (
     (b"Cross-Origin-Resource-Policy", b"same-origin"),
 )
 #: Methods that a resource may lack (405); others no resource has (501).
-_METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
+_METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"TRACE", b"CONNECT"))
 _LINES = tuple((name, b"\r\n%b: %b" % (name, value)) for name, value in SECURITY_HEADERS)
 SECURITY_BLOCK = b"".join(line for _, line in _LINES)
 
