@@ -41,8 +41,6 @@ class Root(RootService):
 class Daemon:
     """Runs one App. root: the service tree; reread(): the configuration as it is now."""
 
-    log = _log
-
     def __init__(self, config: Config, reread: Callable[[], Config], reactor: Any, trace_hooks: bool = False):
         # Timers must not jump when the wall clock is set: boards without a clock do that at boot.
         reactor.seconds = time.monotonic
@@ -57,18 +55,18 @@ class Daemon:
         self.app = App(config, reactor, trace_hooks)
         self.root = build(self.app, Root(observer(config.log_format, sys.stdout)))
         self.root.started.addCallbacks(self._started, self._not_started)
-        self.root.started.addErrback(lambda failure: self.log.failure("start", failure))
+        self.root.started.addErrback(lambda failure: _log.failure("start", failure))
 
     def _started(self, _: Any) -> None:
         app = self.app
         page = "   ".join(app.listeners.urls) or "nowhere, all listeners are off"
         first = next(iter(app.listeners.urls), "")
         main = app.cameras.main
-        self.log.info("camd {version} runs: {cameras}", version=__version__,
+        _log.info("camd {version} runs: {cameras}", version=__version__,
                       cameras=", ".join(f"{c.id} ({c.config.source})" for c in app.cameras.values()))
-        self.log.info("page     {page}", page=page)
+        _log.info("page     {page}", page=page)
         if main is not None and first:
-            self.log.info("picture  {first}cam/{id}/snapshot.jpg   {first}cam/{id}/stream.mjpg",
+            _log.info("picture  {first}cam/{id}/snapshot.jpg   {first}cam/{id}/stream.mjpg",
                           first=first, id=main.id)
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self._reload))
         self._notify("READY=1")
@@ -83,7 +81,7 @@ class Daemon:
     def _not_started(self, failure: Any) -> None:
         """One line, and exit code 1: twistd alone would say 0, for the reactor itself ran well."""
         failure.trap(StartError)
-        self.log.critical("camd cannot start: {reason}", reason=failure.getErrorMessage())
+        _log.critical("camd cannot start: {reason}", reason=failure.getErrorMessage())
         self._reactor.addSystemEventTrigger("after", "shutdown", self._exit, 1)
         self._reactor.callWhenRunning(self._reactor.stop)
 
@@ -101,11 +99,11 @@ class Daemon:
             await self.app.reload(self._reread())
         except ConfigError as error:
             for problem in error.problems:
-                self.log.error("configuration not taken: {problem}", problem=problem)
+                _log.error("configuration not taken: {problem}", problem=problem)
         except Exception:
-            self.log.failure("reload failed")
+            _log.failure("reload failed")
         else:
-            self.log.info("configuration and certificates read again")
+            _log.info("configuration and certificates read again")
 
     def _notify(self, text: str) -> None:
         """Tell systemd (sd_notify(3)); without it nothing happens."""
@@ -118,4 +116,4 @@ class Daemon:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
                 out.sendto(text.encode(), address)
         except OSError as error:
-            self.log.warn("systemd not told {text!r}: {error}", text=text, error=error)
+            _log.warn("systemd not told {text!r}: {error}", text=text, error=error)
