@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 #: How long `stop` waits for a pool before it abandons what hangs (seconds).
-PATIENCE = 2.0
+PATIENCE = 1.0
 
 
 class DaemonPool(ThreadPool):

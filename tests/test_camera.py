@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from camd.config import CameraConfig
 from camd.errors import SourceError
 from camd.media import Capabilities, Encoding, Format, Frame, Mode, Packet
-from camd.media.camera import BACKOFF, LINGER, Camera
+from camd.media.camera import BACKOFF, LINGER, PATIENCE, Camera
 from camd.media.pipeline import Codecs
 from camd.state import EVERYONE, Spec, State
 from camd.testing import FakeSource, jpeg_packet
@@ -267,6 +267,15 @@ class CameraTests(SynchronousTestCase):
         self.closed()
         self.successResultOf(stopped)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_stop_does_not_wait_for_a_device_that_hangs(self):
+        self.camera.start()
+        self.watch()
+        self.opened()
+        stopped = self.camera.stop()
+        self.reactor.advance(PATIENCE)
+        self.successResultOf(stopped)
+        self.closed()  # later, and nobody minds
 
     def test_clients_and_drops_are_counted(self):
         self.camera.start()

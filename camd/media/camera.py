@@ -48,6 +48,8 @@ LINGER = 5.0
 TICK = 1.0
 #: Waits between attempts to open a device that is there but fails (seconds).
 BACKOFF = (0.5, 1.0, 2.0, 5.0)
+#: A stopping daemon waits this long for the device to close (seconds).
+PATIENCE = 1.0
 #: Without a picture for this long a client sees the card (seconds).
 CARD_AFTER = 1.0
 #: The card of a camera that was never open.
@@ -159,7 +161,7 @@ class Camera:
         self._ticker.start(TICK, now=False)
 
     def stop(self) -> Deferred[None]:
-        """Fires when the device is closed; a device that hangs is waited for by Threads.stop."""
+        """Fires when the device is closed, or after PATIENCE: a device may hang for ever."""
         self._running = False
         if self._ticker.running:
             self._ticker.stop()
@@ -168,7 +170,10 @@ class Camera:
                 call.cancel()
         if self._capture is not None:
             self._capture.stop()
-        return self._closed
+        stopped: Deferred[None] = Deferred()
+        late = self._reactor.callLater(PATIENCE, lambda: stopped.called or stopped.callback(None))
+        self._closed.addBoth(lambda _: stopped.called or stopped.callback(None))
+        return stopped.addBoth(lambda _: late.active() and late.cancel() or None)
 
     # ---------------------------------------------------------------- demand
 
@@ -179,7 +184,7 @@ class Camera:
         self._linger = None
         if self._status == "idle":
             self._open()
-        elif self._status != "streaming":
+        elif self._status not in ("streaming", "opening"):
             self._show_card()
 
     def _released(self) -> None:
