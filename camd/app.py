@@ -59,7 +59,7 @@ class App:
         self.api = Api(self.state, self.extensions.methods)
         self.web = Web(self)
         self.web.serve_websocket(
-            StateFactory(self.api, Broadcast(self.state), config.websocket, reactor, self.web.identify)
+            StateFactory(self.api, Broadcast(self.state, reactor), config.websocket, reactor, self.web.identify)
         )
         self.listeners = Listeners(self)
 

@@ -10,7 +10,6 @@ decided once per change, not once per client.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from ..state.observable import Observable
@@ -18,16 +17,13 @@ from ..state.state import State
 from ..wire.strictjson import dumps
 from ..wire.websocket import text_frame
 from .api import Session, may_read
+from .direct import Fanout, Recipient
 
 
-class Client(Protocol):
-    """A connected client. write sends bytes now; it is None while the client does not read, and
-    then `hold(name, frame)` keeps the newest frame of each name."""
+class Client(Recipient, Protocol):
+    """A connected client with what it may and wants to read."""
 
-    write: Callable[[bytes], None] | None
     session: Session
-
-    def hold(self, name: str, frame: bytes) -> None: ...
 
 
 class Audience:
@@ -35,9 +31,9 @@ class Audience:
 
     __slots__ = ("session", "clients", "_reads")
 
-    def __init__(self, session: Session):
+    def __init__(self, session: Session, reactor: Any):
         self.session = Session(session.by, True, session.patterns)
-        self.clients: dict[Client, None] = {}
+        self.clients = Fanout(reactor)
         self._reads: dict[Any, bool] = {}
 
     def reads(self, observable: Observable) -> bool:
@@ -51,8 +47,9 @@ class Audience:
 class Broadcast:
     """Sends changes to the clients that joined. Reactor thread only."""
 
-    def __init__(self, state: State):
+    def __init__(self, state: State, reactor: Any = None):
         self._state = state
+        self._reactor = reactor
         self._audiences: dict[Any, Audience] = {}
         self._batch: list[tuple[Observable, bytes]] | None = None
         self._batches = 0  # they may be nested: the outermost one counts
@@ -65,12 +62,12 @@ class Broadcast:
         key = _key(client.session)
         audience = self._audiences.get(key)
         if audience is None:
-            audience = self._audiences[key] = Audience(client.session)
-        audience.clients[client] = None
+            audience = self._audiences[key] = Audience(client.session, self._reactor)
+        audience.clients.add(client)
 
     def leave(self, client: Client) -> None:
         for key, audience in list(self._audiences.items()):
-            audience.clients.pop(client, None)
+            audience.clients.discard(client)
             if not audience.clients:
                 del self._audiences[key]
 
@@ -84,16 +81,9 @@ class Broadcast:
         if self._batch is not None:
             self._batch.append((observable, frame))
             return
-        name = observable.spec.name
         for audience in self._audiences.values():
             if audience.reads(observable):
-                # A failing write closes its own connection, later; this loop is the hottest of camd.
-                for client in audience.clients:
-                    write = client.write
-                    if write is None:
-                        client.hold(name, frame)
-                    else:
-                        write(frame)
+                audience.clients.write(observable.spec.name, frame)
 
     def _set_batch(self, begins: bool) -> None:
         self._batches += 1 if begins else -1
