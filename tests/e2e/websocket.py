@@ -63,12 +63,25 @@ class WebSocket:
         self._reader.close()
         self._socket.close()
 
+    def shut_down(self) -> None:
+        """End both directions; another thread that reads or sends gets an error."""
+        self._socket.shutdown(socket.SHUT_RDWR)
+
     def send(self, message: Any) -> None:
         """One message; text goes as it is."""
         text = message if isinstance(message, str) else json.dumps(message)
         self.send_frame(TEXT, text.encode())
 
     def send_frame(self, opcode: int, payload: bytes) -> None:
+        self.send_bytes(self.frame(opcode, payload))
+
+    def send_bytes(self, data: bytes) -> None:
+        """Whatever it is; frames that were made before."""
+        self._socket.sendall(data)
+
+    @staticmethod
+    def frame(opcode: int, payload: bytes) -> bytes:
+        """One whole frame, masked with zeros, so that the bytes stay themselves."""
         length = len(payload)
         if length < 126:
             head = struct.pack(">BB", 0x80 | opcode, 0x80 | length)
@@ -76,7 +89,7 @@ class WebSocket:
             head = struct.pack(">BBH", 0x80 | opcode, 0x80 | 126, length)
         else:
             head = struct.pack(">BBQ", 0x80 | opcode, 0x80 | 127, length)
-        self._socket.sendall(head + bytes(4) + payload)  # masked with zeros: the bytes stay themselves
+        return head + bytes(4) + payload
 
     def receive(self) -> dict[str, Any] | None:
         """The next message, None once the server has closed."""
@@ -90,6 +103,12 @@ class WebSocket:
                 self.closed = int.from_bytes(payload[:2], "big") or 1005
                 self.send_frame(CLOSE, payload)
         return None
+
+    def until_closed(self) -> int:
+        """The code with which the server closes; what comes before that is lost."""
+        while self.receive() is not None:
+            pass
+        return self.closed or 0
 
     def answer(self) -> dict[str, Any]:
         """The next message that is no change; the changes before it are kept."""
