@@ -77,8 +77,9 @@ class App:
 
     async def reload(self, config: Config) -> None:
         """Take a new configuration and read the certificates again; cameras that did not change
-        go on undisturbed. Listeners, limits and the rest are taken at the next start."""
+        go on undisturbed. Listeners and data directory are taken at the next start."""
         before, self.config = self.config, config
+        self.web.configure(config)
         self.listeners.reload_certificate()
         if (config.cameras, config.main_camera) != (before.cameras, before.main_camera):
             await self.start_cameras()

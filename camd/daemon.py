@@ -96,7 +96,9 @@ class Daemon:
 
     async def _take_new(self) -> None:
         try:
-            await self.app.reload(self._reread())
+            config = self._reread()
+            levels.set("", config.log_level)
+            await self.app.reload(config)
         except ConfigError as error:
             for problem in error.problems:
                 _log.error("configuration not taken: {problem}", problem=problem)

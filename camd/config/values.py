@@ -16,8 +16,7 @@ from typing import Any
 #: Names that a camera cannot have, since they mean something else in a URL.
 RESERVED_IDS = frozenset({"main", "sub", "stream", "live", "api", "onvif", "files"})
 #: Pixel formats by the name that camd uses, and what else people call them.
-FORMATS = {"mjpeg": "mjpeg", "mjpg": "mjpeg", "yuyv422": "yuyv422", "yuyv": "yuyv422", "nv12": "nv12",
-           "h264": "h264"}
+FORMATS = {"mjpeg": "mjpeg", "mjpg": "mjpeg", "yuyv422": "yuyv422", "yuyv": "yuyv422", "nv12": "nv12"}
 ENDPOINT_HINT = (
     'write "tcp:8080", "tcp:8080:interface=127.0.0.1", "unix:/run/camd/http.sock", '
     '"systemd:domain=INET:index=0", or "off"'

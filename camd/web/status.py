@@ -90,7 +90,6 @@ class Status(Resource):
     def render_GET(self, request: Request) -> bytes:
         app = self._app
         main = app.cameras.main
-        p50, p95, p99 = app.web.durations.percentiles((0.5, 0.95, 0.99))
         return send_json(request, {
             "status": "online" if main is not None and main.online else "error" if main else "offline",
             "timestamp": _now(),
@@ -101,7 +100,7 @@ class Status(Resource):
             "system": {o.name.partition("/")[2]: o.value for o in app.state.select("system/*")},
             "connections": {"websocket": app.web.websocket.clients, "refused": app.web.websocket.refused},
             "queue_depth": app.web.websocket.queue_depth,
-            "response_time": {"p50": p50, "p95": p95, "p99": p99},
+            "response_time": app.web.durations.percentiles(),
             "threads": dict(app.threads.jobs),
             "plugins": {info.name: {"state": info.state, "reason": info.reason} for info in app.plugins},
         })

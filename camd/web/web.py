@@ -29,6 +29,7 @@ from .status import Health, Ready, Schema, Status, send_json
 
 if TYPE_CHECKING:
     from ..app import App
+    from ..config import Config
     from .websocket import StateFactory
 
 STATIC = Path(__file__).parent / "static"
@@ -56,7 +57,7 @@ class Guard(Resource):
         needed = self._route.read if request.method in (b"GET", b"HEAD") else self._route.write
         request.route = self._route.path
         if needed is None:
-            return ErrorResource(405)
+            return ErrorResource(405, headers={"Allow": "GET, HEAD"})
         if not self._identify(request).may(needed):
             return ErrorResource(403, message=f"This needs the permission {needed.name}")
         return None
@@ -71,6 +72,8 @@ class Guard(Resource):
 class Static(File):
     """The files of the page. No listings; always asked again, so a new version is seen at once."""
 
+    childNotFound = NOT_FOUND
+
     def directoryListing(self) -> IResource:
         return NOT_FOUND
 
@@ -78,11 +81,6 @@ class Static(File):
         request.setHeader(b"cache-control", b"no-cache")
         request.route = "/"
         return super().getChild(path, request)
-
-    def createSimilarFile(self, path: Any) -> File:
-        similar = super().createSimilarFile(path)
-        similar.childNotFound = NOT_FOUND
-        return similar
 
 
 class Root(Resource):
@@ -214,6 +212,13 @@ class Web:
             host_names=[*own_names(), *app.config.tls.names],
             finished=self._finished,
         )
+
+    def configure(self, config: Config) -> None:
+        """Take limits that a reload changed."""
+        self.site.max_connections = config.limits.max_connections
+        self.site.body_limit = config.limits.max_body
+        self.site.request_timeout = self.site.idle_timeout = config.limits.request_timeout
+        self.websocket.configure(config.websocket)
 
     def _finished(self, request: Request, route: str, seconds: float, code: int) -> None:
         self.durations.observe_request(request.method.decode("ascii", "replace"), route or "other", code, seconds)
