@@ -145,10 +145,14 @@ class MjpegReader:
             assert time.monotonic() < deadline, (
                 f"not within {timeout:.0f} s: {what or event}; pictures {[len(c.pictures) for c in self.clients]}"
             )
-            for key, _ in self._selector.select(0.05):
-                key.data.receive()
-                if key.data.ended:
-                    self._selector.unregister(key.fileobj)
+            self.poll(0.05)
+
+    def poll(self, wait: float = 0.0) -> None:
+        """Read what is there, or comes within `wait` seconds."""
+        for key, _ in self._selector.select(wait):
+            key.data.receive()
+            if key.data.ended:
+                self._selector.unregister(key.fileobj)
 
     def pictures(self, count: int, timeout: float = 20.0) -> None:
         """Read until every client that reads has got so many more."""
