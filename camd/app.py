@@ -64,7 +64,7 @@ class App:
         self.api = Api(self.state, self.extensions.methods, self.audit.record)
         self.listeners = Listeners(self)
         self.web = Web(self)
-        broadcast = Broadcast(self.state)
+        broadcast = Broadcast(self.state, reactor)
         self.web.serve_websocket(StateFactory(self.api, broadcast, config.websocket, reactor, self.web))
         for route in rest.routes(self):
             self.web.add(route)
@@ -83,7 +83,7 @@ class App:
 
     async def reload(self, config: Config) -> None:
         """Take a new configuration and read the certificates again; cameras that did not change
-        go on undisturbed. Listeners, limits and the rest are taken at the next start."""
+        go on undisturbed. Listeners and data directory are taken at the next start."""
         before, self.config = self.config, config
         self.web.configure(config)
         self.listeners.reload_certificate()

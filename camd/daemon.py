@@ -51,8 +51,6 @@ class Root(RootService):
 class Daemon:
     """Runs one App. root: the service tree; reread(): the configuration as it is now."""
 
-    log = _log
-
     def __init__(self, config: Config, reread: Callable[[], Config], reactor: Any, trace_hooks: bool = False):
         # Timers must not jump when the wall clock is set: boards without a clock do that at boot.
         reactor.seconds = time.monotonic
@@ -67,12 +65,12 @@ class Daemon:
         self.app = App(config, reactor, trace_hooks)
         self.root = build(self.app, Root(observer(config.log_format, sys.stdout)))
         self.root.started.addCallbacks(self._started, self._not_started)
-        self.root.started.addErrback(lambda failure: self.log.failure("start", failure))
+        self.root.started.addErrback(lambda failure: _log.failure("start", failure))
 
     def _started(self, _: Any) -> None:
         app = self.app
-        self.log.info("camd {version} runs: {cameras}", version=__version__,
-                      cameras=", ".join(f"{c.id} ({c.config.source})" for c in app.cameras.values()))
+        _log.info("camd {version} runs: {cameras}", version=__version__,
+                  cameras=", ".join(f"{c.id} ({c.config.source})" for c in app.cameras.values()))
         app.users.setup.on_new_code = lambda code: self._invite()
         if app.users.needs_setup:
             self._invite()
@@ -92,11 +90,11 @@ class Daemon:
         """Where the page and the pictures are."""
         app = self.app
         first = next(iter(app.listeners.urls), "")
-        self.log.info("page     {page}", page="   ".join(app.listeners.urls) or _NOWHERE)
+        _log.info("page     {page}", page="   ".join(app.listeners.urls) or _NOWHERE)
         main = app.cameras.main
         if main is not None and first:
-            self.log.info("picture  {first}cam/{id}/snapshot.jpg   {first}cam/{id}/stream.mjpg",
-                          first=first, id=main.id)
+            _log.info("picture  {first}cam/{id}/snapshot.jpg   {first}cam/{id}/stream.mjpg",
+                      first=first, id=main.id)
 
     def _invite(self) -> None:
         """Where camd is set up: the links carry the code, so only those who read this can. From elsewhere
@@ -105,16 +103,16 @@ class Daemon:
         if not setup.code or not self.app.users.needs_setup:
             return
         link = urls[0] + setup.link_path if urls else _NOWHERE
-        self.log.info("set up   {link}   (within 30 minutes; later: camd setup-code)", link=link)
+        _log.info("set up   {link}   (within 30 minutes; later: camd setup-code)", link=link)
         for url in urls:
             if url.startswith("https://localhost:"):  # all interfaces
                 url = url.replace("localhost", _own_address())
-                self.log.info("         {link}   (from another machine)", link=url + setup.link_path)
+                _log.info("         {link}   (from another machine)", link=url + setup.link_path)
 
     def _not_started(self, failure: Any) -> None:
         """One line, and exit code 1: twistd alone would say 0, for the reactor itself ran well."""
         failure.trap(StartError)
-        self.log.critical("camd cannot start: {reason}", reason=failure.getErrorMessage())
+        _log.critical("camd cannot start: {reason}", reason=failure.getErrorMessage())
         self._reactor.addSystemEventTrigger("after", "shutdown", self._exit, 1)
         self._reactor.callWhenRunning(self._reactor.stop)
 
@@ -129,14 +127,16 @@ class Daemon:
 
     async def _take_new(self) -> None:
         try:
-            await self.app.reload(self._reread())
+            config = self._reread()
+            levels.set("", config.log_level)
+            await self.app.reload(config)
         except ConfigError as error:
             for problem in error.problems:
-                self.log.error("configuration not taken: {problem}", problem=problem)
+                _log.error("configuration not taken: {problem}", problem=problem)
         except Exception:
-            self.log.failure("reload failed")
+            _log.failure("reload failed")
         else:
-            self.log.info("configuration and certificates read again")
+            _log.info("configuration and certificates read again")
 
     def _notify(self, text: str) -> None:
         """Tell systemd (sd_notify(3)); without it nothing happens."""
@@ -149,4 +149,4 @@ class Daemon:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
                 out.sendto(text.encode(), address)
         except OSError as error:
-            self.log.warn("systemd not told {text!r}: {error}", text=text, error=error)
+            _log.warn("systemd not told {text!r}: {error}", text=text, error=error)

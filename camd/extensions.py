@@ -121,7 +121,8 @@ class Extensions:
             return
         self._writing, self._reported = True, report
         path = self._app.config.data_dir / REPORT
-        self._app.threads.io(store.write, path, report).addErrback(self._not_written).addCallback(self._written)
+        written = self._app.threads.io(store.write, path, report)
+        written.addErrback(self._not_written).addCallback(self._written)
 
     def _not_written(self, failure: Any) -> None:
         self.log.warn("cannot write {name}: {error}", name=REPORT, error=failure.value)

@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 #: How long `stop` waits for a pool before it abandons what hangs (seconds).
-PATIENCE = 2.0
+PATIENCE = 1.0
 
 
 class DaemonPool(ThreadPool):
@@ -55,8 +55,10 @@ class Threads:
             pool.start()
 
     def allow_sources(self, count: int) -> None:
-        """Room for that many open sources, with spares for those that hang."""
+        """Room for that many open sources, with spares for those that hang: each may keep a thread that
+        reads, one that looks, and one that sets."""
         self.pools["capture"].adjustPoolsize(0, max(20, 2 * count))
+        self.pools["io"].adjustPoolsize(0, 8 + 2 * count)
 
     def _run(self, name: str, f: Callable[..., Any], *args: Any) -> Deferred[Any]:
         self.jobs[name] += 1
@@ -85,7 +87,7 @@ class Threads:
     def stop(self) -> Deferred[None]:
         """Fires when all threads ended, or after PATIENCE without those that hang.
 
-        ThreadPool.stop joins its threads, so it is called from a thread of its own.
+        ThreadPool.stop joins its threads, so each is called from a thread of its own.
         """
         done: Deferred[None] = Deferred()
         stopping = threading.Thread(target=self._stop_pools, args=(done,), name="stop", daemon=True)
@@ -95,8 +97,11 @@ class Threads:
         return done
 
     def _stop_pools(self, done: Deferred[None]) -> None:
-        for pool in self.pools.values():
-            pool.stop()
+        stops = [threading.Thread(target=pool.stop, daemon=True) for pool in self.pools.values()]
+        for stop in stops:
+            stop.start()
+        for stop in stops:
+            stop.join()
         self._reactor.callFromThread(lambda: done.called or done.callback(None))
 
     def _abandon(self, done: Deferred[None]) -> None:

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from camd.config import CameraConfig
 from camd.errors import SourceError
 from camd.media import Capabilities, Encoding, Format, Frame, Mode, Packet
-from camd.media.camera import BACKOFF, LINGER, Camera
+from camd.media.camera import BACKOFF, LINGER, PATIENCE, SILENT, Camera
 from camd.media.pipeline import Codecs
 from camd.state import EVERYONE, Spec, State
 from camd.testing import FakeSource, jpeg_packet
@@ -206,6 +206,39 @@ class CameraTests(SynchronousTestCase):
         self.picture()  # it was only slow
         self.assertEqual(self.value("state"), "streaming")
 
+    def silent(self, start):
+        """Start while the device answers, or while it does not; then it is silent, and then it answers."""
+        answer = Deferred()
+        if start == "well":
+            self.camera.start()
+        self.threads.io = lambda f, *args: answer
+        if start == "silent":
+            self.camera.start()
+        self.reactor.pump([1] * int(SILENT))
+        self.assertTrue(self.camera.online)
+        self.reactor.pump([1, 1])
+        self.assertEqual((self.value("state"), self.value("online")), ("stalled", False))
+        self.assertEqual(self.value("reason"), "the device does not answer")
+        self.threads.io = lambda f, *args: maybeDeferred(f, *args)
+        answer.callback(self.source.capabilities)
+        self.assertEqual((self.value("state"), self.value("online"), self.value("reason")), ("idle", True, ""))
+
+    def test_a_device_that_does_not_answer_the_first_look_is_not_ready(self):
+        self.silent("silent")
+
+    def test_an_idle_device_that_does_not_answer_is_not_ready(self):
+        self.silent("well")
+
+    def test_an_open_that_does_not_return_is_no_stream(self):
+        self.camera.start()
+        self.watch()
+        self.reactor.pump([1] * int(SILENT + 2))
+        self.assertEqual((self.value("state"), self.value("online")), ("stalled", False))
+        self.assertIn(b"does not answer", self.got[-1])
+        self.opened()
+        self.picture()
+        self.assertEqual((self.value("state"), self.value("reason")), ("streaming", ""))
+
     def test_an_unplugged_idle_camera_is_noticed(self):
         self.camera.start()
         self.source.away = SourceError("gone", state="absent")
@@ -267,6 +300,15 @@ class CameraTests(SynchronousTestCase):
         self.closed()
         self.successResultOf(stopped)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_stop_does_not_wait_for_a_device_that_hangs(self):
+        self.camera.start()
+        self.watch()
+        self.opened()
+        stopped = self.camera.stop()
+        self.reactor.advance(PATIENCE)
+        self.successResultOf(stopped)
+        self.closed()  # later, and nobody minds
 
     def test_clients_and_drops_are_counted(self):
         self.camera.start()

@@ -38,8 +38,11 @@ class ReportTests(SynchronousTestCase):
         self.patch(sys, "path", [str(self.site), *sys.path])
         self.addCleanup(sys.modules.pop, "camd_lamp_for_tests", None)
         discover = Plugins.discover
-        self.patch(Plugins, "discover", lambda plugins, blocked=(): discover(
-            plugins, blocked, distributions(path=[str(self.site)])))
+        self.patch(
+            Plugins,
+            "discover",
+            lambda plugins, blocked=(): discover(plugins, blocked, distributions(path=[str(self.site)])),
+        )
         self.start()
 
     def install(self, version: str) -> None:

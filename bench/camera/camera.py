@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .frames import make_frames, make_stream
+from .frames import make_frames, make_video
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,5 +44,5 @@ def preloaded_camera(library: str, devices: str = "", device: str = "/dev/video0
 
 def file_camera() -> Camera:
     """Without any device: a motion-JPEG file in real time, which only camd can read."""
-    stream = make_stream()
-    return Camera(f"file:{stream}", "", "a motion-JPEG file, no V4L2 device: peers that need one stay out")
+    video = make_video()
+    return Camera(f"file:{video}", "", f"the pictures in {video.name}, no V4L2 device: peers that need one stay out")

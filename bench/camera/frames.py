@@ -28,22 +28,35 @@ def make_frames(place: Path = BUILD / "frames") -> list[Path]:
     return sorted(place.glob("*.jpg"))
 
 
-def make_stream(place: Path = BUILD / "frames.mjpeg") -> Path:
-    """The pictures behind each other in one file, as FFmpeg's demuxer `mjpeg` reads them."""
-    if not place.exists():
-        frames = make_frames()
-        fresh = place.with_suffix(".part")
+def make_video(place: Path = BUILD / "frames") -> Path:
+    """The pictures in one file, untouched.
+
+    A Matroska file that says 30 frames/s, if ffmpeg is there; else the pictures one behind the other, which
+    demuxers play at their default of 25.
+    """
+    frames = make_frames(place)
+    plain = shutil.which("ffmpeg") is None
+    video = place.with_suffix(".mjpeg" if plain else ".mkv")
+    if video.exists():
+        return video
+    fresh = video.with_stem(video.stem + "-part")
+    if plain:
         fresh.write_bytes(b"".join(frame.read_bytes() for frame in frames))
-        fresh.replace(place)
-    return place
+    else:
+        _ffmpeg("-framerate", "30", "-i", str(place / "%04d.jpg"), "-c", "copy", str(fresh))
+    fresh.replace(video)
+    return video
 
 
 def _with_ffmpeg(place: Path) -> None:
     width, height = SIZE
-    command = ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", f"testsrc2=s={width}x{height}:r=30",
-               "-vf", "noise=alls=10:allf=t,format=yuvj420p", "-frames:v", str(COUNT),
-               "-c:v", "mjpeg", "-q:v", "6", str(place / "%04d.jpg")]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    _ffmpeg("-f", "lavfi", "-i", f"testsrc2=s={width}x{height}:r=30",
+            "-vf", "noise=alls=10:allf=t,format=yuvj420p", "-frames:v", str(COUNT),
+            "-c:v", "mjpeg", "-q:v", "6", str(place / "%04d.jpg"))
+
+
+def _ffmpeg(*arguments: str) -> None:
+    result = subprocess.run(["ffmpeg", "-v", "error", "-y", *arguments], capture_output=True, text=True, check=False)
     if result.returncode:
         raise BuildError(f"ffmpeg could not make the pictures: {result.stderr.strip()}")
 
@@ -58,7 +71,7 @@ def _with_cv2(place: Path) -> None:
     random = numpy.random.default_rng(1)
     ramp = numpy.linspace(0, 255, width, dtype=numpy.uint8)
     picture = numpy.dstack([numpy.tile(numpy.roll(ramp, shift), (height, 1)) for shift in (0, 400, 800)])
-    quality = 70
+    quality = 80
     for number in range(1, COUNT + 1):
         moved = numpy.roll(picture, 4 * number, axis=1).astype(numpy.int16)
         noisy = (moved + random.integers(-10, 11, moved.shape, dtype=numpy.int16)).clip(0, 255)

@@ -41,7 +41,7 @@ class WebSocketConfig:
         ),
     )
     ping_timeout: float = field(
-        default=20.0,
+        default=120.0,
         metadata=about(
             kinds.number(1, 3600),
             Effect.LIVE,

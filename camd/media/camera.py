@@ -48,6 +48,10 @@ LINGER = 5.0
 TICK = 1.0
 #: Waits between attempts to open a device that is there but fails (seconds).
 BACKOFF = (0.5, 1.0, 2.0, 5.0)
+#: A device that takes longer to answer than this is silent (seconds).
+SILENT = 10.0
+#: A stopping daemon waits this long for the device to close (seconds).
+PATIENCE = 1.0
 #: Without a picture for this long a client sees the card (seconds).
 CARD_AFTER = 1.0
 #: The card of a camera that was never open.
@@ -88,6 +92,7 @@ class Camera:
         self._retry: Any = None
         self._failures = 0
         self._looking = False
+        self._asked = 0.0  # clock time of the last call that the device has to return from
         self._drawing = False
         self._heard = 0.0  # clock time of the newest picture, or of the demand that waits for one
         self._frames_before = 0
@@ -159,7 +164,7 @@ class Camera:
         self._ticker.start(TICK, now=False)
 
     def stop(self) -> Deferred[None]:
-        """Fires when the device is closed; a device that hangs is waited for by Threads.stop."""
+        """Fires when the device is closed, or after PATIENCE: a device may hang for ever."""
         self._running = False
         if self._ticker.running:
             self._ticker.stop()
@@ -168,7 +173,10 @@ class Camera:
                 call.cancel()
         if self._capture is not None:
             self._capture.stop()
-        return self._closed
+        stopped: Deferred[None] = Deferred()
+        late = self._reactor.callLater(PATIENCE, lambda: stopped.called or stopped.callback(None))
+        self._closed.addBoth(lambda _: stopped.called or stopped.callback(None))
+        return stopped.addBoth(lambda _: late.active() and late.cancel() or None)
 
     # ---------------------------------------------------------------- demand
 
@@ -179,7 +187,7 @@ class Camera:
         self._linger = None
         if self._status == "idle":
             self._open()
-        elif self._status != "streaming":
+        elif self._status not in ("streaming", "opening"):
             self._show_card()
 
     def _released(self) -> None:
@@ -204,7 +212,7 @@ class Camera:
         """Look at the device without streaming, and learn what it offers."""
         if self._looking:
             return
-        self._looking = True
+        self._looking, self._asked = True, self._reactor.seconds()
         self._threads.io(self._source.probe).addCallbacks(self._found, self._failed).addBoth(self._looked)
 
     def _looked(self, _: Any) -> None:
@@ -228,11 +236,17 @@ class Camera:
     def _check_present(self) -> None:
         if self._looking:
             return
-        self._looking = True
-        self._threads.io(self._source.present).addErrback(self._failed).addBoth(self._looked)
+        self._looking, self._asked = True, self._reactor.seconds()
+        self._threads.io(self._source.present).addCallbacks(self._answered, self._failed).addBoth(self._looked)
+
+    def _answered(self, _: Any) -> None:
+        """The idle device is there; if it had been silent, it is well again."""
+        if self._status == "stalled":
+            self._ready(None)
 
     def _open(self) -> None:
         self._become("opening", "")
+        self._asked = self._reactor.seconds()
         if self._heard < self._reactor.seconds() - CARD_AFTER:
             self._heard = self._reactor.seconds()
         capture = self._capture = Capture(
@@ -311,11 +325,18 @@ class Camera:
         silent = self._reactor.seconds() - self._heard
         if self._status == "streaming" and silent > STALL:
             self._become("stalled", f"no picture for {silent:.0f} s")  # the capture loop may hang
+        elif self._waits and self._reactor.seconds() - self._asked > SILENT:
+            self._become("stalled", "the device does not answer")
         if self.pipeline.source.running:
             if self._status != "streaming" and silent >= CARD_AFTER:
                 self._show_card()
         elif self._status == "idle":
             self._check_present()
+
+    @property
+    def _waits(self) -> bool:
+        """Whether a call to the device is under way that decides how it is."""
+        return self._status == "opening" or (self._status == "idle" and self._looking)
 
     def _measure(self) -> None:
         frames = self.statistics.frames

@@ -122,6 +122,8 @@ class Pipeline:
     def outputs(self) -> dict[str, str]:
         """For each output, whether it is passed through, or why it is encoded."""
         why = self.why_encoding
+        if self.format is None and not why:
+            return {}  # nobody knows before the source was opened
         return {"mjpeg": f"encoding, because {why}" if why else "pass-through"}
 
     @property

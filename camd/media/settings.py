@@ -17,6 +17,8 @@ from ..state.state import State
 from .frame import Format
 from .source import Capabilities, SourceSettings
 
+#: What a source may deliver: camd can make pictures of nothing else.
+CODECS = frozenset({"bgr", "mjpeg", "yuyv422", "nv12"})
 _R, _RW = Permission.Device_r, Permission.Device_rw
 _FACTS = (
     Spec("camera/name", str, read=_R, doc="Name of the camera, for people."),
@@ -69,7 +71,7 @@ class Settings:
 
     def declare(self, capabilities: Capabilities) -> None:
         """Offer the sizes, rates and formats that this device has."""
-        modes = capabilities.modes
+        modes = [mode for mode in capabilities.modes if mode.codec in CODECS]
         sizes = sorted({(mode.width, mode.height) for mode in modes})
         rates = sorted({rate for mode in modes for rate in mode.rates})
         codecs = list(dict.fromkeys(mode.codec for mode in modes))

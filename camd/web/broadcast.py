@@ -10,7 +10,6 @@ decided once per change, not once per client.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -23,16 +22,13 @@ from ..state.state import State
 from ..wire.strictjson import dumps
 from ..wire.websocket import text_frame
 from .api import Session, may_read, wants
+from .direct import Fanout, Recipient
 
 
-class Client(Protocol):
-    """A connected client. write sends bytes now; it is None while the client does not read, and
-    then `hold(name, frame)` keeps the newest frame of each name."""
+class Client(Recipient, Protocol):
+    """A connected client with what it may and wants to read."""
 
-    write: Callable[[bytes], None] | None
     session: Session
-
-    def hold(self, name: str, frame: bytes) -> None: ...
 
 
 class Change:
@@ -75,9 +71,9 @@ class Audience:
 
     __slots__ = ("session", "clients", "_reads")
 
-    def __init__(self, session: Session):
+    def __init__(self, session: Session, reactor: Any):
         self.session = replace(session)  # the clients' own go on changing
-        self.clients: dict[Client, None] = {}
+        self.clients = Fanout(reactor)
         self._reads: dict[Any, bool] = {}
 
     def reads(self, observable: Observable) -> bool:
@@ -88,8 +84,10 @@ class Audience:
         return known
 
     def send(self, frames: list[tuple[str, bytes]]) -> None:
-        joined = frames[0][1] if len(frames) == 1 else b"".join(frame for _, frame in frames)
-        # A failing write closes its own connection, later; this loop is the hottest of camd.
+        if len(frames) == 1:
+            self.clients.write(*frames[0])
+            return
+        joined = b"".join(frame for _, frame in frames)
         for client in self.clients:
             write = client.write
             if write is not None:
@@ -104,8 +102,9 @@ class Broadcast:
 
     log = Logger()
 
-    def __init__(self, state: State):
+    def __init__(self, state: State, reactor: Any = None):
         self._state = state
+        self._reactor = reactor
         self._audiences: dict[Any, Audience] = {}
         self._batch: list[Change] | None = None
         self._batches = 0  # they may be nested: the outermost one counts
@@ -118,12 +117,12 @@ class Broadcast:
         key = _key(client.session)
         audience = self._audiences.get(key)
         if audience is None:
-            audience = self._audiences[key] = Audience(client.session)
-        audience.clients[client] = None
+            audience = self._audiences[key] = Audience(client.session, self._reactor)
+        audience.clients.add(client)
 
     def leave(self, client: Client) -> None:
         for key, audience in list(self._audiences.items()):
-            audience.clients.pop(client, None)
+            audience.clients.discard(client)
             if not audience.clients:
                 del self._audiences[key]
 

@@ -6,7 +6,7 @@ client. A socket whose buffers are empty takes the bytes right away nearly alway
 first; whatever it does not take goes the normal way, and from then on so does everything else until
 the buffers are empty again. Order is kept, back-pressure is Twisted's own.
 
-This reads private attributes of two Twisted classes, hence:
+This reads private attributes of three Twisted classes, hence:
 
 - Only transports of *exactly* these types are written directly. `hasattr` would lie: TLS and other
   wrappers forward `.socket` and `.dataBuffer`, and a raw send there puts clear bytes on the wire.
@@ -17,7 +17,11 @@ This reads private attributes of two Twisted classes, hence:
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
 from twisted.internet import tcp, unix
+from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.interfaces import ITransport
 from twisted.protocols.tls import BufferingTLSTransport
 from twisted.web.iweb import IRequest
@@ -104,6 +108,78 @@ class DirectWriter:
         if kind in PLAIN:
             return not (transport._tempDataBuffer or transport.dataBuffer)
         return not getattr(transport, "producerPaused", False)
+
+
+class Recipient(Protocol):
+    """Who gets what a Fanout writes. write: the way out, None while the peer does not read, and then
+    hold(name, data) is called instead."""
+
+    transport: ITransport
+    write: Callable[[bytes], None] | None
+
+    def hold(self, name: str, data: bytes) -> None: ...
+
+
+class Fanout:
+    """Many connections that get the same bytes at the same time. Reactor thread only.
+
+    Looking at a thousand transports to see whether their buffers are empty costs more than asking
+    the reactor: a descriptor with anything buffered is among those that epoll watches for
+    writability, in one small set. So the way to a flowing connection is `send` and nothing else.
+    On other reactors, under TLS, or with `enabled = False` it is the recipient's `write`.
+    """
+
+    __slots__ = ("_busy", "_direct", "_others")
+
+    def __init__(self, reactor: object):
+        # A set of descriptors with the epoll reactor only; it is the reactor's own, changed in place.
+        self._busy: set[int] | None = reactor._writes if type(reactor) is EPollReactor else None
+        self._direct: dict[Recipient, tuple[Callable[[bytes], int], int, Recipient]] = {}
+        self._others: dict[Recipient, None] = {}
+
+    def add(self, recipient: Recipient) -> None:
+        """From now on it gets what is written; it must be open, and `discard`ed when it closes."""
+        if self._busy is not None and enabled and type(recipient.transport) in PLAIN:
+            socket = recipient.transport.socket
+            self._direct[recipient] = (socket.send, socket.fileno(), recipient)
+        else:
+            self._others[recipient] = None
+
+    def discard(self, recipient: Recipient) -> None:
+        self._direct.pop(recipient, None)
+        self._others.pop(recipient, None)
+
+    def __len__(self) -> int:
+        return len(self._direct) + len(self._others)
+
+    def __iter__(self) -> Iterator[Recipient]:
+        yield from self._direct
+        yield from self._others
+
+    def write(self, name: str, data: bytes) -> None:
+        """Send to all now, or let those hold it that do not read. name: what it is about."""
+        busy = self._busy
+        length = len(data)
+        for send, descriptor, recipient in self._direct.values():
+            if descriptor in busy:
+                _write_or_hold(recipient, name, data)
+                continue
+            try:
+                sent = send(data)
+            except OSError:  # full, or broken: the reactor will see that
+                sent = 0
+            if sent != length:
+                recipient.transport.write(data[sent:] if sent else data)
+        for recipient in self._others:
+            _write_or_hold(recipient, name, data)
+
+
+def _write_or_hold(recipient: Recipient, name: str, data: bytes) -> None:
+    write = recipient.write
+    if write is None:
+        recipient.hold(name, data)
+    else:
+        write(data)
 
 
 def writer_for(request: IRequest) -> DirectWriter:

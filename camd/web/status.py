@@ -139,7 +139,6 @@ class Status(Resource):
         app = self._app
         cameras = cameras_for(app, by)
         main = app.cameras.main if app.cameras.main in cameras else next(iter(cameras), None)
-        p50, p95, p99 = app.web.durations.percentiles((0.5, 0.95, 0.99)).values()
         return {
             "status": "online" if main is not None and main.online else "error" if main else "offline",
             "timestamp": _now(),
@@ -152,7 +151,7 @@ class Status(Resource):
             },
             "connections": {"websocket": app.web.websocket.clients, "refused": app.web.websocket.refused},
             "queue_depth": app.web.websocket.queue_depth,
-            "response_time": {"p50": p50, "p95": p95, "p99": p99},
+            "response_time": app.web.durations.percentiles(),
             "threads": dict(app.threads.jobs),
             "plugins": {info.name: {"state": info.state, "reason": info.reason} for info in app.plugins},
         }

@@ -77,16 +77,7 @@ class Web:
         }
         self.routes = Routes(guard.admit, Page(guard, self.actions))
         self._serve_core(snapshot, stream)
-        limits = app.config.limits
-        self.site = Site(
-            self.routes,
-            app.reactor,
-            max_connections=limits.max_connections,
-            body_limit=limits.max_body,
-            request_timeout=limits.request_timeout,
-            idle_timeout=limits.request_timeout,
-            finished=self._finished,
-        )
+        self.site = Site(self.routes, app.reactor, finished=self._finished)
         self.site.challenges = self._challenges
         self.configure(app.config)
 
@@ -110,7 +101,12 @@ class Web:
 
     def configure(self, config: Config) -> None:
         """Take what the configuration says about names, proxies, foreign pages and limits."""
-        web, auth, site = config.web, config.auth, self.site
+        web, auth, limits, site = config.web, config.auth, config.limits, self.site
+        site.max_connections = limits.max_connections
+        site.body_limit = limits.max_body
+        site.request_timeout = site.idle_timeout = limits.request_timeout
+        if self.websocket is not None:
+            self.websocket.configure(config.websocket)
         self.limits.enabled, self.limits.factor = auth.rate_limits, auth.rate_factor
         self.origins = self._identify.origins = site.origins = Origins(web.origins)
         self.redirect_https = web.redirect_https

@@ -41,6 +41,8 @@ MAX_PENDING = 32
 #: A client that may do nothing has so long to sign in (seconds).
 SIGN_IN_TIME = 10.0
 _CREDENTIALS = frozenset(("username", "password", "token"))
+#: Steps of parsing, about two a message, in one turn of the reactor: then it is everybody else's.
+MAX_STEPS = 16
 _log = Logger(namespace="camd.web.websocket")
 
 
@@ -68,10 +70,57 @@ class StateProtocol(WebSocketServerProtocol):
     _bucket: Bucket
     _pending = 0
     _paused = False
+    _steps = 0
+    _next_turn: Any = None
+    _consuming = False
+    _reading = True
 
     def dataReceived(self, data: bytes) -> None:
         # Autobahn's own formats a debug line for each, whether it is logged or not.
         self._dataReceived(data)
+
+    def consumeData(self) -> None:
+        """Autobahn's loop over what has arrived, as far as this client may go now.
+
+        One read brings thousands of small requests. Those that come behind the one whose answer the
+        client does not take wait like those that were not read yet, and nobody has the reactor for
+        longer than MAX_STEPS.
+        """
+        if self.state != self.STATE_OPEN:
+            super().consumeData()
+            return
+        if self._consuming or self._next_turn is not None:  # the loop goes on anyway
+            return
+        self._consuming, self._steps = True, MAX_STEPS
+        try:
+            super().consumeData()
+        finally:
+            self._consuming = False
+        if self._steps == 0 and self.data and self.state == self.STATE_OPEN:
+            self._next_turn = self.factory.reactor.callLater(0, self._take_turn)
+        self._set_reading()
+
+    def processData(self) -> bool:
+        if self.state == self.STATE_OPEN:
+            if self._paused or self._pending >= MAX_PENDING or self._steps == 0:
+                return False
+            self._steps -= 1
+        return super().processData()
+
+    def _take_turn(self) -> None:
+        self._next_turn = None
+        self.consumeData()
+
+    def _set_reading(self) -> None:
+        """Read from the connection only what can be worked on."""
+        reading = not self._paused and self._pending < MAX_PENDING and self._next_turn is None
+        if reading == self._reading or self.write is None and reading:
+            return
+        self._reading = reading
+        if reading:
+            self.transport.resumeProducing()
+        else:
+            self.transport.pauseProducing()
 
     def onConnect(self, request: Any) -> None:
         words = self.factory.vocabulary
@@ -97,6 +146,9 @@ class StateProtocol(WebSocketServerProtocol):
         if self._visit is not None:
             self._visit.leave()
         self._stop_waiting()
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+            self._next_turn = None
         self.factory.closed(self)
 
     # -- who it is
@@ -147,8 +199,6 @@ class StateProtocol(WebSocketServerProtocol):
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         # Autobahn would swallow an exception: everything that can fail answers or logs by itself.
         self._pending += 1
-        if self._pending == MAX_PENDING:
-            self.transport.pauseProducing()
         ensureDeferred(self._respond(payload, isBinary)).addErrback(
             lambda failure: _log.failure("answer not sent", failure)
         )
@@ -175,9 +225,9 @@ class StateProtocol(WebSocketServerProtocol):
 
         result = await answer(ask, message, self.session)
         self._pending -= 1
-        if self._pending == MAX_PENDING - 1 and not self._paused and self.write is not None:
-            self.transport.resumeProducing()
         self.answer(result)
+        if not self._reading:
+            self.consumeData()
 
     def _count(self) -> None:
         """Note that the client is active. Raises RateLimited if it is so too much."""
@@ -199,6 +249,7 @@ class StateProtocol(WebSocketServerProtocol):
             return
         if name in held:
             self.factory.count.drops += 1
+            del held[name]  # in the order of revisions, so that a client can tell what it has seen
         held[name] = frame
 
     def go_away(self) -> None:
@@ -216,7 +267,7 @@ class StateProtocol(WebSocketServerProtocol):
         self._paused = True
         self._held = {} if self._held is None else self._held
         self.write = None
-        self.transport.pauseProducing()
+        self._set_reading()
 
     def resumeProducing(self) -> None:
         self._paused = False
@@ -226,8 +277,8 @@ class StateProtocol(WebSocketServerProtocol):
         self.write = self._writer.write
         if held:
             self._writer.write(b"".join(held.values()))
-        if not self._paused and self._pending < MAX_PENDING:
-            self.transport.resumeProducing()
+        if not self._paused:
+            self.consumeData()
 
     def stopProducing(self) -> None:
         """The transport is gone; onClose follows."""
@@ -262,11 +313,15 @@ class StateFactory(WebSocketServerFactory):
         self.vocabulary = vocabulary
         self.count = count or self
         self.broadcast = broadcast
-        self.max_clients = config.max_clients
         self.refused = 0
         self.drops = 0
         self._clients: dict[Connection, None] = {}
         self._all_gone: Deferred[None] | None = None
+        self.configure(config)
+
+    def configure(self, config: WebSocketConfig) -> None:
+        """Take the limits; pings count for connections made from now on."""
+        self.max_clients = config.max_clients
         self.setProtocolOptions(
             maxFramePayloadSize=MAX_PAYLOAD,
             maxMessagePayloadSize=MAX_PAYLOAD,

@@ -25,7 +25,7 @@ class Daemon:
     toml: the configuration file's text. http: endpoint; port 0 is a free one, and a daemon that is
     started again takes the port it had. arguments: more options of `twistd camd`. environment:
     variables on top of ours; no CAMD_* of the caller's reaches the child. After start(), `url` is
-    the address as the daemon printed it. `log` is all it wrote so far.
+    the address as the daemon printed it. `log` is all it wrote so far, `code` how the last run ended.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class Daemon:
         self.config.write_text(toml)
         self.url = ""
         self.port = 0
+        self.code: int | None = None
         self._http = http
         self._arguments = list(arguments)
         self._environment = dict(environment)
@@ -103,6 +104,7 @@ class Daemon:
                 self._reader.join(timeout)
             if child.stdout is not None:
                 child.stdout.close()
+        self.code = code
         return code
 
     def remove(self) -> None:

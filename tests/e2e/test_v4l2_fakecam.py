@@ -5,52 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
-from functools import cache
-from pathlib import Path
 
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase
 
-ROOT = Path(__file__).resolve().parents[2]
-FAKECAM = ROOT.parent / "shared/fakecam"
+from .daemon import ROOT
+from .fakecam import workshop
+
 SPEED = 1 / 30
-
-
-def make_jpegs(folder: Path) -> None:
-    """Ten noisy pictures of 1280x720."""
-    folder.mkdir()
-    if shutil.which("ffmpeg"):
-        picture = "noise=alls=8:allf=t,format=yuvj420p"
-        command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30", "-vf", picture]
-        command += ["-frames:v", "10", "-c:v", "mjpeg", "-q:v", "6", str(folder / "%04d.jpg")]
-        subprocess.run(command, check=True, timeout=60)
-        return
-    try:
-        import cv2
-        import numpy
-    except ImportError:
-        raise SkipTest("needs ffmpeg or OpenCV to make pictures") from None
-    rng = numpy.random.default_rng(1)
-    for number in range(10):
-        image = rng.integers(64, 128, (720, 1280, 3), numpy.uint8)
-        cv2.imwrite(str(folder / f"{number:04}.jpg"), image)
-
-
-@cache
-def workshop() -> Path:
-    """A folder in trial's own one with fakecam.so and frames/, made once. Raises SkipTest."""
-    if not FAKECAM.is_dir():
-        raise SkipTest(f"needs the shared fake camera in {FAKECAM}")
-    if not shutil.which("make") or not shutil.which("gcc"):
-        raise SkipTest("needs make and gcc to build the fake camera")
-    folder = Path(tempfile.mkdtemp(prefix="fakecam-", dir=os.getcwd()))
-    build = ["make", "-s", "-C", str(FAKECAM), f"BUILDDIR={folder}"]
-    subprocess.run(build, check=True, timeout=120, stdout=subprocess.DEVNULL)
-    make_jpegs(folder / "frames")
-    return folder
 
 
 class FakecamTests(SynchronousTestCase):
