@@ -338,7 +338,7 @@ class LateTests(EdgeCase):
             self.clock.advance(301)
             wire = self.request("GET", path, authorization=basic("viewer", PASSWORD))
             self.assertEqual(wire.value(), b"")
-            self._lose(wire)
+            self.lose(wire)
             pool.run()
             self.assertEqual(wire.value(), b"")
 
@@ -350,5 +350,6 @@ class LateTests(EdgeCase):
             wire = self.request("GET", path, authorization=basic("operator", PASSWORD))
             self.assertEqual(wire.value(), b"")
             pool.run()
+            self.lose(wire)
             self.assertIn(f"HTTP/1.1 {status} ".encode(), wire.value(), path)
 

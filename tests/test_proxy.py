@@ -15,7 +15,9 @@ class TrustTests(EdgeCase):
 
     def way(self, address: str = PROXY, **headers: str) -> object:
         wire = self.request("GET", "/stream", by="viewer", address=address, **headers)
-        return wire.protocol.requests[-1].way
+        way = wire.protocol.requests[-1].way
+        self.lose(wire)
+        return way
 
     def address(self, forwarded: str, peer: str = PROXY) -> str:
         return self.way(peer, x_forwarded_for=forwarded).address
