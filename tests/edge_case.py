@@ -124,9 +124,6 @@ class Socket:
         self.send(message)
         return self.received()[0]
 
-    def lose(self) -> None:
-        self.wire.protocol.connectionLost(Failure(ConnectionDone()))
-
 
 def _frame(payload: bytes) -> bytes:
     size = len(payload)
@@ -205,7 +202,7 @@ class EdgeCase(SynchronousTestCase):
         self, method: str, path: str, body: Any = None, *, by: str = "", address: str = HOME, secure: bool = False,
         **headers: str,
     ) -> Wire:
-        """Send a request and return its connection. by: the account whose API token goes with it; body: bytes,
+        """Send a request and return its connection, which the test must `lose`. by: the account whose API token goes with it; body: bytes,
         or what is sent as JSON; headers: `content_type` is Content-Type."""
         sent = {"Host": "camd"}
         if by:
@@ -219,19 +216,22 @@ class EdgeCase(SynchronousTestCase):
         head = "".join(f"{name}: {value}\r\n" for name, value in sent.items() if value is not None)
         wire = self.connect(address, secure)
         wire.protocol.dataReceived(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + (body or b""))
-        self.addCleanup(self._lose, wire)
         return wire
 
     def ask(self, method: str, path: str, body: Any = None, **options: Any) -> Answer:
         """The answer to a request; see `request`."""
-        return Answer(self.request(method, path, body, **options).value())
+        wire = self.request(method, path, body, **options)
+        self.lose(wire)
+        return Answer(wire.value())
 
     def socket(self, path: str = "/api", **options: Any) -> Socket:
         """A WebSocket; see `request`."""
-        return Socket(self.request(
+        socket = Socket(self.request(
             "GET", path, upgrade="websocket", connection="Upgrade", sec_websocket_version="13",
             sec_websocket_key="dGhlIHNhbXBsZSBub25jZQ==", **options,
         ))
+        self.addCleanup(self.lose, socket.wire)
+        return socket
 
     def login(self, name: str = "admin", **options: Any) -> str:
         """A Cookie header of a new session."""
@@ -242,8 +242,11 @@ class EdgeCase(SynchronousTestCase):
     def events(self, event: str) -> list[dict[str, Any]]:
         return [entry for entry in self.app.audit.tail(500) if entry["event"] == event]
 
-    def _lose(self, wire: Wire) -> None:
-        wire.protocol.connectionLost(Failure(ConnectionDone()))
+    def lose(self, wire: Wire) -> None:
+        """The client is gone; may be called again."""
+        if wire.protocol is not None:
+            wire.protocol.connectionLost(Failure(ConnectionDone()))
+            wire.protocol = None
 
 
 def _lamp() -> ModuleType:

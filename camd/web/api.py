@@ -220,7 +220,7 @@ class Api:
     def _schema(self, body: Message, session: Session) -> Message:
         if body["schema"] is not True:
             raise Invalid("schema", "Value must be true")
-        return {"schema": {o.name: o.describe() for o in self._state if session.by.may(o.spec.read, o.name)}}
+        return {"schema": schema_for(self._state, session.by)}
 
     async def _call(self, body: Message, session: Session) -> Message:
         method = self._methods.get(body["call"]) if isinstance(body["call"], str) else None
@@ -238,6 +238,15 @@ class Api:
                 raise Invalid(name, f"Value must be of type {kind.__name__}")
         self._audit("call", session.by.name, session.address, call=method.name)
         return {"result": await maybeDeferred(method.function, **arguments)}
+
+
+def schema_for(state: State, by: Principal) -> Message:
+    """Every name that this reader may read, with its Spec."""
+    schema = {o.name: o.describe() for o in state if by.may(o.spec.read, o.name)}
+    main = schema.get("system/main_camera", {})
+    if by.cameras is not None and "choices" in main:
+        main["choices"] = [camera for camera in main["choices"] if camera in by.cameras]
+    return schema
 
 
 class DeviceError(SourceError):

@@ -59,13 +59,12 @@ class ApiResource(Resource):
         try:
             message = loads(request.content.read(), _MAX_MESSAGE)
         except Invalid as error:
-            await maybeDeferred(self._web.identify, request)
+            _check(await maybeDeferred(self._web.identify, request))
             return send_json(request, error_answer(error), 400)
         by, rest = await self._sign_in(message, request)
         if rest is None:
             return send_json(request, authenticated(by, message))
-        if not is_signed_in(by) and not by.permissions:
-            raise Unauthorized
+        _check(by)
         reply = await answer(self._api.ask, rest, Session(by, address=request.address))
         if reply.get("error") == "Unauthorized":
             raise Unauthorized
@@ -99,6 +98,12 @@ class ApiResource(Resource):
         request.setHeader(b"content-length", b"%d" % len(body))
         request.write(body)
         request.finish()
+
+
+def _check(by: Principal) -> None:
+    """Raises Unauthorized for a guest who may do nothing."""
+    if not is_signed_in(by) and not by.permissions:
+        raise Unauthorized
 
 
 def upgrade_required(request: Request, message: str) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
+from twisted.web.error import UnsupportedMethod
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
@@ -36,6 +37,9 @@ class _Answering(Resource):
     def __init__(self, web: Web):
         super().__init__()
         self.web = web
+
+    def render_HEAD(self, request: Request) -> bytes:
+        raise UnsupportedMethod((b"POST",))
 
     def begin(self, request: Request, coroutine: Any) -> int:
         gone: list[Failure] = []

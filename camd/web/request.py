@@ -58,7 +58,8 @@ class Request(server.Request):
     route: the pattern that led to the resource ("/cam/{id}/snapshot.jpg"), set by who routes, for
     metrics. body_limit: bytes. started: `perf_counter` when the head was complete. endless: it ends
     when the client goes (streams, WebSockets), so its duration says nothing. principal: who asks, once
-    that was asked (see `identify`). media: it is for a picture or a stream.
+    that was asked (see `identify`). media: it is for a picture or a stream. has_body: one followed its
+    headers.
     """
 
     site: Site
@@ -69,6 +70,7 @@ class Request(server.Request):
     started = 0.0
     principal: Principal | None = None
     media = False
+    has_body = False
     stale_nonce = False
     _way: Way | None = None
     _log = Logger()
@@ -95,11 +97,6 @@ class Request(server.Request):
     def address(self) -> str:
         """Where the client is, as far as we can trust those in between."""
         return self.way.address
-
-    @property
-    def has_body(self) -> bool:
-        """Whether a body follows the headers."""
-        return self.channel.length != 0
 
     def challenges(self) -> list[bytes]:
         """What a 401 says about how to sign in (RFC 9110 11.6.1)."""
@@ -134,6 +131,7 @@ class Request(server.Request):
         self.method, self.uri, self.clientproto = method, target, version
         self.path, _, query = target.partition(b"?")
         self.args = parse_qs(query, 1) if query else {}
+        self.has_body = self.channel.length != 0
 
     def find(self) -> IResource | None:
         """The resource that will answer; None for "OPTIONS *". Looked up once, and before the body is

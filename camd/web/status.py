@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -16,6 +17,7 @@ from ..hookspecs import Check
 from ..media.camera import Camera
 from ..state.permission import Permission, Principal
 from ..wire.strictjson import dumps
+from .api import schema_for
 from .request import Request
 
 if TYPE_CHECKING:
@@ -132,10 +134,10 @@ class Status(Resource):
         self._started = time.monotonic()
 
     def render_GET(self, request: Request) -> bytes:
-        return send_json(request, self.document(request.principal))
+        return send_json(request, self.document(request.principal, request.getHost()))
 
-    def document(self, by: Principal) -> dict[str, Any]:
-        """What this identity may know; a holder of System_r."""
+    def document(self, by: Principal, here: Any) -> dict[str, Any]:
+        """What this identity may know; a holder of System_r. here: the address that it came to."""
         app = self._app
         cameras = cameras_for(app, by)
         main = app.cameras.main if app.cameras.main in cameras else next(iter(cameras), None)
@@ -143,18 +145,39 @@ class Status(Resource):
             "status": "online" if main is not None and main.online else "error" if main else "offline",
             "timestamp": _now(),
             "version": __version__,
+            "build": __version__,
             "uptime": round(time.monotonic() - self._started, 1),
             "cameras": [_camera(camera) for camera in cameras],
             "camera": _camera(main) if main else {"connected": False},
-            "system": {
-                o.name.partition("/")[2]: o.value for o in app.state.select("system/*") if by.may(o.spec.read)
-            },
+            "system": _system(
+                {o.name.partition("/")[2]: o.value for o in app.state.select("system/*") if by.may(o.spec.read)}
+            ),
+            "network": {"ip": getattr(here, "host", None), "hostname": gethostname(), "connected": True},
             "connections": {"websocket": app.web.websocket.clients, "refused": app.web.websocket.refused},
             "queue_depth": app.web.websocket.queue_depth,
             "response_time": app.web.durations.percentiles(),
             "threads": dict(app.threads.jobs),
             "plugins": {info.name: {"state": info.state, "reason": info.reason} for info in app.plugins},
         }
+
+
+def _system(values: dict[str, Any]) -> dict[str, Any]:
+    """The state of the system, and the same as the product writes it; null is not known."""
+    return {
+        **values,
+        "temperature": values.get("temperature"),
+        "cpu_usage": values.get("cpu_total"),
+        "memory": {
+            **_space(values.get("memory_total"), values.get("memory_available"), "available"),
+            "camd": values.get("memory"),
+        },
+        "disk": _space(values.get("disk_total"), values.get("disk_free"), "free"),
+    }
+
+
+def _space(total: int | None, left: int | None, word: str) -> dict[str, int | None]:
+    """Bytes in all, left and used."""
+    return {"total": total, word: left, "used": total - left if total is not None and left is not None else None}
 
 
 def _camera(camera: Camera) -> dict[str, Any]:
@@ -167,6 +190,7 @@ def _camera(camera: Camera) -> dict[str, Any]:
         "reason": camera.reason,
         "resolution": format.size if format else None,
         "framerate": format.fps if format else None,
+        "recording": False,
         "format": format.codec if format else None,
         "measured_fps": camera.measured_fps,
         "frames": camera.statistics.frames,
@@ -187,10 +211,7 @@ class Schema(Resource):
         self._app = app
 
     def render_GET(self, request: Request) -> bytes:
-        may = request.principal.may
-        return send_json(request, {
-            "schema": {o.name: o.describe() for o in self._app.state if may(o.spec.read, o.name)}
-        })
+        return send_json(request, {"schema": schema_for(self._app.state, request.principal)})
 
 
 _EVERY_CAMERA = Principal("", frozenset())

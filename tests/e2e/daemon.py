@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -17,6 +18,8 @@ from typing import Self
 ROOT = Path(__file__).resolve().parents[2]
 _TWISTD = "import sys; from twisted.scripts.twistd import run; sys.argv[0] = 'twistd'; run()"
 _URL = re.compile(r"\bhttp://[^\s/]+:(\d+)/")
+#: Of the account "admin" that `Daemon(admin=True)` has.
+PASSWORD = "Correct-horse-7"
 
 
 class Daemon:
@@ -25,7 +28,8 @@ class Daemon:
     toml: the configuration file's text. http: endpoint; port 0 is a free one, and a daemon that is
     started again takes the port it had. arguments: more options of `twistd camd`. environment:
     variables on top of ours; no CAMD_* of the caller's reaches the child. After start(), `url` is
-    the address as the daemon printed it. `log` is all it wrote so far, `code` how the last run ended.
+    the address as the daemon printed it. `log` is all it wrote so far, `code` how the last run ended. admin:
+    there is an administrator before the first start, "admin" with PASSWORD, and `token` is an API token of its.
     """
 
     def __init__(
@@ -34,6 +38,7 @@ class Daemon:
         http: str = "tcp:0:interface=127.0.0.1",
         arguments: Sequence[str] = (),
         environment: Mapping[str, str] = {},
+        admin: bool = False,
     ):
         self.directory = Path(tempfile.mkdtemp(prefix="camd-e2e-"))
         self.config = self.directory / "camd.toml"
@@ -48,6 +53,7 @@ class Daemon:
         self._lines: list[str] = []
         self._reader: threading.Thread | None = None
         self._told = threading.Event()
+        self.token = self._make_admin() if admin else ""
 
     def __enter__(self) -> Self:
         try:
@@ -76,10 +82,7 @@ class Daemon:
         self._lines.clear()
         command = [sys.executable, "-c", _TWISTD, "-n", "--pidfile=", "camd", "--config", str(self.config),
                    "--data-dir", str(self.directory / "data"), "--http", self._endpoint(), *self._arguments]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("CAMD_")}
-        environment |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "HOME": str(self.directory)}
-        environment |= self._environment
-        self._child = subprocess.Popen(command, env=environment, cwd=self.directory, text=True,
+        self._child = subprocess.Popen(command, env=self._environ(), cwd=self.directory, text=True,
                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self._reader = threading.Thread(target=self._read, args=(self._child,), daemon=True)
         self._reader.start()
@@ -110,6 +113,22 @@ class Daemon:
     def remove(self) -> None:
         """Delete the configuration and the data of a daemon that was stopped."""
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def camd(self, *arguments: str, stdin: str = "") -> str:
+        """What the command `camd` prints about this daemon's data; AssertionError with the reason if it fails."""
+        command = [sys.executable, "-m", "camd", *arguments, "--data-dir", str(self.directory / "data")]
+        done = subprocess.run(command, env=self._environ(), input=stdin, text=True, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def _make_admin(self) -> str:
+        self.camd("user", "add", "admin", "--role", "administrator", "--password-file", "-", stdin=PASSWORD)
+        return json.loads(self.camd("token", "create", "tests", "--json"))["token"]
+
+    def _environ(self) -> dict[str, str]:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("CAMD_")}
+        environment |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "HOME": str(self.directory)}
+        return environment | self._environment
 
     def _endpoint(self) -> str:
         return re.sub(r"^tcp:0\b", f"tcp:{self.port}", self._http)
