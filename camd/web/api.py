@@ -17,7 +17,7 @@ without "/" that stand for state names. A WebSocket that used one hears of chang
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import maybeDeferred
@@ -27,7 +27,7 @@ from ..errors import CamdError, Gone, Invalid, Locked, RateLimited, Refused, Sou
 from ..state.alias import Alias, Vocabulary
 from ..state.observable import Observable
 from ..state.permission import GUEST_NAME, Principal
-from ..state.spec import Value
+from ..state.spec import Spec, Value
 from ..state.state import State
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ _KINDS = {
     "call": {"call", "args"},
 }
 _MAX_NAMES = 1000
+#: The one state whose choices are cameras.
+MAIN_CAMERA = "system/main_camera"
 
 
 def _unheard(*_: Any, **fields: Any) -> None:
@@ -242,11 +244,19 @@ class Api:
 
 def schema_for(state: State, by: Principal) -> Message:
     """Every name that this reader may read, with its Spec."""
-    schema = {o.name: o.describe() for o in state if by.may(o.spec.read, o.name)}
-    main = schema.get("system/main_camera", {})
-    if by.cameras is not None and "choices" in main:
-        main["choices"] = [camera for camera in main["choices"] if camera in by.cameras]
-    return schema
+    return {
+        o.name: {**spec_for(o, by).describe(), "target": o.target, "status": o.status}
+        for o in state
+        if by.may(o.spec.read, o.name)
+    }
+
+
+def spec_for(observable: Observable, by: Principal) -> Spec:
+    """The Spec of a name as this reader may know it: choices among cameras are those among its own."""
+    spec = observable.spec
+    if by.cameras is None or spec.name != MAIN_CAMERA:
+        return spec
+    return replace(spec, choices=tuple(camera for camera in spec.choices if camera in by.cameras))
 
 
 class DeviceError(SourceError):

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from ... import __version__
 from ...state.observable import Observable
 from ...state.permission import Permission, Principal
+from ..api import spec_for
 from .operation import ANY, PUBLIC, READER, Answer, Operation, Parameter
 from .schema import COMPONENTS, Schema, of_reading, of_writing, record, text
 from .state import change_schema, value_schema
@@ -68,7 +69,7 @@ def document(operations: Iterable[Operation], state: Iterable[Observable], by: P
     for observable in readable if "GET" in one else ():
         paths[_state_path(observable)] = {"get": _state(one["GET"], observable, value_schema(_pointer(_VALUES, observable)))}
     for observable in writable if "PUT" in one else ():
-        answer = value_schema(of_reading(observable.spec))
+        answer = value_schema(of_reading(spec_for(observable, by)))
         entry = _state(one["PUT"], observable, answer)
         entry["requestBody"] = _body(change_schema(_pointer(_CHANGES, observable)))
         paths.setdefault(_state_path(observable), {})["put"] = entry
@@ -81,18 +82,18 @@ def document(operations: Iterable[Operation], state: Iterable[Observable], by: P
         "paths": paths,
         "components": {
             "securitySchemes": _SECURITY_SCHEMES,
-            "schemas": _schemas(readable, writable),
+            "schemas": _schemas(readable, writable, by),
             "responses": {str(status): _answer(status, answer) for status, answer in _REFUSALS.items()},
         },
     }
 
 
-def _schemas(readable: list[Observable], writable: list[Observable]) -> Schema:
+def _schemas(readable: list[Observable], writable: list[Observable], by: Principal) -> Schema:
     return {
         "Error": _ERROR,
         **COMPONENTS,
-        _VALUES: {**COMPONENTS[_VALUES], "properties": {o.name: of_reading(o.spec) for o in readable}},
-        _CHANGES: {**COMPONENTS[_CHANGES], "properties": {o.name: of_writing(o.spec) for o in writable},
+        _VALUES: {**COMPONENTS[_VALUES], "properties": {o.name: of_reading(spec_for(o, by)) for o in readable}},
+        _CHANGES: {**COMPONENTS[_CHANGES], "properties": {o.name: of_writing(spec_for(o, by)) for o in writable},
                    "additionalProperties": False},
     }
 
