@@ -100,6 +100,8 @@ class Vocabulary:
         }
         self._places: dict[str, str | None] = {}
         self._by_state: dict[str, list[Word]] = {}
+        # Also while nobody listens: who comes later shall not hear of moves that are long past.
+        app.state.observe("system/main_camera", lambda _: self._follow())
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._words)
