@@ -1,4 +1,4 @@
-"""Resources of the product's routes: functions that answer with JSON, and routes of camd under other names."""
+"""Resources of the product's routes: functions that answer with JSON, and camd's own under other names."""
 
 from __future__ import annotations
 
