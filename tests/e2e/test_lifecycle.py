@@ -42,7 +42,8 @@ class LifecycleTestCase(SynchronousTestCase):
         return daemon
 
     def prepared(self, toml: str = CAMERA, arguments: Any = ("--https", "off"), **environment: str) -> Daemon:
-        daemon = Daemon(toml, arguments=arguments, environment={"PYTHONPATH": f"{PROBE}:{ROOT}", **environment})
+        environment = {"PYTHONPATH": f"{PROBE}:{ROOT}", **environment}
+        daemon = Daemon(toml, arguments=arguments, environment=environment, everyone=True)
         self.addCleanup(daemon.remove)
         return daemon
 

@@ -62,7 +62,7 @@ _REFUSED = (
 
 def with_probe(toml: str = _PAINTED, **environment: str) -> Daemon:
     """A camd with the plugin of the fixtures."""
-    return Daemon(toml, arguments=["--https", "off"],
+    return Daemon(toml, arguments=["--https", "off"], everyone=True,
                   environment={"PYTHONPATH": f"{PROBE}:{ROOT}", **environment})
 
 

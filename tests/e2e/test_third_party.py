@@ -40,7 +40,7 @@ class ThirdPartyTests(SynchronousTestCase):
         self.addCleanup(shutil.rmtree, self.folder)
         self.install()
         path = os.pathsep.join([str(self.folder / "site"), str(ROOT)])
-        self.daemon = Daemon(CAMERA, environment={"PYTHONPATH": path})
+        self.daemon = Daemon(CAMERA, environment={"PYTHONPATH": path}, everyone=True)
         self.addCleanup(self.daemon.remove)
 
     def install(self) -> None:
