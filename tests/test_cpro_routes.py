@@ -182,7 +182,7 @@ class LimitedSocketTests(CproEdge):
         self.assertEqual(self.ask("GET", "/camera.jpeg?quality=0", by="admin").status, 400)
         self.assertEqual([self.ask("GET", "/files", by="admin").status for _ in range(6)], [200] * 5 + [429])
         self.assertEqual(
-            [self.ask("POST", "/upload", by="admin").status for _ in range(3)], [501] * 2 + [429]
+            [self.ask("POST", "/upload", by="admin").status for _ in range(3)], [409] * 2 + [429]
         )
         self.clock.advance(1)
         self.assertEqual(self.ask("GET", "/files", by="admin").status, 200)
@@ -489,7 +489,7 @@ class InformationTests(CproEdge):
             "/api/camera/profiles",
         ):
             answer = self.ask("POST", path, {}, by="admin")
-            self.assertEqual((answer.status, answer.code), (501, "NOT_IMPLEMENTED"), path)
+            self.assertEqual((answer.status, answer.code), (409, "NOT_SUPPORTED"), path)
             self.assertTrue(answer.json["error"]["message"])
             self.assertEqual(self.ask("POST", path, {}, by="viewer").status, 403, path)
             self.assertEqual(self.ask("POST", path, {}).status, 401, path)

@@ -43,7 +43,7 @@ _TABLE: tuple[tuple[type[CamdError], int, str], ...] = (
     (Gone, 404, "FILE_NOT_FOUND"),
     (Conflict, 409, "CONFLICT"),
     (ConfigError, 422, "INVALID_FORMAT"),
-    (Unsupported, 501, "NOT_IMPLEMENTED"),
+    (Unsupported, 409, "NOT_SUPPORTED"),
     (SourceError, 503, "CAMERA_NOT_CONNECTED"),
 )
 

@@ -24,6 +24,21 @@ if TYPE_CHECKING:
     from camd.app import App
 
 
+#: What the documentation of the API says of /api/v1.
+DESCRIBED = {
+    "GET": {
+        "summary": "The WebSocket of the product's clients",
+        "answers": {101: "Flat messages in JSON, both ways", 426: "A WebSocket is wanted"},
+        "body": None,
+    },
+    "POST": {
+        "summary": "One message of the product's clients, answered",
+        "answers": {200: "The answer; a refusal is one with `error`", 400: "Not JSON"},
+        "body": {"type": "object", "description": "Keys and values, or a query: see docs/cpro.md"},
+    },
+}
+
+
 class NativeNames(Service):
     """While it runs, /api knows the product's native names."""
 
@@ -43,7 +58,7 @@ class NativeNames(Service):
 @hookimpl
 def camd_resources(app: App) -> list[Route]:
     limits = Limits(app)
-    spoken = Elsewhere(limits.calls, app.web.dialect_resource(Dialect(app)))
+    spoken = Elsewhere(limits.calls, app.web.dialect_resource(Dialect(app)), described=DESCRIBED)
     return [Route.public("/api/v1", spoken), *routes(app, limits)]
 
 

@@ -11,13 +11,33 @@ from typing import TYPE_CHECKING, Any
 from camd.errors import Invalid, Unauthorized
 from camd.state import Permission, Principal
 
-from .resource import Reply, body_of, field
+from .resource import Reply, body_of, field, tells
 
 if TYPE_CHECKING:
     from camd.app import App
 
 #: A token of /api/token lasts so many days if nobody says otherwise.
 DAYS = 30
+
+
+def _needs(*names: str) -> dict[str, Any]:
+    """The schema of an object with these texts."""
+    texts = {name: {"type": "string", "minLength": 1, "maxLength": 256} for name in names}
+    return {"type": "object", "properties": texts, "required": list(names)}
+
+
+_KEY = _needs("name")
+_KEY["properties"] = {
+    "name": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 100,
+        "pattern": "^[^\\x00-\\x20\\x7f][^\\x00-\\x1f\\x7f]*$",
+    },
+    "expires_in_days": {"type": ["number", "null"], "minimum": 0.001, "maximum": 36500},
+    "permissions": {"type": ["array", "null"], "items": {"enum": [one.name for one in Permission]}},
+    "ip_restrictions": {"type": ["array", "null"], "maxItems": 0},
+}
 
 
 class Accounts:
@@ -27,15 +47,17 @@ class Accounts:
         self._users = app.users
         self._config = app.config
 
+    @tells({200: "The session's tokens, which are one, and whose it is"}, _needs("username", "password"))
     async def login(self, request: Any) -> Any:
-        """POST /api/auth/login {"username", "password", "remember_me"}; the last one changes nothing."""
+        """POST /api/auth/login {"username", "password", "remember_me"}: begin a session."""
         body = body_of(request)
         name, password = field(body, "username", str), field(body, "password", str)
         agent = (request.getHeader(b"user-agent") or b"").decode("ascii", "replace")[:200]
         return self._tokens(*await self._users.login(name, password, request.address, agent))
 
+    @tells({200: "The same tokens"}, _needs("refresh_token"))
     def refresh(self, request: Any) -> Any:
-        """POST /api/auth/refresh {"refresh_token"}."""
+        """POST /api/auth/refresh {"refresh_token"}: go on with a session."""
         secret = field(body_of(request), "refresh_token", str)
         principal = self._users.by_session(secret)
         if principal is None:
@@ -65,12 +87,14 @@ class Accounts:
         )
         return {"token": secret}
 
+    @tells({201: "The key, and what it may"}, _KEY)
     async def create_key(self, request: Any) -> Any:
-        """POST /api/auth/apikey {"name", "expires_in_days", "permissions", "ip_restrictions"}."""
+        """POST /api/auth/apikey {"name", "expires_in_days", "permissions", "ip_restrictions"}: make an API key."""
         body = body_of(request)
-        if body.get("ip_restrictions"):
+        if body.get("ip_restrictions") not in (None, []):
             raise Invalid("ip_restrictions", "a key is not bound to addresses here")
-        permissions = field(body, "permissions", list) if body.get("permissions") else None
+        given = body.get("permissions")
+        permissions = None if given in (None, []) else field(body, "permissions", list)
         secret, entry = await self._users.create_token(
             request.principal, field(body, "name", str), permissions,
             days=_days(body, "expires_in_days", None), address=request.address,
@@ -78,11 +102,12 @@ class Accounts:
         return Reply(201, {"api_key": secret, **_key(entry)})
 
     def keys(self, request: Any) -> Any:
-        """GET /api/auth/apikeys."""
+        """GET /api/auth/apikeys: list API keys."""
         return {"api_keys": [_key(entry) for entry in self._users.tokens(request.principal)]}
 
+    @tells({204: "It is good for nothing any more", 404: "There is no such key"})
     async def revoke_key(self, request: Any) -> Any:
-        """DELETE /api/auth/apikey/{id}."""
+        """DELETE /api/auth/apikey/{id}: revoke an API key."""
         id = b"/".join(request.postpath).decode("ascii", "replace")
         await self._users.revoke_token(request.principal, id, address=request.address)
         return Reply(204)

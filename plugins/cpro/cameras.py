@@ -39,7 +39,7 @@ class Cameras:
         self._app = app
 
     def status(self, request: Any) -> Any:
-        """GET /api/camera/status."""
+        """GET /api/camera/status: the cameras, and how they are."""
         by, main = request.principal, self._app.cameras.main
         cameras = [camera for camera in self._app.cameras.values() if _may(by, camera.id)]
         return {
@@ -62,7 +62,7 @@ class Cameras:
         }
 
     def info(self, request: Any) -> Any:
-        """GET /api/camera/info."""
+        """GET /api/camera/info: what the main camera is, can and does."""
         id = self._main(request.principal)
         return {
             "device": {
@@ -75,11 +75,11 @@ class Cameras:
         }
 
     def settings(self, request: Any) -> Any:
-        """GET /api/camera/settings."""
+        """GET /api/camera/settings: how the main camera is set."""
         return self._settings(self._main(request.principal))
 
     async def change_settings(self, request: Any) -> Any:
-        """PUT /api/camera/settings {"resolution", "framerate", "format"}."""
+        """PUT /api/camera/settings {"resolution", "framerate", "format"}: set the main camera."""
         body, id = body_of(request), self._main(request.principal)
         wanted: dict[str, Any] = {}
         for name, value in body.items():
@@ -97,7 +97,7 @@ class Cameras:
         return {"success": True, **self._settings(id)}
 
     async def change_controls(self, request: Any) -> Any:
-        """PUT /api/camera/controls; the values are the device's own."""
+        """PUT /api/camera/controls: set controls of the main camera, in its own numbers."""
         body, id = body_of(request), self._main(request.principal)
         names: dict[str, str] = {}
         wanted: dict[str, Any] = {}

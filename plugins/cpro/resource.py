@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
+from types import MappingProxyType
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -29,8 +30,20 @@ class Reply:
     value: Any = None
 
 
+def tells(answers: Mapping[int, str], body: dict[str, Any] | None = None) -> Callable[[Answer], Answer]:
+    """Says for the documentation of the API what a function answers, and what the body must be (a JSON
+    Schema); without it that is one answer, 200."""
+
+    def note(answer: Answer) -> Answer:
+        answer.answers, answer.body = answers, body  # type: ignore[attr-defined]
+        return answer
+
+    return note
+
+
 class Endpoint(Resource):
-    """A leaf with one function for each method. below: paths below its own are for it, too."""
+    """A leaf with one function for each method. below: paths below its own are for it, too. described: what
+    the documentation of the API says of it."""
 
     isLeaf = True
 
@@ -39,6 +52,7 @@ class Endpoint(Resource):
         self._limit = limit
         self._below = below
         self._methods = {name.encode(): answer for name, answer in methods.items()}
+        self.described = {name: _described(answer) for name, answer in methods.items()}
 
     def render(self, request: Any) -> Any:
         if request.postpath and not self._below:
@@ -61,22 +75,33 @@ class Endpoint(Resource):
 
 
 class Elsewhere(Resource):
-    """A leaf of camd's under another name, with the product's rate limit. methods: what the product calls
-    a method -> what camd calls it."""
+    """A resource of camd's with the product's rate limit. stands_for: the path that camd has for it; methods:
+    what the product calls a method -> what camd calls it; described: as in Endpoint, if it stands for none."""
 
     isLeaf = True
 
-    def __init__(self, limit: Limit, resource: IResource, methods: dict[bytes, bytes] | None = None):
+    def __init__(
+        self,
+        limit: Limit,
+        resource: IResource,
+        stands_for: str = "",
+        methods: Mapping[str, str] = MappingProxyType({}),
+        described: Mapping[str, Any] | None = None,
+    ):
         super().__init__()
+        self.stands_for = stands_for
+        self.methods = methods
+        self.described = described
         self._limit = limit
         self._resource = resource
-        self._methods = methods or {}
 
     def render(self, request: Any) -> Any:
         self._limit.charge(request.address)
         if any(request.postpath) and not self._resource.isLeaf:
             raise Gone("Not found")
-        request.method = self._methods.get(request.method, request.method)
+        for name, method in self.methods.items():
+            if request.method == name.encode():
+                request.method = method.encode()
         return self._resource.render(request)
 
 
@@ -98,6 +123,15 @@ def field(body: dict[str, Any], name: str, kind: type, default: Any = None) -> A
     if type(value) is not kind:
         raise Invalid(name, f"Value must be of type {kind.__name__}")
     return value
+
+
+def _described(answer: Answer) -> dict[str, Any]:
+    text = " ".join((answer.__doc__ or "").split())
+    return {
+        "summary": text.partition(": ")[2] or text.partition(". ")[0],
+        "answers": getattr(answer, "answers", {200: "Done"}),
+        "body": getattr(answer, "body", None),
+    }
 
 
 def _send(request: Any, reply: Any) -> None:

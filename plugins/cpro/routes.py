@@ -15,7 +15,7 @@ from .accounts import Accounts
 from .cameras import Cameras
 from .later import Files, Recordings, keep, record, unsupported
 from .limits import Limit, Limits
-from .resource import Answer, Elsewhere, Endpoint
+from .resource import Answer, Elsewhere, Endpoint, tells
 
 if TYPE_CHECKING:
     from camd.app import App
@@ -34,7 +34,7 @@ CALLS = {
     "/api/admin/users": "/api/users",
 }
 #: The product changes things with PUT where camd has PATCH.
-PATCHED = {b"PUT": b"PATCH"}
+PATCHED = {"PUT": "PATCH"}
 
 _AS_IT_RUNS = unsupported("a camera streams by itself while somebody watches")
 _NO_PROFILES = unsupported("this camd has no profiles")
@@ -99,10 +99,12 @@ def both(path: str) -> tuple[str, str]:
 
 
 def _elsewhere(path: str, route: Route, limit: Limit) -> Route:
-    return replace(route, path=path, resource=Elsewhere(limit, route.resource, PATCHED))
+    return replace(route, path=path, resource=Elsewhere(limit, route.resource, route.path, PATCHED))
 
 
+@tells({404: "It says where clients connect"})
 def _moved(request: Any) -> Any:
+    """GET /ws: not here."""
     raise Gone("WebSocket clients connect to /api/v1, or to /api")
 
 

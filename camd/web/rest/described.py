@@ -5,6 +5,7 @@ A test walks the tree of both sites and fails on a route that stands neither her
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ...hookspecs import ANY, READER, Route
 from ...state.permission import Permission
 from .operation import PUBLIC, Answer, Operation, Parameter
@@ -108,17 +109,46 @@ DESCRIBED: tuple[Operation, ...] = (
 )
 
 
+def of_alias(route: Route, known: list[Operation]) -> list[Operation]:
+    """The Operations of a route that stands for another, whose path its resource tells in `stands_for`. methods
+    of the resource: other names of methods -> the methods."""
+    meant = getattr(route.resource, "stands_for", "")
+    if not meant:
+        return []
+    found = []
+    for one in known:
+        if one.path == meant or one.path.startswith(meant + "/"):
+            names = [one.method, *(name for name, method in route.resource.methods.items() if method == one.method)]
+            path = route.path + one.path.removeprefix(meant)
+            found += [replace(one, method=name, path=path, tag="plugins") for name in names]
+    return found
+
+
 def of_route(route: Route) -> list[Operation]:
     """What can be said of a route that nobody described: its methods, who may, and what its resource says
-    of itself in the first sentence of its docstring."""
+    of itself: in `described`, or in the first sentence of its docstring.
+
+    described: method -> {"summary", "answers": {status: text}, "body": JSON Schema or None}."""
     resource = route.resource
+    described = getattr(resource, "described", None)
+    if described is not None:
+        return [
+            Operation(method, route.path, _needed(route, method), one["summary"],
+                      {status: Answer(text) for status, text in one["answers"].items()}, body=one["body"], tag="plugins")
+            for method, one in described.items()
+            if _needed(route, method) is not None
+        ]
     text = " ".join((type(resource).__doc__ or "").split()).partition(". ")[0].removesuffix(".")
     named = {name.removeprefix("render_") for name in dir(resource) if name.startswith("render_")} - {"HEAD"}
     methods = named or ({"GET", "POST"} if route.write is not None else {"GET"})
     found = []
     for method in sorted(methods):
-        permission = PUBLIC if route.open else route.read if method == "GET" else route.write
+        permission = _needed(route, method)
         if permission is not None:
             answers = {200: Answer("As the resource says")}
             found.append(Operation(method, route.path, permission, text[:200] or "A resource", answers, tag="plugins"))
     return found
+
+
+def _needed(route: Route, method: str) -> Permission | str | None:
+    return PUBLIC if route.open else route.read if method == "GET" else route.write
