@@ -9,6 +9,7 @@ import socket
 import struct
 import time
 from collections import deque
+from collections.abc import Mapping
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -29,11 +30,13 @@ class Refused(Exception):
 class WebSocket:
     """A connection to /api below the url of the page; blocks, at most `timeout` seconds at a time.
 
-    receive_buffer: bytes that the kernel may keep for us. changes: what was broadcast and nobody
+    receive_buffer: bytes that the kernel may keep for us; headers: further ones of the handshake; query:
+    of its address. changes: what was broadcast and nobody
     has asked for yet. closed: the code with which the server closed (1006: without one).
     """
 
-    def __init__(self, url: str, timeout: float = 20.0, receive_buffer: int | None = None):
+    def __init__(self, url: str, timeout: float = 20.0, receive_buffer: int | None = None,
+                 headers: Mapping[str, str] = {}, query: str = ""):
         where = urlsplit(url)
         self.changes: deque[dict[str, Any]] = deque()
         self.closed: int | None = None
@@ -47,7 +50,7 @@ class WebSocket:
             self._socket = any_certificate().wrap_socket(self._socket, server_hostname=where.hostname)
         self._reader = self._socket.makefile("rb")
         try:
-            self._upgrade(where.netloc)
+            self._upgrade(where.netloc, f"{where.path.rstrip('/')}/api{query and '?'}{query}", headers)
         except BaseException:
             self.close()
             raise
@@ -154,11 +157,12 @@ class WebSocket:
             raise ConnectionError("the server closed without saying so")
         return data
 
-    def _upgrade(self, host: str) -> None:
+    def _upgrade(self, host: str, target: str, headers: Mapping[str, str]) -> None:
         key = base64.b64encode(os.urandom(16)).decode()
+        further = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         self._socket.sendall(
-            f"GET /api HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+            f"GET {target} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{further}\r\n".encode()
         )
         status = self._reader.readline().decode().strip()
         headers = {}
