@@ -1,12 +1,14 @@
-import { Address } from "./address.js";
 import { camerasOf, controlsOf, factsOf, systemControlsOf, systemFactsOf } from "./catalogue.js";
+import { addressOf, Copyable } from "./copyable.js";
 import { Facts } from "./facts.js";
 import { Gallery } from "./gallery.js";
 import { labelOf } from "./label.js";
 import { Link } from "./link.js";
+import { Menu } from "./menu.js";
 import { Mirror } from "./mirror.js";
 import { Outage } from "./outage.js";
 import { Panel } from "./panel.js";
+import { Session } from "./session.js";
 import { Stage } from "./stage.js";
 import { Store } from "./store.js";
 import { Strip } from "./strip.js";
@@ -21,14 +23,18 @@ const PLUGIN_STATES = {
 };
 const byId = (id) => document.getElementById(id);
 
+const ALIVE_EVERY = 60_000; // a page that is looked at is in use, and so is its session
+
+const session = new Session();
 const store = new Store((flush) => requestAnimationFrame(flush));
 const link = new Link({ open: () => new WebSocket(socketAddress()) });
 const mirror = new Mirror(link, store);
 const stage = new Stage(byId("stage"), store);
 const strip = new Strip(byId("strip"), store);
 const gallery = new Gallery();
-const cameraPanel = new Panel(byId("camera-controls"), store, send);
-const systemPanel = new Panel(byId("system-controls"), store, send);
+const cameraPanel = new Panel(byId("camera-controls"), store, { send, may });
+const systemPanel = new Panel(byId("system-controls"), store, { send, may });
+const menu = new Menu(byId("account"), byId("sign-in"), session);
 const systemFacts = new Facts(byId("system-facts"), store);
 const pluginFacts = new Facts(byId("plugin-facts"), store, { render: asPlugin, label: (name) => labelOf(name) });
 const outage = new Outage(stage, link);
@@ -41,7 +47,21 @@ function socketAddress() {
 }
 
 async function send(name, value) {
-  store.merge(await link.request({ [name]: value }));
+  try {
+    store.merge(await link.request({ [name]: value }));
+  } catch (error) {
+    if (error.refused) look(); // the rights are others than we thought
+    throw error;
+  }
+}
+
+function may(name) {
+  return session.may(store.schema[name].write);
+}
+
+/** Ask who we are; a server that is away is the link's to report. */
+async function look() {
+  return session.look().catch(() => false);
 }
 
 function asPlugin(element, value, entry, name) {
@@ -55,6 +75,7 @@ function asPlugin(element, value, entry, name) {
 function arrange() {
   if (!mirror.ready) return;
   const { schema } = store;
+  note(Object.keys(schema).some((name) => schema[name].write && !may(name)));
   const cameras = camerasOf(store.names(), store.get("system/main_camera"));
   const wanted = decodeURIComponent(location.hash.slice(1));
   const chosen = cameras.includes(wanted) ? wanted : cameras[0] ?? null;
@@ -72,6 +93,12 @@ function arrange() {
   });
 }
 
+/** Why there is nothing to move. */
+function note(limited) {
+  const needed = session.isSignedIn ? "Changing them needs further rights." : "Sign in to change them.";
+  write(byId("panel-note"), limited ? `These are the settings as they are. ${needed}` : "");
+}
+
 function hang(chosen) {
   const small = [...strip.tiles].map(([camera, { picture }]) => ({ picture, doubled: camera === chosen }));
   gallery.hang([...(stage.picture ? [{ picture: stage.picture, large: true }] : []), ...small]);
@@ -82,8 +109,8 @@ function aboutCamera(camera) {
     const element = document.createElement("div");
     const list = document.createElement("dl");
     list.className = "facts figures";
-    element.append(list, new Address("Single picture (JPEG)", `cam/${camera}/snapshot.jpg`).root,
-      new Address("Stream (MJPEG)", `cam/${camera}/stream.mjpg`).root);
+    element.append(list, new Copyable("Single picture (JPEG)", addressOf(`cam/${camera}/snapshot.jpg`)).root,
+      new Copyable("Stream (MJPEG)", addressOf(`cam/${camera}/stream.mjpg`)).root);
     about.set(camera, { element, facts: new Facts(list, store) });
   }
   const { element, facts } = about.get(camera);
@@ -103,15 +130,35 @@ function linkCondition(phase) {
   return { word: "Disconnected", tone: "bad" };
 }
 
+/** The link is open: first who we are, then what we may see. */
+async function enter() {
+  try {
+    if (await session.look()) await mirror.open();
+  } catch (error) {
+    if (!error.broken) stage.say({ title: "The server refused", text: error.message });
+    else link.abandon("The server does not answer.");
+  }
+}
+
+/** Rights changed: other names, other values, other controls. */
+async function review() {
+  menu.show();
+  if (mirror.ready) await mirror.describe();
+  arrange();
+}
+
 link.onphase = (event) => {
   document.body.dataset.phase = event.phase;
   const open = event.phase === "open";
   light(byId("link"), linkCondition(event.phase));
-  if (open) mirror.open().catch((error) => stage.say({ title: "The server refused", text: error.message }));
+  if (open) enter();
   else mirror.close();
+  if (event.phase === "waiting") look(); // it may have been the session that ended
   for (const id of ["camera-controls", "system-controls"]) byId(id).disabled = !open;
   outage.follow(event);
 };
+session.onchange = review;
+link.onrights = look;
 mirror.onready = () => {
   arrange();
   if (outage.end()) gallery.restart();
@@ -126,5 +173,6 @@ addEventListener("online", () => link.check());
 addEventListener("offline", () => link.check());
 addEventListener("pageshow", ({ persisted }) => persisted && link.check());
 document.addEventListener("visibilitychange", () => document.hidden || link.check());
+setInterval(() => document.hidden || link.phase !== "open" || look(), ALIVE_EVERY);
 bindTheme(byId("theme"));
 link.connect();

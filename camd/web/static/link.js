@@ -5,10 +5,11 @@ const PATIENCE = 5_000; // and this long an answer or an opening may take
 
 /** The answer of a server that refused, or of a link that broke. */
 export class LinkError extends Error {
-  constructor(message, { key = null, broken = false } = {}) {
+  constructor(message, { key = null, broken = false, refused = false } = {}) {
     super(message);
     this.key = key;
     this.broken = broken;
+    this.refused = refused; // for want of rights
   }
 }
 
@@ -17,7 +18,8 @@ export class LinkError extends Error {
  * answers by `id`; what has no id is a change. A browser does not tell when a network silently
  * vanished, so a quiet link is asked for a sign of life.
  *
- * onphase({phase: "connecting" | "open" | "waiting", delay, reason}); onchange(message).
+ * onphase({phase: "connecting" | "open" | "waiting", delay, reason}); onchange(message); onrights() when
+ * the server says that ours are others now.
  */
 export class Link {
   constructor({ open, clock = globalThis, backoff = new Backoff() }) {
@@ -26,6 +28,7 @@ export class Link {
     this.backoff = backoff;
     this.onphase = () => {};
     this.onchange = () => {};
+    this.onrights = () => {};
     this.socket = null;
     this.phase = "waiting";
     this.pending = new Map(); // id -> {resolve, reject}
@@ -77,11 +80,13 @@ export class Link {
     const waiting = this.pending.get(message.id);
     if (!waiting) {
       if ("state" in message) this.onchange(message);
+      else if ("authenticated" in message) this.onrights();
       return;
     }
     this.pending.delete(message.id);
     if ("error" in message) {
-      waiting.reject(new LinkError(message.message || message.error, { key: message.key ?? null }));
+      const refused = message.error === "Permission denied" || message.error === "Unauthorized";
+      waiting.reject(new LinkError(message.message || message.error, { key: message.key ?? null, refused }));
     } else {
       waiting.resolve(message);
     }
@@ -126,6 +131,7 @@ export class Link {
 /** Why a socket closed, for people. event: a CloseEvent; opened: it had been open. */
 export function reasonOf({ code, reason }, opened) {
   if (!opened) return "No connection to the server.";
+  if (code === 4401) return "Your session has ended.";
   if (code === 1001) return "The server is stopping or restarting.";
   if (code === 1008) return reason || "The server ended the connection.";
   return "The connection was lost.";

@@ -1,14 +1,20 @@
 import { Control } from "./control.js";
+import { Reading } from "./reading.js";
 import { copyOf } from "./template.js";
 
 const KEY = "camd.closed";
 
-/** Groups of controls. Which groups somebody closed is kept in this browser. */
+/**
+ * Groups of controls; what somebody may not change is there to read. Which groups somebody closed is
+ * kept in this browser.
+ */
 export class Panel {
-  constructor(root, store, send) {
+  /** send(name, value): as of Control; may(name): whether whoever sits here may set that name. */
+  constructor(root, store, { send, may }) {
     this.root = root;
     this.store = store;
     this.send = send;
+    this.may = may;
     this.controls = [];
     this.extras = [];
     this.shape = "";
@@ -35,7 +41,8 @@ export class Panel {
   }
 
   control(name) {
-    const control = new Control(name, this.store.schema[name], this.store, this.send);
+    const entry = this.store.schema[name];
+    const control = this.may(name) ? new Control(name, entry, this.store, this.send) : new Reading(name, entry, this.store);
     this.controls.push(control);
     return control;
   }
@@ -43,7 +50,7 @@ export class Panel {
   /** What makes a control look as it does: all of its schema but the state of the last request. */
   outline(name) {
     const { target, status, ...entry } = this.store.schema[name];
-    return [name, entry];
+    return [name, entry, this.may(name)];
   }
 
   group(title, elements) {

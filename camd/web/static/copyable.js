@@ -1,20 +1,26 @@
 import { copyOf, write } from "./template.js";
 
-/** An address of the camera to take along: shown whole, and copied by one click. */
-export class Address {
-  constructor(label, path) {
-    const { root, part } = copyOf("address-template");
+let count = 0;
+
+/** A text to take along, an address or a secret: shown whole, and copied by one click. */
+export class Copyable {
+  constructor(label, text = "") {
+    const { root, part } = copyOf("copyable-template");
     this.root = root;
     this.text = part("text");
     this.answer = part("answer");
-    this.text.id = `address/${path}`;
-    this.text.value = new URL(path, document.baseURI).href;
+    this.text.id = `copyable/${++count}`;
     this.text.addEventListener("focus", () => this.text.select());
     part("label").textContent = label;
     part("label").htmlFor = this.text.id;
-    part("copy-label").textContent = `Copy the address: ${label}`;
+    part("copy-label").textContent = `Copy: ${label}`;
     part("copy").title = "Copy";
     part("copy").addEventListener("click", () => this.copy());
+    this.show(text);
+  }
+
+  show(text) {
+    this.text.value = text;
   }
 
   async copy() {
@@ -23,6 +29,11 @@ export class Address {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => write(this.answer, ""), 4_000);
   }
+}
+
+/** The whole address of a path of this server. */
+export function addressOf(path) {
+  return new URL(path, document.baseURI).href;
 }
 
 /** The clipboard exists on HTTPS and localhost only; elsewhere the old command does it. */
