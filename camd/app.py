@@ -9,6 +9,7 @@ from twisted.logger import Logger
 
 from . import __version__
 from .auth.audit import Audit
+from .auth.site_certificate import SiteCertificate
 from .auth.users import Users
 from .config import CameraConfig, Config
 from .encoders import adjust, card, jpeg
@@ -62,6 +63,7 @@ class App:
         self.audit = Audit(config.data_dir, self.threads)
         self.users = Users(config.data_dir, self.threads, reactor, self.audit, config)
         self.api = Api(self.state, self.extensions.methods, self.audit.record)
+        self.certificate = SiteCertificate(config, self.state, self.threads, reactor, self.audit, self._note_expiry)
         self.listeners = Listeners(self)
         self.web = Web(self)
         broadcast = Broadcast(self.state, reactor)
@@ -71,6 +73,9 @@ class App:
 
     def _make_camera(self, config: CameraConfig, source: Any) -> Camera:
         return Camera(config, source, self.state, self.threads, self.codecs, self.reactor, self.events.publish)
+
+    def _note_expiry(self, expiry: float) -> None:
+        self.core_metrics.certificate_expiry = expiry
 
     async def start_cameras(self) -> None:
         """The configured cameras; without any, the first V4L2 camera, or else the test picture."""
@@ -86,7 +91,7 @@ class App:
         go on undisturbed. Listeners and data directory are taken at the next start."""
         before, self.config = self.config, config
         self.web.configure(config)
-        self.listeners.reload_certificate()
+        await self.certificate.reload(config)
         if (config.cameras, config.main_camera) != (before.cameras, before.main_camera):
             await self.start_cameras()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import time
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -11,7 +10,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
-from .auth.tls import TlsContext, ensure_certificate, tls_endpoint
+from .auth.tls import tls_endpoint
 from .errors import CamdError
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ class Listeners:
     def __init__(self, app: App):
         self._app = app
         self._ports: dict[str, Any] = {}
-        self._context: TlsContext | None = None
         self.urls: list[str] = []
 
     async def open_http(self) -> None:
@@ -41,31 +39,17 @@ class Listeners:
     async def open_https(self) -> None:
         description = self._app.config.https
         if description is not None:
-            self._context = await self._app.threads.io(self._make_context)
-            self._note_expiry()
-            await self._listen("https", tls_endpoint(self._app.reactor, server_endpoint(self._app.reactor, description), self._context), description)
+            certificate = self._app.certificate
+            await certificate.start()
+            endpoint = server_endpoint(self._app.reactor, description)
+            await self._listen("https", tls_endpoint(self._app.reactor, endpoint, certificate.context), description)
 
     def close_http(self) -> Deferred[Any]:
         return self._close("http")
 
     def close_https(self) -> Deferred[Any]:
+        self._app.certificate.stop()
         return self._close("https")
-
-    def reload_certificate(self) -> None:
-        """Read the certificate again, for new connections; on a mistake the old one stays."""
-        if self._context is not None:
-            self._context.reload()
-            self._note_expiry()
-
-    def _make_context(self) -> TlsContext:
-        config = self._app.config
-        certificate, key = config.tls.certificate, config.tls.key
-        if certificate is None or key is None:
-            certificate, key = ensure_certificate(config.data_dir / "tls", config.tls.names, time.time())
-        return TlsContext(certificate, key)
-
-    def _note_expiry(self) -> None:
-        self._app.core_metrics.certificate_expiry = self._context.expiry.timestamp()
 
     async def _listen(self, scheme: str, endpoint: Any, description: str) -> None:
         try:

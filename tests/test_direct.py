@@ -26,7 +26,8 @@ from twisted.protocols.tls import BufferingTLSTransport
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.http import HTTPChannel
 
-from camd.auth.tls import TlsContext, ensure_certificate, tls_endpoint
+from camd.auth.certificate_files import CertificateFiles
+from camd.auth.tls import TlsContext, tls_endpoint
 from camd.web import direct
 from camd.web.direct import DirectWriter, writer_for
 
@@ -324,7 +325,7 @@ class Loopback(TestCase):
 
     async def test_nothing_clear_under_tls(self) -> None:
         folder = Path(self.mktemp())
-        context = TlsContext(*ensure_certificate(folder, [], time.time()))
+        context = TlsContext(CertificateFiles.within(folder).ensure(time.time()))
         trust = trustRootFromCertificates([Certificate.loadPEM((folder / "fullchain.pem").read_bytes())])
         options = optionsForClientTLS("localhost", trustRoot=trust)
         server, client = await self.serve(

@@ -38,6 +38,8 @@ def checks(app: App, by: Principal) -> list[Check]:
     found += [
         Check(f"plugin {info.name}", info.state != "alert", info.reason) for info in app.plugins if not info.core
     ]
+    if app.certificate.context is not None:
+        found.append(Check("certificate", not app.certificate.warning, app.certificate.warning))
     for _, lines in app.plugins.call("camd_health", app=app):
         found += lines
     return found

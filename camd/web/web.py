@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.web.resource import IResource
 
-from ..auth.tls import own_names
+from ..auth.host_names import own_names
 from ..config import Config
 from ..errors import CamdError
 from ..hookspecs import ANY, READER, Route

@@ -21,7 +21,8 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
-from camd.auth.tls import TlsContext, ensure_certificate, tls_endpoint
+from camd.auth.certificate_files import CertificateFiles
+from camd.auth.tls import TlsContext, tls_endpoint
 from camd.web import channel as channel_module
 from camd.web.direct import DirectWriter
 from camd.web.site import Site
@@ -144,7 +145,7 @@ class Served(TestCase):
     async def serve_tls(self, **options: Any) -> None:
         await self.serve(**options)
         self.folder = Path(self.mktemp())
-        self.context = TlsContext(*ensure_certificate(self.folder, [], time.time()))
+        self.context = TlsContext(CertificateFiles.within(self.folder).ensure(time.time()))
         endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
         self.https = await tls_endpoint(reactor, endpoint, self.context).listen(self.site)
         self.addCleanup(self.https.stopListening)
@@ -397,8 +398,7 @@ class Encrypted(Served):
         before, after = AnyCertificate(), AnyCertificate()
         old = await self.connect(GET, before)
         await old.seen(b"hello /hello")
-        ensure_certificate(self.folder, ["new.lan"], time.time())
-        self.context.reload()
+        self.context.use(CertificateFiles.within(self.folder, ["new.lan"]).ensure(time.time()))
         new = await self.connect(GET, after)
         await new.seen(b"hello /hello")
         self.assertNotEqual(before.serial, after.serial)

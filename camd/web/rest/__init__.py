@@ -13,8 +13,9 @@ from ...hookspecs import Route
 from ...state.permission import Permission
 from .audit import AuditNoun
 from .cameras import CamerasNoun
+from .certificate import CertificateNoun
 from .config import ConfigNoun
-from .described import DESCRIBED, of_route
+from .described import DESCRIBED, of_alias, of_route
 from .documents import DocumentsNoun
 from .me import MeNoun
 from .operation import ANY, PUBLIC, READER, Operation
@@ -42,6 +43,7 @@ def operations(app: App) -> list[Operation]:
         RolesNoun(app.users),
         TokensNoun(app.users),
         AuditNoun(app.audit),
+        CertificateNoun(app.certificate),
         ConfigNoun(app),
         PluginsNoun(app.plugins),
         DocumentsNoun(app, lambda: described(app, served)),
@@ -57,7 +59,7 @@ def described(app: App, served: list[Operation]) -> list[Operation]:
     paths = {operation.path for operation in known}
     for route in app.web.routes:
         if not any(path == route.path or path.startswith(route.path + "/") for path in paths):
-            known += of_route(route)
+            known += of_alias(route, known) or of_route(route)
     return known
 
 
