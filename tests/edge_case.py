@@ -87,7 +87,9 @@ class Answer:
 
     def all(self, name: str) -> list[str]:
         """Every value of a header."""
-        return [line.partition(": ")[2] for line in self.lines if line.lower().startswith(name.lower() + ": ")]
+        return [
+            line.partition(": ")[2] for line in self.lines if line.lower().startswith(name.lower() + ": ")
+        ]
 
 
 class Socket:
@@ -166,18 +168,25 @@ class EdgeCase(SynchronousTestCase):
         self.app.threads.pools["capture"].at_once = False  # the cameras never get to open
         self.patch(Camera, "newest", lambda camera, encoding=None: self.picture())
         self.app.plugins.discover = lambda blocked=(), distributions=None: None
-        for step in (self.app.audit.start(), self.app.users.start(),
-                     self.app.extensions.load({"lamp": _lamp(), **self.plugins})):
+        for step in (
+            self.app.audit.start(),
+            self.app.users.start(),
+            self.app.extensions.load({"lamp": _lamp(), **self.plugins}),
+        ):
             self.get(step)
         self.addCleanup(lambda: self.get(self.app.users.stop()))
-        self.app.cameras.configure({"cam1": CameraConfig("cam1", "fake:"), "door": CameraConfig("door", "fake:")})
+        self.app.cameras.configure(
+            {"cam1": CameraConfig("cam1", "fake:"), "door": CameraConfig("door", "fake:")}
+        )
         self.addCleanup(self.app.cameras.stop)
         self.users = self.app.users
         self.tokens = {name: self._token(name) for name in PEOPLE} if self.set_up else {}
 
     def picture(self) -> Packet:
         """The newest of every camera."""
-        return Packet(b"\xff\xd8 a picture \xff\xd9", "mjpeg", pts=0.0, wall=0.0, grabbed=self.clock.seconds())
+        return Packet(
+            b"\xff\xd8 a picture \xff\xd9", "mjpeg", pts=0.0, wall=0.0, grabbed=self.clock.seconds()
+        )
 
     def _people(self, accounts: Accounts) -> None:
         for name, (role, additional, cameras) in PEOPLE.items():
@@ -199,11 +208,18 @@ class EdgeCase(SynchronousTestCase):
         return wire
 
     def request(
-        self, method: str, path: str, body: Any = None, *, by: str = "", address: str = HOME, secure: bool = False,
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        by: str = "",
+        address: str = HOME,
+        secure: bool = False,
         **headers: str,
     ) -> Wire:
-        """Send a request and return its connection, which the test must `lose`. by: the account whose API token goes with it; body: bytes,
-        or what is sent as JSON; headers: `content_type` is Content-Type."""
+        """Send a request and return its connection, which the test must `lose`. by: the account whose API
+        token goes with it; body: bytes, or what is sent as JSON; headers: `content_type` is Content-Type."""
         sent = {"Host": "camd"}
         if by:
             sent["Authorization"] = f"Bearer {self.tokens[by]}"
@@ -226,16 +242,25 @@ class EdgeCase(SynchronousTestCase):
 
     def socket(self, path: str = "/api", **options: Any) -> Socket:
         """A WebSocket; see `request`."""
-        socket = Socket(self.request(
-            "GET", path, upgrade="websocket", connection="Upgrade", sec_websocket_version="13",
-            sec_websocket_key="dGhlIHNhbXBsZSBub25jZQ==", **options,
-        ))
+        socket = Socket(
+            self.request(
+                "GET",
+                path,
+                upgrade="websocket",
+                connection="Upgrade",
+                sec_websocket_version="13",
+                sec_websocket_key="dGhlIHNhbXBsZSBub25jZQ==",
+                **options,
+            )
+        )
         self.addCleanup(self.lose, socket.wire)
         return socket
 
     def login(self, name: str = "admin", **options: Any) -> str:
         """A Cookie header of a new session."""
-        answer = self.ask("POST", "/api/login", {"username": name, "password": PASSWORD}, secure=True, **options)
+        answer = self.ask(
+            "POST", "/api/login", {"username": name, "password": PASSWORD}, secure=True, **options
+        )
         self.assertEqual(answer.status, 200, answer.body)
         return answer.headers["set-cookie"].partition(";")[0]
 
@@ -252,15 +277,29 @@ class EdgeCase(SynchronousTestCase):
 def _lamp() -> ModuleType:
     """A plugin with cameras, a state of each permission, a secret that nobody may read, and a call."""
     lamp = ModuleType("lamp")
-    lamp.camd_sources = hookimpl(lambda: {"fake": lambda address: FakeSource(
-        [jpeg_packet(n) for n in range(3)], Format("mjpeg", 640, 480, 30.0))})
-    lamp.camd_observables = hookimpl(lambda: [
-        Spec(f"lamp/{permission.name.lower()}", str, default=f"value of {permission.name}", read=permission,
-             write=permission)
-        for permission in Permission
-    ])
-    lamp.camd_methods = hookimpl(lambda: [
-        Method("lamp.blink", {"times": int}, "Device_rw", lambda times: times),
-        Method("lamp.shoot", {"camera": str}, "Media_r", lambda camera: camera),
-    ])
+    lamp.camd_sources = hookimpl(
+        lambda: {
+            "fake": lambda address: FakeSource(
+                [jpeg_packet(n) for n in range(3)], Format("mjpeg", 640, 480, 30.0)
+            )
+        }
+    )
+    lamp.camd_observables = hookimpl(
+        lambda: [
+            Spec(
+                f"lamp/{permission.name.lower()}",
+                str,
+                default=f"value of {permission.name}",
+                read=permission,
+                write=permission,
+            )
+            for permission in Permission
+        ]
+    )
+    lamp.camd_methods = hookimpl(
+        lambda: [
+            Method("lamp.blink", {"times": int}, "Device_rw", lambda times: times),
+            Method("lamp.shoot", {"camera": str}, "Media_r", lambda camera: camera),
+        ]
+    )
     return lamp

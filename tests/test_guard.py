@@ -50,7 +50,9 @@ class SetupTests(EdgeCase):
         for header in ("Bearer x", "Basic YWRtaW46YWRtaW4=", "Basic OmFkbWlu"):
             self.assertEqual(self.ask("GET", "/api/status", authorization=header).status, 403)
         self.assertEqual(self.ask("POST", "/api", {"username": "admin", "password": "admin"}).status, 403)
-        self.assertEqual(self.ask("POST", "/api/login", {"username": "admin", "password": "admin"}).status, 403)
+        self.assertEqual(
+            self.ask("POST", "/api/login", {"username": "admin", "password": "admin"}).status, 403
+        )
 
     def test_health_is_bare(self) -> None:
         for headers in ({}, {"authorization": "Bearer x"}):
@@ -85,8 +87,12 @@ class SetupTests(EdgeCase):
 
     def test_wrong_codes_and_bad_passwords(self) -> None:
         code = self.users.setup.code
-        for change, status in (({"code": "0000-0000"}, 401), ({"password": "short"}, 400), ({"username": ""}, 400),
-                               ({"code": 1}, 400)):
+        for change, status in (
+            ({"code": "0000-0000"}, 401),
+            ({"password": "short"}, 400),
+            ({"username": ""}, 400),
+            ({"code": 1}, 400),
+        ):
             body: dict[str, Any] = {"code": code, "username": "admin", "password": PASSWORD} | change
             answer = self.ask("POST", "/api/setup", body, secure=True)
             self.assertEqual(answer.status, status, change)
@@ -94,7 +100,11 @@ class SetupTests(EdgeCase):
 
     def test_of_another_page(self) -> None:
         body = {"code": self.users.setup.code, "username": "admin", "password": PASSWORD}
-        for headers in ({"origin": "http://evil.example"}, {"sec_fetch_site": "cross-site"}, {"host": "evil.example"}):
+        for headers in (
+            {"origin": "http://evil.example"},
+            {"sec_fetch_site": "cross-site"},
+            {"host": "evil.example"},
+        ):
             self.assertIn(self.ask("POST", "/api/setup", body, secure=True, **headers).status, (403, 421))
         self.assertTrue(self.users.needs_setup)
 
@@ -105,7 +115,9 @@ class RedirectTests(EdgeCase):
         self.app.web.redirect_https = True
         for path in ("/", "/snapshot?quality=5", "/api/status", "/app.js", "/api"):
             answer = self.ask("GET", path, address="127.0.0.1")
-            self.assertEqual((answer.status, answer.headers["location"]), (301, f"https://camd:8443{path}"), path)
+            self.assertEqual(
+                (answer.status, answer.headers["location"]), (301, f"https://camd:8443{path}"), path
+            )
             self.assertEqual(answer.body, b"")
         self.assertEqual(self.ask("PUT", "/api/state", {"a/b": 1}).status, 308)
         for path in ("/health", "/healthz"):
@@ -123,10 +135,14 @@ class RouteTests(EdgeCase):
 
     def test_permissions(self) -> None:
         self.add("/page", read="Network_r", write="Network_rw")
-        self.assertEqual([self.ask("GET", "/page", by=name).status for name in ("", "viewer", "admin")], [401, 403, 200])
+        self.assertEqual(
+            [self.ask("GET", "/page", by=name).status for name in ("", "viewer", "admin")], [401, 403, 200]
+        )
         self.assertEqual(self.ask("GET", "/page", by="admin").body, b"admin")
-        self.assertEqual([self.ask("POST", "/page", b"x", by=name).status for name in ("", "viewer", "admin")],
-                         [401, 403, 200])
+        self.assertEqual(
+            [self.ask("POST", "/page", b"x", by=name).status for name in ("", "viewer", "admin")],
+            [401, 403, 200],
+        )
         refused = [(entry["by"], entry["method"], entry["path"]) for entry in self.events("refused")]
         self.assertEqual(refused, [("viewer", "GET", "/page"), ("viewer", "POST", "/page")])
 
@@ -134,7 +150,9 @@ class RouteTests(EdgeCase):
         self.add("/any", read=ANY, write=ANY)
         self.add("/reader", read=READER)
         for path in ("/any", "/reader"):
-            self.assertEqual([self.ask("GET", path, by=name).status for name in ("", "nobody", "admin")], [401, 200, 200])
+            self.assertEqual(
+                [self.ask("GET", path, by=name).status for name in ("", "nobody", "admin")], [401, 200, 200]
+            )
         admin = self.users.by_token(self.tokens["admin"])
         self.get(self.users.set_role(admin, "guest", [_P.Media_r]))
         self.assertEqual([self.ask("GET", path).status for path in ("/any", "/reader")], [401, 200])
@@ -152,7 +170,14 @@ class RouteTests(EdgeCase):
     def test_the_longest_path_answers(self) -> None:
         for path in ("/a", "/a/b/c", "/api/x/y"):
             self.add(path, read="Media_r")
-        for path, status in (("/a", 200), ("/a/b", 200), ("/a/b/c", 200), ("/a/b/c/d", 200), ("/api/x/y", 200), ("/api/x", 404)):
+        for path, status in (
+            ("/a", 200),
+            ("/a/b", 200),
+            ("/a/b/c", 200),
+            ("/a/b/c/d", 200),
+            ("/api/x/y", 200),
+            ("/api/x", 404),
+        ):
             self.assertEqual(self.ask("GET", path, by="viewer").status, status, path)
         self.assertRaises(Invalid, self.add, "/a/b/c", read="Media_r")
         self.app.web.remove("/a/b/c")

@@ -54,7 +54,13 @@ class HeaderTests(EdgeCase):
         self.assertEqual(self.me(authorization=basic("viewer", PASSWORD)), (200, "basic"))
         self.assertEqual(self.me(authorization=basic("VIEWER", PASSWORD)), (200, "basic"))
         self.assertEqual(self.me(authorization=basic("whoever", self.tokens["viewer"])), (200, "basic"))
-        for wrong in (basic("viewer", "x"), basic("none", PASSWORD), basic("viewer", ""), "Basic", "Basic %%%"):
+        for wrong in (
+            basic("viewer", "x"),
+            basic("none", PASSWORD),
+            basic("viewer", ""),
+            "Basic",
+            "Basic %%%",
+        ):
             self.assertEqual(self.me(authorization=wrong), (401, ""), wrong)
 
     def test_other_schemes_and_two_at_once(self) -> None:
@@ -80,14 +86,25 @@ class HeaderTests(EdgeCase):
         self.assertEqual((answer.status, answer.code), (429, "RATE_LIMITED"))
         self.assertEqual(answer.headers["retry-after"], "300")
         answer = self.ask("POST", "/api", {"username": "viewer", "password": PASSWORD})
-        self.assertEqual((answer.status, answer.body, answer.headers["retry-after"]), (429, b'"Unauthorized"', "300"))
-        self.assertEqual(self.me(authorization=basic("viewer", PASSWORD), address="198.51.100.1"), (200, "basic"))
+        self.assertEqual(
+            (answer.status, answer.body, answer.headers["retry-after"]), (429, b'"Unauthorized"', "300")
+        )
+        self.assertEqual(
+            self.me(authorization=basic("viewer", PASSWORD), address="198.51.100.1"), (200, "basic")
+        )
 
 
 class UrlTests(EdgeCase):
     def test_where_a_token_in_the_url_counts(self) -> None:
         token = self.tokens["viewer"]
-        for path in (PICTURE, "/snapshot", "/snapshot.jpg", "/camera.jpeg", "/image", "/?action=snapshot&x=1"):
+        for path in (
+            PICTURE,
+            "/snapshot",
+            "/snapshot.jpg",
+            "/camera.jpeg",
+            "/image",
+            "/?action=snapshot&x=1",
+        ):
             separator = "&" if "?" in path else "?"
             self.assertEqual(self.ask("GET", f"{path}{separator}token={token}").status, SEEN, path)
             self.assertEqual(self.ask("GET", f"{path}{separator}token=x").status, 401, path)
@@ -122,28 +139,45 @@ class DevicePasswordTests(EdgeCase):
         admin = self.users.by_token(self.tokens["admin"])
         self.secret = self.get(self.users.device_password(admin, "viewer"))
 
-    def digest(self, challenge: str, path: str, method: str = "GET", password: str = "", **changes: str) -> str:
+    def digest(
+        self, challenge: str, path: str, method: str = "GET", password: str = "", **changes: str
+    ) -> str:
         fields = dict(re.findall(r'(\w+)="?([^",]+)"?', challenge))
         hash = {"SHA-256": sha256, "MD5": md5}[fields["algorithm"]]
 
         def h(text: str) -> str:
             return hash(text.encode()).hexdigest()
 
-        given = {"username": "viewer", "realm": fields["realm"], "nonce": fields["nonce"], "uri": path,
-                 "algorithm": fields["algorithm"], "qop": "auth", "nc": "00000001", "cnonce": "abc"} | changes
+        given = {
+            "username": "viewer",
+            "realm": fields["realm"],
+            "nonce": fields["nonce"],
+            "uri": path,
+            "algorithm": fields["algorithm"],
+            "qop": "auth",
+            "nc": "00000001",
+            "cnonce": "abc",
+        } | changes
         one = h(f"{given['username']}:{given['realm']}:{password or self.secret}")
         two = h(f"{method}:{given['uri']}")
         response = h(f"{one}:{given['nonce']}:{given['nc']}:{given['cnonce']}:auth:{two}")
-        quoted = ", ".join(f'{name}="{value}"' for name, value in given.items() if name not in ("nc", "algorithm", "qop"))
-        return f'Digest {quoted}, algorithm={given["algorithm"]}, qop=auth, nc={given["nc"]}, response="{response}"'
+        quoted = ", ".join(
+            f'{name}="{value}"' for name, value in given.items() if name not in ("nc", "algorithm", "qop")
+        )
+        rest = f'algorithm={given["algorithm"]}, qop=auth, nc={given["nc"]}, response="{response}"'
+        return f"Digest {quoted}, {rest}"
 
     def challenges(self, path: str, **headers: str) -> list[str]:
         return self.ask("GET", path, **headers).all("www-authenticate")
 
     def test_basic_on_media_only(self) -> None:
         self.assertEqual(self.ask("GET", PICTURE, authorization=basic("viewer", self.secret)).status, SEEN)
-        self.assertEqual(self.ask("GET", "/api/status", authorization=basic("viewer", self.secret)).status, 401)
-        self.assertEqual(self.ask("POST", "/api", {"username": "viewer", "password": self.secret}).status, 401)
+        self.assertEqual(
+            self.ask("GET", "/api/status", authorization=basic("viewer", self.secret)).status, 401
+        )
+        self.assertEqual(
+            self.ask("POST", "/api", {"username": "viewer", "password": self.secret}).status, 401
+        )
 
     def test_digest_on_media(self) -> None:
         offered = self.challenges(PICTURE)
@@ -156,7 +190,9 @@ class DevicePasswordTests(EdgeCase):
         challenge = self.challenges(PICTURE)[0]
         other = "/cam/door/snapshot.jpg"
         self.assertEqual(self.ask("GET", other, authorization=self.digest(challenge, PICTURE)).status, 401)
-        self.assertEqual(self.ask("GET", PICTURE, authorization=self.digest(challenge, PICTURE, password="x")).status, 401)
+        self.assertEqual(
+            self.ask("GET", PICTURE, authorization=self.digest(challenge, PICTURE, password="x")).status, 401
+        )
 
     def test_an_old_nonce_is_told_so(self) -> None:
         challenge = self.challenges(PICTURE)[0]
@@ -167,7 +203,9 @@ class DevicePasswordTests(EdgeCase):
 
     def test_digest_elsewhere_is_nothing(self) -> None:
         challenge = self.challenges(PICTURE)[0]
-        self.assertEqual(self.ask("GET", "/api/status", authorization=self.digest(challenge, "/api/status")).status, 401)
+        self.assertEqual(
+            self.ask("GET", "/api/status", authorization=self.digest(challenge, "/api/status")).status, 401
+        )
 
 
 class ChallengeTests(EdgeCase):
@@ -199,7 +237,9 @@ class InBandTests(EdgeCase):
             self.assertEqual(self.ask("POST", "/api", who).json["authenticated"], True)
             self.assertIn("Media_r", self.ask("POST", "/api", who).json["permissions"])
             answer = self.ask("POST", "/api", {**who, **ask, "id": 7})
-            self.assertEqual((answer.json["values"], answer.json["id"]), ({"lamp/device_r": "value of Device_r"}, 7))
+            self.assertEqual(
+                (answer.json["values"], answer.json["id"]), ({"lamp/device_r": "value of Device_r"}, 7)
+            )
             self.assertEqual(self.ask("POST", "/api", {**who, "id": 7}).json["id"], 7)
 
     def test_post_refuses(self) -> None:
@@ -217,7 +257,9 @@ class InBandTests(EdgeCase):
 
 class LoginTests(EdgeCase):
     def test_login(self) -> None:
-        answer = self.ask("POST", "/api/login", {"username": "viewer", "password": PASSWORD}, address="127.0.0.1")
+        answer = self.ask(
+            "POST", "/api/login", {"username": "viewer", "password": PASSWORD}, address="127.0.0.1"
+        )
         self.assertEqual(answer.status, 200)
         self.assertEqual((answer.json["username"], answer.json["token_type"]), ("viewer", "Bearer"))
         cookie = answer.headers["set-cookie"]
@@ -238,16 +280,25 @@ class LoginTests(EdgeCase):
             self.assertNotIn("set-cookie", answer.headers)
         for body in ({}, {"username": "viewer"}, {"username": 1, "password": "x"}, [], "x", b"{"):
             kind = {"content_type": "application/json"} if isinstance(body, bytes) else {}
-            self.assertEqual(self.ask("POST", "/api/login", body, address="127.0.0.1", **kind).status, 400, body)
-        form = self.ask("POST", "/api/login", b"username=viewer", address="127.0.0.1",
-                        content_type="application/x-www-form-urlencoded")
+            self.assertEqual(
+                self.ask("POST", "/api/login", body, address="127.0.0.1", **kind).status, 400, body
+            )
+        form = self.ask(
+            "POST",
+            "/api/login",
+            b"username=viewer",
+            address="127.0.0.1",
+            content_type="application/x-www-form-urlencoded",
+        )
         self.assertEqual(form.status, 400)
         self.assertEqual(self.ask("GET", "/api/login", address="127.0.0.1").status, 405)
 
     def test_each_login_is_a_new_session(self) -> None:
         first, second = self.login(), self.login()
         self.assertNotEqual(first, second)
-        planted = self.ask("POST", "/api/login", {"username": "admin", "password": PASSWORD}, secure=True, cookie=first)
+        planted = self.ask(
+            "POST", "/api/login", {"username": "admin", "password": PASSWORD}, secure=True, cookie=first
+        )
         self.assertNotIn(first, planted.headers["set-cookie"])
 
     def test_logout(self) -> None:
@@ -272,8 +323,10 @@ class LoginTests(EdgeCase):
         body = {"username": "viewer", "password": PASSWORD}
         answer = self.ask("POST", "/api/login", body, host="camd:8080")
         self.assertEqual((answer.status, answer.headers["location"]), (307, "https://camd:8443/api/login"))
-        self.assertEqual(self.ask("POST", "/api/login", body, host="[fd00::1]:80").headers["location"],
-                         "https://[fd00::1]:8443/api/login")
+        self.assertEqual(
+            self.ask("POST", "/api/login", body, host="[fd00::1]:80").headers["location"],
+            "https://[fd00::1]:8443/api/login",
+        )
         page = self.ask("GET", "/login", host="192.0.2.1")
         self.assertEqual((page.status, page.headers["location"]), (303, "https://192.0.2.1:8443/login"))
         self.assertEqual(self.ask("POST", "/api/login", body, address="127.0.0.1").status, 200)
@@ -296,13 +349,17 @@ class GuestTests(EdgeCase):
 
 
 class ConfiguredTests(EdgeCase):
-    auth = AuthConfig(rate_limits=False, guest=("Media_r", "Device_rw"), session_idle=60, session_lifetime=100)
+    auth = AuthConfig(
+        rate_limits=False, guest=("Media_r", "Device_rw"), session_idle=60, session_lifetime=100
+    )
 
     def test_guests(self) -> None:
         self.assertEqual(self.ask("GET", "/api/me").json["permissions"], ["Device_r", "Device_rw", "Media_r"])
         admin = self.users.by_token(self.tokens["admin"])
         self.get(self.users.set_role(admin, "guest", ["System_r"]))
-        self.assertEqual(self.ask("GET", "/api/me").json["permissions"], ["Device_r", "Device_rw", "Media_r", "System_r"])
+        self.assertEqual(
+            self.ask("GET", "/api/me").json["permissions"], ["Device_r", "Device_rw", "Media_r", "System_r"]
+        )
 
     def test_sessions(self) -> None:
         idle, long = self.login("viewer"), self.login("viewer")
@@ -320,8 +377,14 @@ class RatesTests(EdgeCase):
         self.assertEqual(statuses, [401] * 10 + [429] * 2)
         answer = self.ask("GET", PICTURE)
         self.assertEqual(
-            (answer.code, answer.headers["retry-after"], answer.headers["x-ratelimit-limit"],
-             answer.headers["x-ratelimit-remaining"]), ("RATE_LIMITED", "1", "10", "0"))
+            (
+                answer.code,
+                answer.headers["retry-after"],
+                answer.headers["x-ratelimit-limit"],
+                answer.headers["x-ratelimit-remaining"],
+            ),
+            ("RATE_LIMITED", "1", "10", "0"),
+        )
         self.assertEqual(self.ask("GET", PICTURE, address="198.51.100.1").status, 401)
         self.assertEqual(self.ask("GET", PICTURE, by="viewer").status, SEEN)
         self.assertEqual(self.ask("GET", "/api/status").status, 401)
@@ -369,4 +432,3 @@ class LateTests(EdgeCase):
             pool.run()
             self.lose(wire)
             self.assertIn(f"HTTP/1.1 {status} ".encode(), wire.value(), path)
-

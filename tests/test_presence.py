@@ -68,7 +68,9 @@ class PresenceTests(SynchronousTestCase):
 
     def test_equal_identities_are_asked_about_once(self) -> None:
         for _ in range(50):
-            self.presence.enter(Principal("viewer", frozenset({Permission.Media_r}), how="session"), self.told.append)
+            self.presence.enter(
+                Principal("viewer", frozenset({Permission.Media_r}), how="session"), self.told.append
+            )
         self.change()
         self.assertEqual(self.users.asked, 1)
 
@@ -122,14 +124,31 @@ class SignInTests(SocketCase):
         for who in ({"token": self.tokens["viewer"]}, {"username": "viewer", "password": PASSWORD}):
             socket = self.socket()
             answer = socket.ask({**who, "id": 3})
-            self.assertEqual(answer, {"authenticated": True, "permissions": ["Device_r", "Media_r", "Storage_r", "System_r"],
-                                      "id": 3})
-            self.assertEqual(socket.ask({"get": ["lamp/device_r"]})["values"], {"lamp/device_r": "value of Device_r"})
+            self.assertEqual(
+                answer,
+                {
+                    "authenticated": True,
+                    "permissions": ["Device_r", "Media_r", "Storage_r", "System_r"],
+                    "id": 3,
+                },
+            )
+            self.assertEqual(
+                socket.ask({"get": ["lamp/device_r"]})["values"], {"lamp/device_r": "value of Device_r"}
+            )
 
     def test_before_it_nothing(self) -> None:
         socket = self.socket()
-        for message in ({"get": ["*"]}, {"schema": True}, {"lamp/device_rw": "x"}, {"call": "lamp.blink", "args": {"times": 1}},
-                        {"subscribe": ["*"]}, {"since": 0, "boot": ""}, {"nonsense": 1}, {"get": ["no/such"]}, []):
+        for message in (
+            {"get": ["*"]},
+            {"schema": True},
+            {"lamp/device_rw": "x"},
+            {"call": "lamp.blink", "args": {"times": 1}},
+            {"subscribe": ["*"]},
+            {"since": 0, "boot": ""},
+            {"nonsense": 1},
+            {"get": ["no/such"]},
+            [],
+        ):
             self.assertEqual(socket.ask(message), {"error": "Unauthorized"}, message)
         self.publish("lamp/device_r", "lamp/system_r")
         self.assertEqual(self.states(socket), [])
@@ -138,7 +157,9 @@ class SignInTests(SocketCase):
     def test_wrong(self) -> None:
         socket = self.socket()
         self.assertEqual(socket.ask({"token": "x"}), {"error": "Unauthorized"})
-        self.assertEqual(socket.ask({"username": "viewer", "password": "x", "id": 1}), {"error": "Unauthorized", "id": 1})
+        self.assertEqual(
+            socket.ask({"username": "viewer", "password": "x", "id": 1}), {"error": "Unauthorized", "id": 1}
+        )
         self.assertEqual(socket.ask({"username": "viewer"})["error"], "Invalid value")
         self.assertEqual(socket.ask({"token": self.tokens["admin"], "get": ["*"]})["error"], "Invalid value")
         self.assertEqual(socket.ask({"get": ["*"]}), {"error": "Unauthorized"})
@@ -180,7 +201,9 @@ class SignInTests(SocketCase):
         self.clock.advance(SIGN_IN_TIME + 1)
         self.publish("lamp/media_r", "lamp/device_r")
         self.assertEqual(self.states(socket), ["lamp/media_r"])
-        self.assertEqual(socket.ask({"get": ["lamp/device_r"]}), {"error": "Unauthorized", "key": "lamp/device_r"})
+        self.assertEqual(
+            socket.ask({"get": ["lamp/device_r"]}), {"error": "Unauthorized", "key": "lamp/device_r"}
+        )
         self.get(self.users.set_role(self.admin, "guest", []))
         self.clock.advance(0.1)
         self.publish("lamp/media_r")
@@ -239,7 +262,12 @@ class ChangeTests(SocketCase):
         def remove(_: str) -> None:
             self.get(self.users.remove(self.admin, "streamer"))
 
-        for name, end in (("viewer", logout), ("viewer", password), ("operator", disable), ("streamer", remove)):
+        for name, end in (
+            ("viewer", logout),
+            ("viewer", password),
+            ("operator", disable),
+            ("streamer", remove),
+        ):
             cookie = self.login(name)
             socket = self.socket(cookie=cookie, **ORIGIN)
             wire = self.request("GET", "/stream", cookie=cookie)
@@ -262,7 +290,10 @@ class ChangeTests(SocketCase):
         self.lose(wire)
 
     def test_a_stream_of_a_camera_that_is_taken(self) -> None:
-        one, two = self.request("GET", "/cam/cam1/stream.mjpg", by="viewer"), self.request("GET", "/cam/door/stream.mjpg", by="viewer")
+        one, two = (
+            self.request("GET", "/cam/cam1/stream.mjpg", by="viewer"),
+            self.request("GET", "/cam/door/stream.mjpg", by="viewer"),
+        )
         self.get(self.users.change(self.admin, "viewer", cameras=["cam1"]))
         self.clock.advance(0)
         self.assertEqual((one.lost, two.lost), (False, True))
@@ -281,7 +312,10 @@ class ChangeTests(SocketCase):
         self.lose(wire)
 
     def test_idle_sessions_end_and_active_ones_stay(self) -> None:
-        idle, active = self.socket(cookie=self.login("viewer"), **ORIGIN), self.socket(cookie=self.login("viewer"), **ORIGIN)
+        idle, active = (
+            self.socket(cookie=self.login("viewer"), **ORIGIN),
+            self.socket(cookie=self.login("viewer"), **ORIGIN),
+        )
         for _ in range(31):
             self.clock.pump([10.0] * 6)
             if active.is_open:
@@ -309,8 +343,10 @@ class RateTests(SocketCase):
         answers = socket.received()
         self.assertEqual([one["id"] for one in answers], list(range(120)))
         self.assertTrue(all("values" in one for one in answers[:100]))
-        self.assertEqual(answers[100], {"error": "Rate limit exceeded", "limit": 100, "period": "second",
-                                        "retry_after": 1, "id": 100})
+        self.assertEqual(
+            answers[100],
+            {"error": "Rate limit exceeded", "limit": 100, "period": "second", "retry_after": 1, "id": 100},
+        )
         self.assertEqual(other.ask({"get": []})["values"], {})
         self.assertTrue(socket.is_open)
         self.clock.advance(1)
@@ -334,5 +370,7 @@ class RateTests(SocketCase):
         self.app.web.websocket.max_clients = 1
         self.socket(by="viewer")
         answer = self.socket(by="viewer").handshake
-        self.assertEqual((answer.status, answer.body, answer.headers["retry-after"]), (503, b"Server busy", "5"))
+        self.assertEqual(
+            (answer.status, answer.body, answer.headers["retry-after"]), (503, b"Server busy", "5")
+        )
         self.assertEqual(self.socket("/api?token=wrong").handshake.status, 401)

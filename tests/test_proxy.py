@@ -11,7 +11,9 @@ PROXY, CLIENT, OTHER = "127.0.0.1", "198.51.100.9", "192.0.2.7"
 
 
 class TrustTests(EdgeCase):
-    web = WebConfig(host_names=("camd", "cams.example.org"), trusted_proxies=("127.0.0.0/8", "10.0.0.1", "fd00::/8"))
+    web = WebConfig(
+        host_names=("camd", "cams.example.org"), trusted_proxies=("127.0.0.0/8", "10.0.0.1", "fd00::/8")
+    )
 
     def way(self, address: str = PROXY, **headers: str) -> object:
         wire = self.request("GET", "/stream", by="viewer", address=address, **headers)
@@ -40,43 +42,82 @@ class TrustTests(EdgeCase):
         self.assertEqual(self.address(f"1.1.1.1\r\nX-Forwarded-For: {CLIENT}"), CLIENT)
 
     def test_everybody_else_is_who_they_are(self) -> None:
-        way = self.way(OTHER, x_forwarded_for="127.0.0.1", x_forwarded_proto="https", x_forwarded_prefix="/x",
-                       x_forwarded_host="cams.example.org")
-        self.assertEqual((way.address, way.secure, way.prefix, way.host, way.proxied), (OTHER, False, "", b"camd", False))
+        way = self.way(
+            OTHER,
+            x_forwarded_for="127.0.0.1",
+            x_forwarded_proto="https",
+            x_forwarded_prefix="/x",
+            x_forwarded_host="cams.example.org",
+        )
+        self.assertEqual(
+            (way.address, way.secure, way.prefix, way.host, way.proxied), (OTHER, False, "", b"camd", False)
+        )
 
     def test_the_rest(self) -> None:
-        way = self.way(x_forwarded_for=CLIENT, x_forwarded_proto="https", x_forwarded_prefix="/a/cams/",
-                       x_forwarded_host="Cams.Example.org:8443")
-        self.assertEqual((way.secure, way.prefix, way.host, way.proxied), (True, "/a/cams", b"cams.example.org:8443", True))
+        way = self.way(
+            x_forwarded_for=CLIENT,
+            x_forwarded_proto="https",
+            x_forwarded_prefix="/a/cams/",
+            x_forwarded_host="Cams.Example.org:8443",
+        )
+        self.assertEqual(
+            (way.secure, way.prefix, way.host, way.proxied), (True, "/a/cams", b"cams.example.org:8443", True)
+        )
         self.assertEqual(self.way(x_forwarded_proto="http, https").secure, True)
         self.assertEqual(self.way(x_forwarded_proto="https, http").secure, False)
 
     def test_hosts_and_prefixes_that_cannot_be(self) -> None:
         for host in ("evil.example", "cams.example.org/x", "", "a b"):
             self.assertEqual(self.way(x_forwarded_host=host).host, b"camd", host)
-        for prefix in ("cams", "//evil.example", "/../x", "/a b", "/a;Path=/", "/" + 200 * "x", "/%2e", "/a/.."):
+        for prefix in (
+            "cams",
+            "//evil.example",
+            "/../x",
+            "/a b",
+            "/a;Path=/",
+            "/" + 200 * "x",
+            "/%2e",
+            "/a/..",
+        ):
             self.assertEqual(self.way(x_forwarded_prefix=prefix).prefix, "", prefix)
 
     def test_the_audit_log_and_the_lockout_know_the_client(self) -> None:
         body = {"username": "admin", "password": "wrong"}
         for _ in range(6):
-            answer = self.ask("POST", "/api/login", body, address=PROXY, x_forwarded_for=CLIENT,
-                              x_forwarded_proto="https")
+            answer = self.ask(
+                "POST", "/api/login", body, address=PROXY, x_forwarded_for=CLIENT, x_forwarded_proto="https"
+            )
         self.assertEqual(answer.status, 429)
         self.assertEqual({entry["address"] for entry in self.events("login_refused")}, {CLIENT})
-        again = self.ask("POST", "/api/login", body, address=PROXY, x_forwarded_for="203.0.113.1",
-                         x_forwarded_proto="https")
+        again = self.ask(
+            "POST",
+            "/api/login",
+            body,
+            address=PROXY,
+            x_forwarded_for="203.0.113.1",
+            x_forwarded_proto="https",
+        )
         self.assertEqual(again.status, 401)
 
     def test_the_cookie_is_for_the_prefix(self) -> None:
-        cookie = self.ask("POST", "/api/login", {"username": "viewer", "password": "Correct-Horse1"}, address=PROXY,
-                          x_forwarded_prefix="/cams", x_forwarded_proto="https").headers["set-cookie"]
+        cookie = self.ask(
+            "POST",
+            "/api/login",
+            {"username": "viewer", "password": "Correct-Horse1"},
+            address=PROXY,
+            x_forwarded_prefix="/cams",
+            x_forwarded_proto="https",
+        ).headers["set-cookie"]
         self.assertIn("; Path=/cams/; HttpOnly; SameSite=Strict; Secure", cookie)
 
     def test_a_page_behind_the_proxy_is_our_own(self) -> None:
         headers = {"address": PROXY, "x_forwarded_proto": "https", "x_forwarded_host": "cams.example.org"}
-        for origin, status in (("https://cams.example.org", 200), ("http://cams.example.org", 403),
-                               ("https://camd", 403), ("https://evil.example", 403)):
+        for origin, status in (
+            ("https://cams.example.org", 200),
+            ("http://cams.example.org", 403),
+            ("https://camd", 403),
+            ("https://evil.example", 403),
+        ):
             answer = self.ask("POST", "/api", {"get": []}, by="viewer", origin=origin, **headers)
             self.assertEqual(answer.status, status, origin)
 
@@ -105,8 +146,9 @@ class BasePathTests(EdgeCase):
         self.assertEqual((answer.status, answer.headers["location"]), (303, "/a/cams/"))
 
     def test_the_cookie(self) -> None:
-        cookie = self.ask("POST", "/a/cams/api/login", {"username": "viewer", "password": "Correct-Horse1"},
-                          secure=True).headers["set-cookie"]
+        cookie = self.ask(
+            "POST", "/a/cams/api/login", {"username": "viewer", "password": "Correct-Horse1"}, secure=True
+        ).headers["set-cookie"]
         self.assertIn("; Path=/a/cams/; ", cookie)
 
 
@@ -123,5 +165,11 @@ class UnixTests(EdgeCase):
         self.assertLessEqual(len(proxies._known), 1000)
 
     def test_host_name(self) -> None:
-        for host, name in ((b"Camd:80", b"camd"), (b"1.2.3.4", b""), (b"[::1]:8", b""), (b"a b", None), (b"a:80.b", None)):
+        for host, name in (
+            (b"Camd:80", b"camd"),
+            (b"1.2.3.4", b""),
+            (b"[::1]:8", b""),
+            (b"a b", None),
+            (b"a:80.b", None),
+        ):
             self.assertEqual(host_name(host), name)

@@ -97,16 +97,24 @@ class RouteTests(RightsCase):
     def test_other_spellings_lead_to_the_same_guard(self) -> None:
         for path in (
             "/api/%73tatus", "/api/status/", "/%61pi/status", "/api/status;x", "/api//status", "/API/status",
-            "/api/./status", "/x/../api/status", "/api/status%00", "/api/status%2f", "//api/status", "/api%2fstatus",
+            "/api/./status", "/x/../api/status", "/api/status%00", "/api/status%2f", "//api/status",
+            "/api%2fstatus",
             "/metrics/", "/metrics/x", "/%6detrics", "/snapshot/x", "/cam/cam1//snapshot.jpg", "/cam//cam1",
-            "/cam/cam1/snapshot.jpg/", "/cam/cam1/snapshot.jpg%00", "/cam/%63am1/snapshot.jpg", "/?action=snapshot%00",
+            "/cam/cam1/snapshot.jpg/", "/cam/cam1/snapshot.jpg%00", "/cam/%63am1/snapshot.jpg",
+            "/?action=snapshot%00",
             "/?action=stream&action=snapshot", "/snapshot?token=", "/snapshot?token", "/snapshot?user=admin",
         ):  # fmt: skip
             self.assertIn(self.ask("GET", path).status, (401, 404, 0), path)
 
     def test_methods_that_pretend(self) -> None:
-        for header in ({"x_http_method_override": "GET"}, {"x_original_url": "/health"}, {"x_rewrite_url": "/health"},
-                       {"x_forwarded_for": "127.0.0.1"}, {"x_real_ip": "127.0.0.1"}, {"x_user": "admin"}):
+        for header in (
+            {"x_http_method_override": "GET"},
+            {"x_original_url": "/health"},
+            {"x_rewrite_url": "/health"},
+            {"x_forwarded_for": "127.0.0.1"},
+            {"x_real_ip": "127.0.0.1"},
+            {"x_user": "admin"},
+        ):
             self.assertEqual(self.ask("GET", "/api/users", **header).status, 401)
             self.assertEqual(self.ask("DELETE", "/api/users/viewer", by="viewer", **header).status, 403)
 
@@ -138,7 +146,11 @@ class OperationTests(RightsCase):
         for method, path, body in (
             ("PATCH", "/api/users/viewer", {"role": "administrator"}),
             ("PATCH", "/api/users/nobody", {"additional_permissions": ["System_rw"]}),
-            ("POST", "/api/users", {"name": "mallory", "password": "Correct-Horse1", "role": "administrator"}),
+            (
+                "POST",
+                "/api/users",
+                {"name": "mallory", "password": "Correct-Horse1", "role": "administrator"},
+            ),
             ("PUT", "/api/roles/guest", {"permissions": ["System_rw"]}),
         ):
             for name in ("", "viewer", "operator", "nobody"):
@@ -149,19 +161,38 @@ class OperationTests(RightsCase):
 
 class CameraTests(RightsCase):
     def test_the_cameras_of_others(self) -> None:
-        for path in ("/cam/door/snapshot.jpg", "/cam/door/stream.mjpg", "/cam/door", "/cam/none/snapshot.jpg", "/cam/none"):
+        for path in (
+            "/cam/door/snapshot.jpg",
+            "/cam/door/stream.mjpg",
+            "/cam/door",
+            "/cam/none/snapshot.jpg",
+            "/cam/none",
+        ):
             self.assertEqual(self.status("GET", path, "limited"), 403, path)
         for path in ("/cam/cam1/snapshot.jpg", "/cam/cam1/stream.mjpg", "/snapshot", "/stream"):
             self.assertEqual(self.status("GET", path, "limited"), 200, path)
         self.app.state["system/main_camera"].publish("door")
-        self.app.cameras.configure(dict(reversed([(c.id, c.config) for c in self.app.cameras.values()])), "door")
+        self.app.cameras.configure(
+            dict(reversed([(c.id, c.config) for c in self.app.cameras.values()])), "door"
+        )
         self.assertEqual(self.app.cameras.main.id, "door")
         for path in ("/snapshot", "/stream", "/image", "/?action=snapshot", "/api/snapshot"):
             self.assertEqual(self.status("GET", path, "limited"), 403, path)
 
     def test_nothing_says_that_there_is_another(self) -> None:
-        for path in ("/api/status", "/api/schema", "/api/state", "/metrics", "/health", "/ready", "/api/cameras",
-                     "/api/camera/status", "/status", "/api/info", "/api/openapi.json"):
+        for path in (
+            "/api/status",
+            "/api/schema",
+            "/api/state",
+            "/metrics",
+            "/health",
+            "/ready",
+            "/api/cameras",
+            "/api/camera/status",
+            "/status",
+            "/api/info",
+            "/api/openapi.json",
+        ):
             answer = self.ask("GET", path, by="limited")
             self.assertIn(answer.status, (200, 503), path)
             self.assertNotIn(b"door", answer.body, path)
@@ -173,11 +204,15 @@ class CameraTests(RightsCase):
             for message in ({"get": [name]}, {name: 1}):
                 answer = self.ask("POST", "/api", message, by="limited").json
                 self.assertEqual(answer, {"error": "Permission denied", "key": name})
-        self.assertEqual(self.ask("POST", "/api", {"get": ["cameras/door*"]}, by="limited").json["values"], {})
+        self.assertEqual(
+            self.ask("POST", "/api", {"get": ["cameras/door*"]}, by="limited").json["values"], {}
+        )
 
     def test_calls(self) -> None:
         def call(camera: str) -> Any:
-            return self.ask("POST", "/api", {"call": "lamp.shoot", "args": {"camera": camera}}, by="limited").json
+            return self.ask(
+                "POST", "/api", {"call": "lamp.shoot", "args": {"camera": camera}}, by="limited"
+            ).json
 
         self.assertEqual(call("cam1"), {"result": "cam1"})
         self.assertEqual(call("door"), {"error": "Permission denied", "key": "lamp.shoot"})
@@ -187,7 +222,8 @@ class NameTests(RightsCase):
     def readable(self, by: Principal) -> set[str]:
         return {
             o.name for o in self.app.state
-            if may(by, o.spec.read) and not (by.cameras is not None and re.match(r"cameras/(?!cam1/)", o.name))
+            if may(by, o.spec.read)
+            and not (by.cameras is not None and re.match(r"cameras/(?!cam1/)", o.name))
         }  # fmt: skip
 
     def test_reading(self) -> None:
@@ -208,7 +244,9 @@ class NameTests(RightsCase):
                 answer = post({"get": [observable.name]})
                 status = self.status("GET", f"/api/state/{observable.name}", name)
                 if observable.name in readable:
-                    self.assertEqual((set(answer["values"]), status), ({observable.name}, 200), observable.name)
+                    self.assertEqual(
+                        (set(answer["values"]), status), ({observable.name}, 200), observable.name
+                    )
                 else:
                     self.assertEqual(answer, {"error": "Permission denied", "key": observable.name})
                     self.assertEqual(status, 403, f"{name} {observable.name}")
@@ -263,7 +301,9 @@ class NameTests(RightsCase):
 class LeakTests(RightsCase):
     def test_no_document_has_what_its_reader_may_not_read(self) -> None:
         """Each value of the plugin says whose it is; no answer to anybody may have one that is not theirs."""
-        paths = {route.path for route in self.routes() if not route.path.startswith(("/stream", "/?action=stream"))}
+        paths = {
+            route.path for route in self.routes() if not route.path.startswith(("/stream", "/?action=stream"))
+        }
         paths |= {"/api/state/lamp/user_r", "/api/nothing", "/nothing", "/cam/cam1", "/api/state?name=lamp/*"}
         for name, by in self.who.items():
             forbidden = [value.encode() for permission, value in VALUES.items() if not may(by, permission)]

@@ -1,4 +1,4 @@
-"""A client that keeps its cookies and sends what headers it likes, over connections from any of our addresses."""
+"""A client that keeps its cookies, sends what headers it likes, and connects from any of our addresses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Answer:
 
 
 class Client:
-    """Asks for what is below `url`. address: ours, from which it connects. headers: sent with every request."""
+    """Asks for what is below `url`. address: ours, from which it connects. headers: of every request."""
 
     def __init__(self, url: str, address: str = "", **headers: str):
         self.url = url
@@ -58,7 +58,12 @@ class Client:
         return http.client.HTTPConnection(where.hostname, where.port, timeout=TIMEOUT, source_address=source)
 
     def send(
-        self, connection: http.client.HTTPConnection, method: str, path: str, value: Any = None, **headers: str
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        value: Any = None,
+        **headers: str,
     ) -> None:
         """The request alone, for answers without end."""
         sent = {**self.headers, **{name.replace("_", "-"): text for name, text in headers.items()}}

@@ -80,9 +80,15 @@ class NginxCase(SynchronousTestCase):
         self.addCleanup(self.daemon.stop)
         port = free_port()
         location = self.location()
-        (self.folder / "nginx.conf").write_text(CONFIG.format(folder=self.folder, port=port, location=location))
-        self.nginx = subprocess.Popen([NGINX, "-p", str(self.folder), "-c", str(self.folder / "nginx.conf")],
-                                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        (self.folder / "nginx.conf").write_text(
+            CONFIG.format(folder=self.folder, port=port, location=location)
+        )
+        self.nginx = subprocess.Popen(
+            [NGINX, "-p", str(self.folder), "-c", str(self.folder / "nginx.conf")],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         self.addCleanup(self._end)
         self.url = f"http://127.0.0.1:{port}/cams/"
         self._await(port)
@@ -97,7 +103,9 @@ class NginxCase(SynchronousTestCase):
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     return
             time.sleep(0.02)  # there is no event to wait for
-        raise AssertionError(f"nginx did not start: {self.nginx.stdout.read() if self.nginx.poll() is not None else ''}")
+        raise AssertionError(
+            f"nginx did not start: {self.nginx.stdout.read() if self.nginx.poll() is not None else ''}"
+        )
 
     def _end(self) -> None:
         self.nginx.terminate()
@@ -114,8 +122,10 @@ class BelowTests(NginxCase):
         self.assertEqual(client("GET", "/").status, 200)
         self.assertEqual(client("GET", "/app.js").status, 200)
         self.assertEqual(client("GET", "/api/status").json["cameras"][0]["id"], "cam1")
-        self.assertEqual(client("POST", "/api", {"cameras/cam1/brightness": 60}).json["values"],
-                         {"cameras/cam1/brightness": 60})
+        self.assertEqual(
+            client("POST", "/api", {"cameras/cam1/brightness": 60}).json["values"],
+            {"cameras/cam1/brightness": 60},
+        )
         self.assertEqual(client("GET", "/cam/cam1/snapshot.jpg").body[:2], b"\xff\xd8")
         self.assertEqual(Client(self.url)("GET", "/api/status").status, 401)
 
@@ -136,7 +146,10 @@ class BelowTests(NginxCase):
             WebSocket(self.url, headers={"Cookie": client.headers["Cookie"], "Origin": "http://evil.example"})
 
     def test_streams_and_websockets(self) -> None:
-        with WebSocket(self.url, headers=self.bearer()) as one, WebSocket(self.url, headers=self.bearer()) as other:
+        with (
+            WebSocket(self.url, headers=self.bearer()) as one,
+            WebSocket(self.url, headers=self.bearer()) as other,
+        ):
             self.assertIn("values", one.ask({"cameras/cam1/contrast": 70}))
             self.assertEqual(other.change("cameras/cam1/contrast", 70)["value"], 70)
         viewer = Client(self.url)
@@ -157,7 +170,9 @@ class BelowTests(NginxCase):
         self.assertEqual(statuses, [401] * 5 + [429])
         self.assertEqual(near("POST", "/api/login", {"username": "admin", "password": PASSWORD}).status, 200)
         entries = near("GET", "/api/audit").json["entries"]
-        self.assertEqual({one["address"] for one in entries if one["event"] == "login_refused"}, {"127.0.0.9"})
+        self.assertEqual(
+            {one["address"] for one in entries if one["event"] == "login_refused"}, {"127.0.0.9"}
+        )
 
     def test_the_page_in_a_browser(self) -> None:
         if MISSING:
@@ -167,11 +182,15 @@ class BelowTests(NginxCase):
         browser.open(self.url + "login")
         browser.driver.execute_async_script(
             "fetch('api/login', {method: 'POST', headers: {'Content-Type': 'application/json'}, "
-            "body: JSON.stringify({username: 'admin', password: arguments[0]})}).then(arguments[1])", PASSWORD)
+            "body: JSON.stringify({username: 'admin', password: arguments[0]})}).then(arguments[1])",
+            PASSWORD,
+        )
         browser.open(self.url)
         browser.wait("document.body.dataset.phase === 'open' && document.querySelector('.control')")
         self.assertEqual(browser.wait("document.querySelector('.frame img')?.naturalWidth"), 320)
-        seen = browser.ask("performance.getEntriesByType('resource').map((one) => new URL(one.name).pathname)")
+        seen = browser.ask(
+            "performance.getEntriesByType('resource').map((one) => new URL(one.name).pathname)"
+        )
         self.assertEqual([path for path in seen if not path.startswith("/cams/")], [])
 
 
