@@ -15,9 +15,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+from .keys import TOKENS
+
 ROOT = Path(__file__).resolve().parents[2]
 _TWISTD = "import sys; from twisted.scripts.twistd import run; sys.argv[0] = 'twistd'; run()"
-_URL = re.compile(r"\bhttp://[^\s/]+:(\d+)/")
+_URL = re.compile(r"\bhttps?://[^\s/]+:(\d+)/")
 #: Of the account "admin" that `Daemon(admin=True)` has.
 PASSWORD = "Correct-horse-7"
 
@@ -138,7 +140,10 @@ class Daemon:
         self.url = ""
         for line in child.stdout:
             self._lines.append(line)
-            if not self.url and (found := _URL.search(line)):
-                self.url, self.port = found[0], int(found[1])
-                self._told.set()
+            for found in _URL.finditer(line):
+                if self.token:
+                    TOKENS[int(found[1])] = self.token
+                if not self.url and found[0].startswith("http:"):
+                    self.url, self.port = found[0], int(found[1])
+                    self._told.set()
         self._told.set()  # it ended; whoever waits looks at `url`
