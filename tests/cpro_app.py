@@ -1,4 +1,4 @@
-"""An app with two cameras and the plugin cpro, in memory: what the tests of the product's dialect stand on."""
+"""An app with two cameras and the plugin cpro, in memory, for the tests of the product's keys."""
 
 import json
 from dataclasses import replace
@@ -72,7 +72,9 @@ def make_app(test, cameras=("front", "back"), plugin=cpro, **config):
     data_dir = Path(test.mktemp())
     data_dir.mkdir()
     configs = {id: CameraConfig(id, f"fake:{id}") for id in cameras}
-    app = app_for_tests(data_dir, {"fake": fake, "cpro": plugin}, Config(data_dir=data_dir, cameras=configs, **config))
+    app = app_for_tests(
+        data_dir, {"fake": fake, "cpro": plugin}, Config(data_dir=data_dir, cameras=configs, **config)
+    )
     app.sources = fake.sources
     test.addCleanup(app.cameras.stop)
     test.addCleanup(app.extensions.stop_services)
@@ -109,8 +111,8 @@ def messages_of(frames):
         length, head = frames[1], 2
         if length == 126:
             length, head = int.from_bytes(frames[2:4], "big"), 4
-        messages.append(json.loads(frames[head:head + length]))
-        frames = frames[head + length:]
+        messages.append(json.loads(frames[head : head + length]))
+        frames = frames[head + length :]
     return messages
 
 

@@ -7,6 +7,7 @@ import sqlite3
 from twisted.internet.defer import ensureDeferred
 
 from camd.auth.accounts import SESSIONS_PER_USER
+from camd.auth.identities import LOOK
 from camd.errors import Unauthorized
 from camd.state.permission import EVERYONE, SYSTEM
 
@@ -165,7 +166,7 @@ class OtherProcessTests(UsersCase):
         secret, by = self.login()
         self.changes = 0
         with_accounts(self.folder, lambda accounts: accounts.add_user("ann", "x", "operator"))
-        self.clock.pump([0.5, 0.5])
+        self.clock.pump([LOOK, LOOK])
         self.assertEqual(self.users.get(self.root, "ann")["role"], "operator")
         self.assertEqual(self.changes, 1)
         self.assertEqual(self.users.by_session(secret), by)
@@ -175,12 +176,12 @@ class OtherProcessTests(UsersCase):
             accounts.change_user("root", enabled=False)
 
         with_accounts(self.folder, take_over)
-        self.clock.advance(0.5)
+        self.clock.advance(LOOK)
         self.assertIsNone(self.users.by_session(secret))
 
     def test_idle_costs_one_short_job_each_time(self) -> None:
         jobs = dict(self.threads.jobs)
-        self.clock.pump([0.5] * 20)
+        self.clock.pump([LOOK] * 20)
         self.assertEqual(self.threads.jobs["db"] - jobs["db"], 20)
         self.assertEqual(self.threads.jobs["io"], jobs["io"])
         self.assertEqual(self.changes, 0)
@@ -192,11 +193,11 @@ class OtherProcessTests(UsersCase):
                 raise error
 
             self.users._mirror.accounts.news = failing
-            self.clock.advance(0.5)
+            self.clock.advance(LOOK)
             self.assertEqual(len(self.flushLoggedErrors()), 1)
         self.users._mirror.accounts.news = news
         with_accounts(self.folder, lambda accounts: accounts.add_user("ann", "x", "viewer"))
-        self.clock.advance(0.5)
+        self.clock.advance(LOOK)
         self.assertEqual(len(self.users.list(self.root)), 2)
 
     def test_a_listener_that_fails_does_not_stop_the_others(self) -> None:

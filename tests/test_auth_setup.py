@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import ensureDeferred
 
+from camd.auth.identities import LOOK
 from camd.auth.setup import canonical, new_code, open_code
 from camd.errors import Conflict, Invalid, Locked, Unauthorized
 
@@ -138,14 +139,14 @@ class SetupTests(UsersCase):
     def test_a_command_renews_it(self) -> None:
         code = new_code()
         with_accounts(self.folder, lambda accounts: accounts.set_setup_code(accounts.key.encrypt(code, "setup code")))
-        self.clock.advance(0.5)
+        self.clock.advance(LOOK)
         self.assertEqual((self.setup.code, self.codes), (code, [code]))
         self.get(self.use(code))
 
     def test_a_command_makes_the_administrator(self) -> None:
         code = self.setup.code
         with_accounts(self.folder, lambda accounts: accounts.add_user("owner", "x", "administrator"))
-        self.clock.advance(0.5)
+        self.clock.advance(LOOK)
         self.assertFalse(self.users.needs_setup)
         self.assertEqual(self.setup.code, "")
         self.fails(Conflict, self.use(code, "second"))
@@ -157,7 +158,7 @@ class SetupTests(UsersCase):
 
     def test_others_do_not_end_it(self) -> None:
         with_accounts(self.folder, lambda accounts: accounts.add_user("ann", "x", "viewer"))
-        self.clock.advance(0.5)
+        self.clock.advance(LOOK)
         self.assertTrue(self.users.needs_setup)
         self.fails(Conflict, self.use(self.setup.code, "ann", OTHER))
         self.get(self.use(self.setup.code))

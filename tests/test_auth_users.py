@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
 from camd.auth.accounts import TOKENS_PER_USER
+from camd.auth.roles import BUILT_IN, names_of
 from camd.errors import Conflict, Gone, Invalid, Locked, Refused, Unauthorized
 from camd.state.permission import SYSTEM, Permission, Principal
 
 from .auth_case import ALL, AWAY, HOME, OTHER, PASSWORD, UsersCase, names, with_accounts
 
+ROOT = Path(__file__).parent.parent
 VIEWER = {"Device_r", "Media_r", "Storage_r", "System_r"}
 
 
@@ -520,3 +527,29 @@ class UrlTokenTests(UsersCase):
             self.users.url_token(self.root, "front")
         self.assertLess(len(self.users._url_tokens), 260)
         self.assertIsNotNone(self.users.by_url_token(kept, "front"))
+
+
+class PageTests(SynchronousTestCase):
+    """docs/users.md says what the code does."""
+
+    def setUp(self) -> None:
+        self.page = (ROOT / "docs" / "users.md").read_text("utf-8")
+
+    def test_roles(self) -> None:
+        for role in ("operator", "viewer"):
+            self.assertIn(f"| `{role}` | {', '.join(names_of(BUILT_IN[role]))} |", self.page)
+        self.assertIn(", ".join(names_of(Permission)), self.page.replace("\n", " "))
+
+    def test_every_event(self) -> None:
+        code = "".join(path.read_text() for path in (ROOT / "camd").rglob("*.py") if path.parent.name in ("auth", "cli"))
+        recorded = set(re.findall(r'(?:told(?:: Told)? = \(|record\(|_tell\(accounts, |told=\()"(\w+)"', code))
+        self.assertLess({"login", "locked", "setup", "user_change", "token_revoke"}, recorded)
+        for event in recorded:
+            self.assertIn(f"`{event}`", self.page)
+
+    def test_every_command(self) -> None:
+        listed = set(re.findall(r"`camd ((?:user|token|setup)[a-z-]*(?: [a-z]+)?)", self.page))
+        verbs = {f"{group} {verb}" for group, names in (
+            ("user", "add passwd list role disable enable remove"), ("token", "create list revoke"))
+            for verb in names.split()}
+        self.assertLessEqual(verbs | {"setup-code"}, listed)

@@ -9,6 +9,7 @@ import stat
 import sys
 
 from camd.auth.accounts import Accounts
+from camd.auth.identities import LOOK
 from camd.cli import accounts as cli_accounts
 
 from .auth_case import CHEAP, OTHER, PASSWORD, UsersCase
@@ -242,14 +243,14 @@ class BesideADaemonTests(AccountsCliCase, UsersCase):
         self.environ["CAMD_DATA_DIR"] = str(self.folder)
 
     def command(self, *argv: str) -> str:
-        """Run a command, give the daemon half a second, and return the answer."""
+        """Run a command, give the daemon the time to look, and return the answer."""
         self.assertEqual(self.camd(*argv), 0, self.err)
-        self.clock.advance(0.5)
+        self.clock.advance(LOOK)
         return self.out.strip()
 
     def test_every_verb_is_seen(self) -> None:
         self.assertEqual(self.with_password(PASSWORD, "user", "add", "ann"), 0, self.err)
-        self.clock.advance(0.5)
+        self.clock.advance(LOOK)
         secret, ann = self.login("ann")
         token = self.command("token", "create", "--user", "ann")
         self.assertEqual(self.users.by_token(token).name, "ann")
@@ -263,7 +264,7 @@ class BesideADaemonTests(AccountsCliCase, UsersCase):
         self.command("token", "revoke", self.users.tokens(self.root)[0]["id"])
         self.assertIsNone(self.users.by_token(token))
         self.assertEqual(self.with_password(OTHER, "user", "passwd", "ann"), 0, self.err)
-        self.clock.advance(0.5)
+        self.clock.advance(LOOK)
         self.assertIsNone(self.users.still_valid(ann))
         self.login("ann", OTHER)
         self.command("user", "remove", "ann")
@@ -272,6 +273,6 @@ class BesideADaemonTests(AccountsCliCase, UsersCase):
     def test_both_tell_the_same_audit_log(self) -> None:
         self.login()
         self.assertEqual(self.with_password(PASSWORD, "user", "add", "ann"), 0, self.err)
-        self.clock.pump([0.5, 0.5])
+        self.clock.pump([LOOK, LOOK])
         self.assertEqual([entry["event"] for entry in self.events()], ["login", "user_add"])
         self.assertEqual(self.told(), self.events())

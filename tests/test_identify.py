@@ -295,6 +295,23 @@ class GuestTests(EdgeCase):
         self.assertEqual((answer.status, answer.body), (401, b'"Unauthorized"'))
 
 
+class ConfiguredTests(EdgeCase):
+    auth = AuthConfig(rate_limits=False, guest=("Media_r", "Device_rw"), session_idle=60, session_lifetime=100)
+
+    def test_guests(self) -> None:
+        self.assertEqual(self.ask("GET", "/api/me").json["permissions"], ["Device_r", "Device_rw", "Media_r"])
+        admin = self.users.by_token(self.tokens["admin"])
+        self.get(self.users.set_role(admin, "guest", ["System_r"]))
+        self.assertEqual(self.ask("GET", "/api/me").json["permissions"], ["Device_r", "Device_rw", "Media_r", "System_r"])
+
+    def test_sessions(self) -> None:
+        idle, long = self.login("viewer"), self.login("viewer")
+        for seconds, expected in ((50, "viewer"), (49, "viewer"), (2, "guest")):
+            self.clock.advance(seconds)
+            self.assertEqual(self.ask("GET", "/api/me", cookie=long).json["username"], expected)
+        self.assertEqual(self.ask("GET", "/api/me", cookie=idle).json["username"], "guest")
+
+
 class RatesTests(EdgeCase):
     auth = AuthConfig(rate_limits=True, rate_factor=2.0)
 

@@ -1,4 +1,4 @@
-"""Names that a plugin adds: understood by the API, told in the broadcast, never more than the state allows."""
+"""Names that a plugin adds: understood by the API, told in the broadcast, no more than the state allows."""
 
 import json
 
@@ -51,7 +51,8 @@ class VocabularyTests(SynchronousTestCase):
         self.state = State()
         self.levels = [
             self.state.declare(
-                Spec(f"cam/{name}", int, default=0, min=0, max=9, read="Device_r", write="Device_rw"), self.apply
+                Spec(f"cam/{name}", int, default=0, min=0, max=9, read="Device_r", write="Device_rw"),
+                self.apply,
             )
             for name in ("a", "b")
         ]
@@ -82,10 +83,19 @@ class VocabularyTests(SynchronousTestCase):
     def test_all_or_nothing_and_errors_in_the_words_of_the_asker(self):
         self.ask({"a": 11})
         for message, answer in (
-            ({"a": 50, "b": True}, {"error": "Invalid value", "key": "b", "message": "Value must be a percentage"}),
-            ({"a": 50, "b": 500}, {"error": "Invalid value", "key": "b", "message": "Value must be between 0 and 9"}),
+            (
+                {"a": 50, "b": True},
+                {"error": "Invalid value", "key": "b", "message": "Value must be a percentage"},
+            ),
+            (
+                {"a": 50, "b": 500},
+                {"error": "Invalid value", "key": "b", "message": "Value must be between 0 and 9"},
+            ),
             ({"a": 50, "b": 100}, {"error": "Device error", "key": "b", "message": "the device says no"}),
-            ({"a": 50, "cam/a": 2}, {"error": "Invalid value", "key": "cam/a", "message": "means the same as a"}),
+            (
+                {"a": 50, "cam/a": 2},
+                {"error": "Invalid value", "key": "cam/a", "message": "means the same as a"},
+            ),
         ):
             self.assertEqual(self.ask(message), answer)
             self.assertEqual(self.ask({"info": ["a", "b"]}), {"a": 11, "b": 0})
@@ -140,8 +150,10 @@ class VocabularyTests(SynchronousTestCase):
         client.write = None
         for value in (1, 2):
             self.ask({"cam/a": value})
-        self.assertEqual({name: json.loads(frame[2:]) for name, frame in client.held.items()},
-                         {"cam/a": {"state": "cam/a", "value": 2, "rev": self.state.rev}, "a": {"a": 22}})
+        self.assertEqual(
+            {name: json.loads(frame[2:]) for name, frame in client.held.items()},
+            {"cam/a": {"state": "cam/a", "value": 2, "rev": self.state.rev}, "a": {"a": 22}},
+        )
 
     def test_a_failing_vocabulary_costs_only_its_own_words(self):
         del self.words["a"].level
@@ -158,7 +170,9 @@ class Listener:
         self.held = {}
         self.frames = []
         self.write = self.frames.append
-        self.session = Session(by, True, on_change=lambda: (broadcast.leave(self), broadcast.join(self)), **about)
+        self.session = Session(
+            by, True, on_change=lambda: (broadcast.leave(self), broadcast.join(self)), **about
+        )
         broadcast.join(self)
 
     def hold(self, name, frame):
@@ -169,6 +183,6 @@ class Listener:
         messages = []
         while frames:
             length = frames[1]
-            messages.append(json.loads(frames[2:2 + length]))
-            frames = frames[2 + length:]
+            messages.append(json.loads(frames[2 : 2 + length]))
+            frames = frames[2 + length :]
         return messages

@@ -12,6 +12,7 @@ from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from ..config import AuthConfig
 from ..errors import CamdError, Gone, Refused, Unauthorized
 from ..state.permission import GUEST_NAME, Permission, Principal
 from .audit import Audit
@@ -22,7 +23,7 @@ from .lockout import Lockout
 from .mirror import Mirror
 from .passwords import Hashing, hashing_for, memory_of_box
 from .records import Snapshot, Token, User, fingerprint
-from .roles import common, common_cameras, with_reading
+from .roles import common, common_cameras, parse_permissions, with_reading
 from .sessions import Sessions, new_session
 from .tokens import Tokens, UrlTokens
 from .verification import Verification
@@ -30,8 +31,9 @@ from .verification import Verification
 if TYPE_CHECKING:
     from ..threads import Threads
 
-#: How often changes by other processes are looked for (seconds).
-LOOK = 0.5
+#: How often changes by other processes are looked for (seconds). Each look costs half a millisecond, most
+#: of it for waking up.
+LOOK = 0.75
 #: How often uses are written and ends are noticed by themselves (seconds).
 HOUSEKEEPING = 60.0
 _URL = "url:"
@@ -48,10 +50,13 @@ class Identities:
     log = Logger()
 
     def __init__(self, data_dir: Path, threads: Threads, reactor: Any, audit: Audit,
-                 wall: Callable[[], float] = time.time, hashing: Hashing | None = None):
+                 wall: Callable[[], float] = time.time, hashing: Hashing | None = None,
+                 config: AuthConfig | None = None):
+        config = config or AuthConfig()
         self.needs_setup = True
         self.on_change: list[Callable[[], None]] = []
         self.guest = Principal(GUEST_NAME, frozenset(), how="guest")
+        self._guests = parse_permissions(config.guest, "auth.guest")
         self._threads = threads
         self._clock = reactor
         self._audit = audit
@@ -60,7 +65,7 @@ class Identities:
         self._verification = Verification(self._hashing, self._lockout, threads.auth, reactor)
         self._mirror = Mirror(data_dir, threads, audit, wall)
         self._mirror.on_take = self._taken
-        self._sessions = Sessions(reactor.seconds, wall)
+        self._sessions = Sessions(reactor.seconds, wall, config.session_idle, config.session_lifetime)
         self._tokens = Tokens(wall)
         self._url_tokens = UrlTokens(reactor.seconds)
         self._digest = Digest(reactor.seconds)
@@ -287,7 +292,7 @@ class Identities:
         ended = self._sessions.take(after.sessions)
         self._tokens.take(after.tokens)
         self.needs_setup = after.needs_setup
-        self.guest = Principal(GUEST_NAME, with_reading(after.roles[GUEST_NAME]), how="guest")
+        self.guest = Principal(GUEST_NAME, with_reading(after.roles[GUEST_NAME] | self._guests), how="guest")
         if ended or before.rules != after.rules:
             self._tell()
 

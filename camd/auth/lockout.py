@@ -135,7 +135,7 @@ class Lockout:
         ):
             raise Locked(1)
         delay = 0.0 if pair in self._got_in else self._delay(account)
-        if delay and self._in_flight.get(("account", account), 0) >= SLOWED_AT_ONCE:
+        if delay and self._in_flight.get((account,), 0) >= SLOWED_AT_ONCE:
             raise Locked(math.ceil(delay))
         for key in self._keys(account, network):
             self._in_flight[key] = self._in_flight.get(key, 0) + 1
@@ -147,7 +147,7 @@ class Lockout:
 
     @staticmethod
     def _keys(account: str, network: str) -> tuple[Hashable, ...]:
-        return (account, network), network, ("account", account)
+        return (account, network), network, (account,)
 
     def got_in(self, account: str, address: str) -> None:
         """The secret was right: the wrong ones of the pair, not those of the address, are forgotten."""

@@ -1,4 +1,4 @@
-"""Sessions: logins of browsers, which end after 30 minutes without activity and after 12 hours anyway."""
+"""Sessions: logins of browsers, which end after some time without activity, and after a longer one anyway."""
 
 from __future__ import annotations
 
@@ -31,10 +31,13 @@ def new_session(user_id: int, now: int) -> tuple[str, Session]:
 class Sessions:
     """The sessions in memory; the database has them too, so a restart logs nobody out. Reactor thread only.
 
-    now: monotonic seconds; wall: UTC seconds. `expire` and `unwritten` are for whoever keeps the database.
+    now: monotonic seconds; wall: UTC seconds; idle, longest: seconds until they end. `expire` and `unwritten` are for whoever keeps the database.
     """
 
-    def __init__(self, now: Callable[[], float], wall: Callable[[], float]):
+    def __init__(self, now: Callable[[], float], wall: Callable[[], float], idle: float = IDLE,
+                 longest: float = LONGEST):
+        self._idle = idle
+        self._longest = longest
         self._now = now
         self._wall = wall
         self._by_hash: dict[bytes, _Live] = {}
@@ -94,7 +97,7 @@ class Sessions:
 
     def _is_over(self, live: _Live) -> bool:
         now = self._now()
-        return now - live.used >= IDLE or now - live.began >= LONGEST
+        return now - live.used >= self._idle or now - live.began >= self._longest
 
     def end(self, id: str) -> Session | None:
         """End one now; the database is told by the caller."""

@@ -60,7 +60,7 @@ class Users(Identities):
     def __init__(self, data_dir: Path, threads: Threads, reactor: Any, audit: Audit,
                  config: Config | None = None, *, wall: Callable[[], float] = time.time,
                  hashing: Hashing | None = None):
-        super().__init__(data_dir, threads, reactor, audit, wall, hashing)
+        super().__init__(data_dir, threads, reactor, audit, wall, hashing, config and config.auth)
         self.setup = Setup(self._mirror, self._lockout, self._verification, audit, reactor, self._entry)
 
     async def start(self) -> None:

@@ -70,6 +70,10 @@ class Principal:
         is none of its own."""
         return self.cameras is None or not name.startswith("cameras/") or name.split("/", 2)[1] in self.cameras
 
+    def sees(self, camera: str) -> bool:
+        """Whether this identity may see the pictures of the camera with this id. Every way to them asks here."""
+        return self.may(Permission.Media_r, f"cameras/{camera}/")
+
 
 GUEST_NAME = "guest"
 #: The daemon itself, for what it does on its own account.

@@ -6,28 +6,25 @@ from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any
 
+from twisted.internet.defer import CancelledError
+from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from ..errors import Invalid
+from ..errors import Gone, Invalid
 from ..media.camera import Camera
 from ..media.frame import Encoding, Packet
-from ..media.stream import Stream, Subscription
-from ..state.permission import Permission, Principal
+from ..media.snapshot import snapshot
+from ..state.permission import Principal
 from ..wire.multipart import CONTENT_TYPE, PREAMBLE, jpeg_part
 from .errors import respond
 from .presence import Presence
 from .request import Request
 
-#: How long a snapshot waits for a picture (seconds).
-PATIENCE = 5.0
-#: A snapshot without `max_age` may be this old (seconds): while a camera streams, none waits.
-MAX_AGE = 1.0
-
 
 def may_see(by: Principal | None, camera: str) -> bool:
-    """Whether this identity may see the pictures of the camera with this id. Every way to them asks here."""
-    return by is not None and by.may(Permission.Media_r, f"cameras/{camera}/")
+    """Whether somebody, if there is somebody, may see the pictures of a camera."""
+    return by is not None and by.sees(camera)
 
 
 def find_camera(request: Request, find: Callable[[], Camera | None]) -> Camera | bytes:
@@ -60,13 +57,26 @@ class Snapshot(Resource):
             max_age = _number(request, b"max_age", float, 0, 3600)
         except Invalid as error:
             return respond(request, 400, message=str(error))
-        encoding = Encoding("mjpeg", quality)
-        newest = camera.newest(encoding)
-        oldest = MAX_AGE if max_age is None else max_age
-        if newest is not None and not newest.card and self._age(newest) <= oldest:
-            return self._send(request, newest)
-        _Wait(self, request, camera.stream(encoding), max_age)
+        found = snapshot(camera, Encoding("mjpeg", quality), self._reactor, max_age)
+        if isinstance(found, Packet):
+            return self._send(request, found)
+        request.notifyFinish().addErrback(lambda _: found.cancel())
+        found.addCallbacks(self._send_late, self._fail, (request,), errbackArgs=(request,))
         return NOT_DONE_YET
+
+    def _send_late(self, packet: Packet, request: Request) -> None:
+        self._finish(request, self._send(request, packet))
+
+    def _fail(self, failure: Failure, request: Request) -> None:
+        if failure.check(CancelledError):  # the client left
+            return
+        failure.trap(Gone)
+        self._finish(request, respond(request, 503, "CAMERA_NOT_CONNECTED", str(failure.value)))
+
+    def _finish(self, request: Request, body: bytes) -> None:
+        request.setHeader(b"content-length", b"%d" % len(body))
+        request.write(body)
+        request.finish()
 
     def _age(self, packet: Packet) -> float:
         return self._reactor.seconds() - packet.grabbed
@@ -83,43 +93,6 @@ class Snapshot(Resource):
             request.setResponseCode(503)
             headers.setRawHeaders(b"retry-after", [b"2"])
         return packet.data
-
-
-class _Wait:
-    """A snapshot request that waits for its picture."""
-
-    def __init__(self, snapshot: Snapshot, request: Request, stream: Stream, max_age: float | None):
-        self._snapshot = snapshot
-        self._request = request
-        self._oldest = None if max_age is None else snapshot._reactor.seconds() - max_age
-        self._timeout = snapshot._reactor.callLater(PATIENCE, self._late)
-        request.notifyFinish().addErrback(self._gone)
-        self._subscription: Subscription | None = None
-        self._subscription = stream.subscribe(self._arrived, kind="snapshot")
-
-    def _arrived(self, packet: Packet) -> None:
-        if self._oldest is not None and not packet.card and packet.grabbed < self._oldest:
-            return
-        self._end()
-        body = self._snapshot._send(self._request, packet)
-        self._request.setHeader(b"content-length", b"%d" % len(body))
-        self._request.write(body)
-        self._request.finish()
-
-    def _late(self) -> None:
-        self._end()
-        text = f"No picture within {PATIENCE:.0f} s"
-        self._request.write(respond(self._request, 503, "CAMERA_NOT_CONNECTED", text))
-        self._request.finish()
-
-    def _gone(self, _: Any) -> None:
-        self._end()
-
-    def _end(self) -> None:
-        if self._timeout.active():
-            self._timeout.cancel()
-        if self._subscription is not None:
-            self._subscription.close()
 
 
 def _part(packet: Packet) -> bytes:

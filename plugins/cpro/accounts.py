@@ -60,11 +60,13 @@ class Accounts:
         """POST /api/token {"duration_days"}: an API token of whoever asks."""
         body = body_of(request)
         days = _days(body, "duration_days", DAYS)
-        secret, _ = await self._users.create_token(request.principal, "token", days=days, address=request.address)
+        secret, _ = await self._users.create_token(
+            request.principal, "token", days=days, address=request.address
+        )
         return {"token": secret}
 
     async def create_key(self, request: Any) -> Any:
-        """POST /api/auth/apikey {"name", "description", "expires_in_days", "permissions", "ip_restrictions"}."""
+        """POST /api/auth/apikey {"name", "expires_in_days", "permissions", "ip_restrictions"}."""
         body = body_of(request)
         if body.get("ip_restrictions"):
             raise Invalid("ip_restrictions", "a key is not bound to addresses here")

@@ -30,6 +30,8 @@ from .forms import (
 
 NO_LIGHT = "this camera has no light"
 NO_CONTROL = "this camera has no such control"
+NO_CAMERA = "there is no other camera"
+NO_PICTURES = "this camd does not keep pictures; get /camera.jpeg"
 NO_RECORDING = "this camd does not record"
 
 
@@ -58,8 +60,8 @@ KEYS = (
     Key("cam2-light", "light1", ("cameras/{2}/illuminator_1",), Flag(), False, _r, _rw, NO_LIGHT),
     Key("cam1-exists", "cam0Exists", ("cameras/{1}/online",), Flag(), False, _r, None),
     Key("cam2-exists", "cam1Exists", ("cameras/{2}/online",), Flag(), False, _r, None),
-    Key("main-camera", "cameraSwitch", ("system/main_camera",), Head(1), 1, _r, _rw, "there is no other camera"),
-    Key("", "activeCameraHead", ("system/main_camera",), Head(0), 0, _r, _rw, "there is no other camera"),
+    Key("main-camera", "cameraSwitch", ("system/main_camera",), Head(1), 1, _r, _rw, NO_CAMERA),
+    Key("", "activeCameraHead", ("system/main_camera",), Head(0), 0, _r, _rw, NO_CAMERA),
     Key("cam1-sensor", "cam0SelectedSensor", (), Whole(1), 1, _r, _rw, "this camera has one sensor"),
     Key("cam2-sensor", "cam1SelectedSensor", (), Whole(1), 1, _r, _rw, "this camera has one sensor"),
 
@@ -81,13 +83,14 @@ KEYS = (
     Key("", "whiteBalance", ("cameras/{main}/white_balance_automatic|white_balance_auto_preset",
                              "cameras/{main}/white_balance_temperature"), WhiteBalance(), None, _r, _rw),
     Key("noise-supression", "noiseSuppression", ("cameras/{main}/noise_reduction",), Flag(), None, _r, _rw),
-    Key("", "videoFlip", ("cameras/{main}/horizontal_flip", "cameras/{main}/vertical_flip"), Flip(), None, _r, _rw),
+    Key("", "videoFlip", ("cameras/{main}/horizontal_flip", "cameras/{main}/vertical_flip"), Flip(), None,
+        _r, _rw),
 
     Key("record", "record", (), Record(), False, _mr, _mrw, NO_RECORDING),
     Key("", "recordingState", (), Form(), "stopped", _mr, None),
     Key("", "currentRecordingFile", (), Form(), "", _mr, None),
     Key("", "changePostName", (), Form(), None, _mr, _mrw, NO_RECORDING),
-    Key("snap", "takePicture", (), Flag(), False, _mr, _mrw, "this camd does not keep pictures; get /camera.jpeg"),
+    Key("snap", "takePicture", (), Flag(), False, _mr, _mrw, NO_PICTURES),
     Key("jpeg-quality", "pictureQuality", ("cameras/{main}/jpeg_quality",), Quality(0, 100), 85, _mr, _mrw),
 
     Key("", "hostname", ("system/name",), Form(), None, _sr, None),

@@ -1,4 +1,4 @@
-"""Resources of the product's routes: functions that answer with JSON, and routes of camd under other names."""
+"""Resources of the product's routes: functions that answer with JSON, and camd's own under other names."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Elsewhere(Resource):
 
 def body_of(request: Any) -> dict[str, Any]:
     """The JSON object in the body; an empty one without a body. Raises Invalid."""
-    if not request.has_body:
+    if not request.content.getbuffer().nbytes:
         return {}
     body = request.read_json()
     if not isinstance(body, dict):

@@ -14,8 +14,8 @@ from camd.hookspecs import ANY, Route
 from .accounts import Accounts
 from .cameras import Cameras
 from .later import Files, Recordings, keep, record, unsupported
-from .limits import Limits
-from .resource import Elsewhere, Endpoint
+from .limits import Limit, Limits
+from .resource import Answer, Elsewhere, Endpoint
 
 if TYPE_CHECKING:
     from camd.app import App
@@ -42,61 +42,71 @@ _NO_PROFILES = unsupported("this camd has no profiles")
 
 def routes(app: App, limits: Limits) -> list[Route]:
     """All of them."""
-    known = {route.path: route for route in app.web.routes}
     cameras, accounts, recordings, files = Cameras(app), Accounts(app), Recordings(app), Files()
+    table: tuple[tuple[tuple[str, ...], str | None, str | None, dict[str, Answer]], ...] = (
+        # paths, permission to read (None: public) and to write, methods
+        (both("/api/auth/login"), None, None, {"POST": accounts.login}),
+        (("/api/auth/refresh",), None, None, {"POST": accounts.refresh}),
+        (("/api/token",), ANY, ANY, {"POST": accounts.token}),
+        (("/api/auth/apikey",), ANY, ANY, {"POST": accounts.create_key, "DELETE": accounts.revoke_key}),
+        (("/api/auth/apikeys",), ANY, None, {"GET": accounts.keys}),
 
-    def calls(below: bool = False, **methods: Any) -> Endpoint:
-        return Endpoint(limits.calls, below, **methods)
+        (("/api/camera/status",), "Device_r", None, {"GET": cameras.status}),
+        (both("/api/camera/info"), "Device_r", None, {"GET": cameras.info}),
+        ((*both("/api/camera/settings"), "/api/camera/config"), "Device_r", "Device_rw",
+         {"GET": cameras.settings, "PUT": cameras.change_settings}),
+        (("/api/camera/controls",), "Device_r", "Device_rw", {"PUT": cameras.change_controls}),
+        (("/api/camera/profiles",), "Device_r", "Device_rw",
+         {"GET": cameras.profiles, "POST": _NO_PROFILES}),
+        (("/api/camera/profile",), "Device_r", "Device_rw", {"POST": _NO_PROFILES}),
+        (both("/api/camera/start"), "Device_r", "Device_rw", {"POST": _AS_IT_RUNS}),
+        (both("/api/camera/stop"), "Device_r", "Device_rw", {"POST": _AS_IT_RUNS}),
+        (both("/api/camera/snapshot"), "Media_r", "Media_rw", {"POST": keep}),
 
-    return [
-        *(_elsewhere(path, known[meant], limits.pictures) for path, meant in PICTURES.items()),
-        *(_elsewhere(path, known[meant], limits.calls) for path, meant in CALLS.items()),
+        (both("/api/recording/start"), "Media_r", "Media_rw", {"POST": record}),
+        (both("/api/recording/stop"), "Media_r", "Media_rw", {"POST": record}),
+        (("/api/recording/tag",), "Media_r", "Media_rw", {"POST": record}),
+        (("/api/recording/status",), "Media_r", None, {"GET": recordings.status}),
+        (("/api/recording/list",), "Media_r", None, {"GET": recordings.list}),
+        (both("/api/recordings"), "Media_r", "Storage_rw",
+         {"GET": recordings.list, "DELETE": recordings.remove}),
 
-        *both("/api/auth/login", lambda path: Route.public(path, calls(POST=accounts.login), encrypted=True)),
-        Route.public("/api/auth/refresh", calls(POST=accounts.refresh), encrypted=True),
-        Route("/api/token", calls(POST=accounts.token), read=ANY, write=ANY, encrypted=True),
-        Route("/api/auth/apikey", calls(True, POST=accounts.create_key, DELETE=accounts.revoke_key), read=ANY, write=ANY,
-              encrypted=True),
-        Route("/api/auth/apikeys", calls(GET=accounts.keys), read=ANY),
+        (("/files",), "Storage_r", "Storage_rw", {"GET": files.list, "DELETE": files.gone}),
+        (("/api/files",), "Storage_r", None, {"GET": files.list}),
+        (("/download",), "Storage_r", None, {"GET": files.gone}),
+        (("/upload",), "Storage_r", "Storage_rw", {"POST": keep}),
 
-        Route("/api/camera/status", calls(GET=cameras.status), read="Device_r"),
-        *both("/api/camera/info", lambda path: Route(path, calls(GET=cameras.info), read="Device_r")),
-        *(
-            Route(path, calls(GET=cameras.settings, PUT=cameras.change_settings), read="Device_r", write="Device_rw")
-            for path in ("/api/camera/settings", "/api/v1/camera/settings", "/api/camera/config")
-        ),
-        Route("/api/camera/controls", calls(PUT=cameras.change_controls), read="Device_rw", write="Device_rw"),
-        Route("/api/camera/profiles", calls(GET=cameras.profiles, POST=_NO_PROFILES), read="Device_r", write="Device_rw"),
-        Route("/api/camera/profile", calls(POST=_NO_PROFILES), read="Device_rw", write="Device_rw"),
-        *both("/api/camera/start", lambda path: Route(path, calls(POST=_AS_IT_RUNS), read="Device_rw", write="Device_rw")),
-        *both("/api/camera/stop", lambda path: Route(path, calls(POST=_AS_IT_RUNS), read="Device_rw", write="Device_rw")),
-        *both("/api/camera/snapshot", lambda path: Route(path, calls(POST=keep), read="Media_rw", write="Media_rw")),
-
-        *both("/api/recording/start", lambda path: Route(path, calls(POST=record), read="Media_rw", write="Media_rw")),
-        *both("/api/recording/stop", lambda path: Route(path, calls(POST=record), read="Media_rw", write="Media_rw")),
-        Route("/api/recording/status", calls(GET=recordings.status), read="Media_r"),
-        Route("/api/recording/tag", calls(POST=record), read="Media_rw", write="Media_rw"),
-        Route("/api/recording/list", calls(GET=recordings.list), read="Media_r"),
-        *both("/api/recordings", lambda path: Route(
-            path, calls(True, GET=recordings.list, DELETE=recordings.remove), read="Media_r", write="Storage_rw")),
-
-        Route("/files", Endpoint(limits.files, True, GET=files.list, DELETE=files.gone), read="Storage_r", write="Storage_rw"),
-        Route("/api/files", Endpoint(limits.files, GET=files.list), read="Storage_r"),
-        Route("/download", Endpoint(limits.files, True, GET=files.gone), read="Storage_r"),
-        Route("/upload", Endpoint(limits.uploads, POST=keep), read="Storage_rw", write="Storage_rw"),
-
-        *(Route.public(path, calls(GET=_moved)) for path in ("/ws", "/api/v1/ws")),
+        (("/ws", "/api/v1/ws"), None, None, {"GET": _moved}),
+    )  # fmt: skip
+    limit = dict.fromkeys(("/files", "/api/files", "/download"), limits.files) | {"/upload": limits.uploads}
+    found = [
+        Route(
+            path, Endpoint(limit.get(path, limits.calls), path in BELOW, **methods), read, write,
+            encrypted=path in ENCRYPTED, open=read is None,
+        )
+        for paths, read, write, methods in table
+        for path in paths
     ]  # fmt: skip
+    known = {route.path: route for route in app.web.routes}
+    found += [_elsewhere(path, known[meant], limits.pictures) for path, meant in PICTURES.items()]
+    found += [_elsewhere(path, known[meant], limits.calls) for path, meant in CALLS.items()]
+    return found
 
 
-def both(path: str, make: Any) -> list[Route]:
-    """A route below /api that is also below /api/v1."""
-    return [make(path), make(path.replace("/api/", "/api/v1/", 1))]
+def both(path: str) -> tuple[str, str]:
+    """A path below /api, and the same below /api/v1."""
+    return path, path.replace("/api/", "/api/v1/", 1)
 
 
-def _elsewhere(path: str, route: Route, limit: Any) -> Route:
+def _elsewhere(path: str, route: Route, limit: Limit) -> Route:
     return replace(route, path=path, resource=Elsewhere(limit, route.resource, PATCHED))
 
 
 def _moved(request: Any) -> Any:
     raise Gone("WebSocket clients connect to /api/v1, or to /api")
+
+
+#: What one of them is about stands below its path.
+BELOW = frozenset((*both("/api/recordings"), "/api/auth/apikey", "/files", "/download"))
+#: Secrets come in or go out.
+ENCRYPTED = frozenset((*both("/api/auth/login"), "/api/auth/refresh", "/api/auth/apikey", "/api/token"))

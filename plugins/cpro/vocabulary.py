@@ -100,6 +100,8 @@ class Vocabulary:
         }
         self._places: dict[str, str | None] = {}
         self._by_state: dict[str, list[Word]] = {}
+        # Also while nobody listens: who comes later shall not hear of moves that are long past.
+        app.state.observe("system/main_camera", lambda _: self._follow())
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._words)
@@ -123,7 +125,11 @@ class Vocabulary:
                 for name in names_of(template, places):
                     self._by_state.setdefault(name, []).append(word)
         moved = [place for place, camera in places.items() if before.get(place) != camera]
-        return [w for w in self._words.values() if any(place in state for place in moved for state in w.key.states)]
+        return [
+            w
+            for w in self._words.values()
+            if any(place in state for place in moved for state in w.key.states)
+        ]
 
     def message(self, word: Word, value: Value) -> dict[str, Value]:
         return {"state": word.name, "value": value} if self._native else {word.name: value}

@@ -14,7 +14,7 @@ from camd.errors import CamdError, Invalid, Refused
 from camd.media import Packet, Subscription
 
 from .errors import CANCELED, NO_SUCH_PROCEDURE, Busy, error_message, refusal
-from .pictures import STREAM_ARGUMENTS, may_see
+from .pictures import STREAM_ARGUMENTS
 from .procedures import STREAM, bind
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class Caller:
     def reconsider(self) -> None:
         """Rights changed: end the streams that must not be seen any more."""
         for call in self._streams():
-            if not may_see(self._session.by, call.camera):
+            if not self._session.by.sees(call.camera):
                 self._finish(call.request.request, error_message(call.request, Refused("camera")))
 
     def pause(self) -> None:
