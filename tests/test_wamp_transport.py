@@ -9,7 +9,7 @@ from typing import Any
 from autobahn.wamp import message
 from autobahn.wamp.role import RoleCallerFeatures
 from camd_plugins.wamp.codec import CODECS
-from camd_plugins.wamp.transport import MAX_MESSAGE, MAX_WAITING, RATE, WampFactory
+from camd_plugins.wamp.transport import MAX_MESSAGE, MAX_WAITING, WampFactory
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import StringTransport
@@ -19,6 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from camd.hookspecs import Method, hookimpl
 from camd.state import Principal, Spec
 from camd.testing import app_for_tests
+from camd.web.ratelimit import MESSAGES as RATE
 
 from .test_wamp_session import ADMIN, VIEWER, Users
 

@@ -22,7 +22,7 @@ MAX_AGE = 1.0
 def snapshot(
     camera: Camera, encoding: Encoding, reactor: Any, max_age: float | None = None
 ) -> Packet | Deferred[Packet]:
-    """The newest picture if it is good, else a Deferred of the next one; cancel it if nobody wants it any more.
+    """The newest picture if it is good, else a Deferred of the next one; cancel it if nobody waits any more.
 
     max_age: seconds at the moment of asking. A card is only given when the camera gives nothing better.
     Fails with Gone when there is no picture in time, or the camera goes. Reactor thread only.
@@ -43,7 +43,8 @@ class _Wait:
         self._oldest = oldest
         self._timeout = reactor.callLater(PATIENCE, self._late)
         self._subscription: Subscription | None = None
-        self._subscription = camera.stream(encoding).subscribe(self._arrived, kind="snapshot", on_end=self._gone)
+        stream = camera.stream(encoding)
+        self._subscription = stream.subscribe(self._arrived, kind="snapshot", on_end=self._gone)
         if self.result.called:  # it came at once
             self._subscription.close()
 

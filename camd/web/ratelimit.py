@@ -69,6 +69,10 @@ class RateLimits:
         if wait:
             raise RateLimited(int(rate), max(1, round(wait)))
 
+    def messages(self) -> Bucket:
+        """A bucket for the messages of one WebSocket."""
+        return Bucket(MESSAGES, self._seconds())
+
     def _bucket(self, key: tuple[str, bool], rate: float) -> Bucket:
         bucket = self._young.get(key)
         if bucket is None:

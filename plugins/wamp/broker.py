@@ -58,7 +58,7 @@ class Broker:
         return subscription
 
     def _check(self, subscriber: Subscriber, topic: str, accepts: Callable[[str], bool]) -> None:
-        """Raise Refused if the subscriber may not read what has this topic, or may not know whether it exists."""
+        """Raise Refused for a topic that the subscriber may not read, or may not know whether it exists."""
         name = name_of(topic)
         if not subscriber.may_know(name):
             raise Refused(name)

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 MAX_MESSAGE = 64 * 1024
 #: Calls that may be under way; until one is answered no further message is read.
 MAX_WAITING = 32
-#: Messages a second, and how many may come at once.
-RATE = 100
 #: Opcodes of RFC 6455 section 5.2.
 TEXT, BINARY = 1, 2
 #: The messages of a client, by their type.
@@ -69,8 +67,6 @@ class WampProtocol(WampWebSocketServerProtocol):
         self._full = False  # the transport takes no more for now
         self._reading = True
         self._turning = False
-        self._credit = float(RATE)
-        self._credited = 0.0
 
     def dataReceived(self, data: bytes) -> None:
         # Autobahn's own formats a debug line for each, whether it is logged or not.
@@ -80,7 +76,7 @@ class WampProtocol(WampWebSocketServerProtocol):
         # The HTTP channel that the connection came through is still the transport's producer.
         self.transport.unregisterProducer()
         self.transport.registerProducer(self, True)
-        self._credited = self.factory.reactor.seconds()
+        self._bucket = self.factory.app.web.limits.messages()
         super().onOpen()
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
@@ -117,7 +113,7 @@ class WampProtocol(WampWebSocketServerProtocol):
         try:
             content = self._serializer.unserialize(payload, binary)
             received = self._parse(content)
-            if received is not None and self._has_credit(received):
+            if received is not None and not self._is_hasty(received):
                 self._session.onMessage(received)
         except ProtocolError as error:
             self._session.abort(errors.PROTOCOL_VIOLATION, str(error)[:200])
@@ -142,19 +138,15 @@ class WampProtocol(WampWebSocketServerProtocol):
         except Exception as error:  # what Autobahn did not think of
             raise ProtocolError(f"not a {kind.__name__.upper()}: {error}") from None
 
-    def _has_credit(self, received: message.Message) -> bool:
-        """Whether the client keeps to the rate; a request beyond is answered with when to try again."""
+    def _is_hasty(self, received: message.Message) -> bool:
+        """Whether it is a request too many; then it is answered with when to try again."""
         if not isinstance(received, _REQUESTS) or not self.factory.app.web.limits.enabled:
-            return True
-        now = self.factory.reactor.seconds()
-        self._credit = min(float(RATE), self._credit + (now - self._credited) * RATE)
-        self._credited = now
-        if self._credit >= 1:
-            self._credit -= 1
-            return True
+            return False
+        if not self._bucket.take(self.factory.reactor.seconds()):
+            return False
         if not isinstance(received, message.Publish) or received.acknowledge:
-            self.send(error_message(received, RateLimited(RATE)))
-        return False
+            self.send(error_message(received, RateLimited(self._bucket.rate)))
+        return True
 
     # -- going out
 

@@ -15,11 +15,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from .keys import TOKENS
+from camd.auth.accounts import Accounts
+from camd.auth.passwords import Hashing
+from camd.state import Permission
 
 ROOT = Path(__file__).resolve().parents[2]
 _TWISTD = "import sys; from twisted.scripts.twistd import run; sys.argv[0] = 'twistd'; run()"
-_URL = re.compile(r"\bhttps?://[^\s/]+:(\d+)/")
+_URL = re.compile(r"\bhttp://[^\s/]+:(\d+)/")
 #: Of the account "admin" that `Daemon(admin=True)` has.
 PASSWORD = "Correct-horse-7"
 
@@ -31,7 +33,8 @@ class Daemon:
     started again takes the port it had. arguments: more options of `twistd camd`. environment:
     variables on top of ours; no CAMD_* of the caller's reaches the child. After start(), `url` is
     the address as the daemon printed it. `log` is all it wrote so far, `code` how the last run ended. admin:
-    there is an administrator before the first start, "admin" with PASSWORD, and `token` is an API token of its.
+    there is an administrator before the first start, "admin" with PASSWORD, and `token` is an API token of its. everyone: whoever
+    comes may do everything, as often as they like, for tests that are about something else.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class Daemon:
         arguments: Sequence[str] = (),
         environment: Mapping[str, str] = {},
         admin: bool = False,
+        everyone: bool = False,
     ):
         self.directory = Path(tempfile.mkdtemp(prefix="camd-e2e-"))
         self.config = self.directory / "camd.toml"
@@ -51,6 +55,9 @@ class Daemon:
         self._http = http
         self._arguments = list(arguments)
         self._environment = dict(environment)
+        if everyone:
+            self._environment |= {"CAMD_AUTH__GUEST": ",".join(Permission.__members__), "CAMD_AUTH__RATE_LIMITS": "false"}
+            self._add_quickly()
         self._child: subprocess.Popen[str] | None = None
         self._lines: list[str] = []
         self._reader: threading.Thread | None = None
@@ -123,6 +130,15 @@ class Daemon:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def _add_quickly(self) -> None:
+        """An administrator whose hash costs nothing: without one camd would want to be set up."""
+        data = self.directory / "data"
+        data.mkdir(0o700)
+        accounts = Accounts(data)
+        accounts.open()
+        accounts.add_user("admin", Hashing(8, 1).hash(PASSWORD), "administrator")
+        accounts.close()
+
     def _make_admin(self) -> str:
         self.camd("user", "add", "admin", "--role", "administrator", "--password-file", "-", stdin=PASSWORD)
         return json.loads(self.camd("token", "create", "tests", "--json"))["token"]
@@ -140,10 +156,7 @@ class Daemon:
         self.url = ""
         for line in child.stdout:
             self._lines.append(line)
-            for found in _URL.finditer(line):
-                if self.token:
-                    TOKENS[int(found[1])] = self.token
-                if not self.url and found[0].startswith("http:"):
-                    self.url, self.port = found[0], int(found[1])
-                    self._told.set()
+            if not self.url and (found := _URL.search(line)):
+                self.url, self.port = found[0], int(found[1])
+                self._told.set()
         self._told.set()  # it ended; whoever waits looks at `url`

@@ -97,7 +97,7 @@ class FakeCamera:
 
     def daemon(self, toml: str = "", arguments: Sequence[str] = ("--https", "off")) -> Daemon:
         """A camd with these devices, not started."""
-        return Daemon(toml, arguments=arguments, environment=self.environment, admin=True)
+        return Daemon(toml, arguments=arguments, environment=self.environment, everyone=True)
 
     def values(self, device: str = "/dev/video0", **controls: Any) -> dict[str, Any]:
         """The controls as another program reads them from the device, after it has set these; needs `shared`."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import urlsplit
 
-from .keys import headers_for
 from .rest import any_certificate
 
 _HEAD = re.compile(
@@ -123,8 +122,7 @@ class MjpegReader:
         if where.scheme == "https":
             plain = any_certificate().wrap_socket(plain, server_hostname=where.hostname)
         query = f"?{where.query}" if where.query else ""
-        said = "".join(f"{name}: {value}\r\n" for name, value in headers_for(where.geturl()).items())
-        plain.sendall(f"GET {where.path}{query} HTTP/1.1\r\nHost: {where.netloc}\r\n{said}\r\n".encode())
+        plain.sendall(f"GET {where.path}{query} HTTP/1.1\r\nHost: {where.netloc}\r\n\r\n".encode())
         plain.setblocking(False)
         client = Client(plain, _seen=self._seen)
         self.clients.append(client)

@@ -10,8 +10,6 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from .keys import headers_for
-
 JSON = {"Content-Type": "application/json"}
 
 
@@ -39,7 +37,7 @@ class Answer:
 
 def fetch(url: str, body: bytes | None = None, timeout: float = 20.0) -> Answer:
     """GET, or POST of a JSON body. An error status is an answer too."""
-    request = Request(url, body, headers_for(url) | (JSON if body is not None else {}))
+    request = Request(url, body, JSON if body is not None else {})
     context = any_certificate() if url.startswith("https:") else None
     try:
         answer = urlopen(request, timeout=timeout, context=context)

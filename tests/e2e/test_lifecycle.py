@@ -42,8 +42,8 @@ class LifecycleTestCase(SynchronousTestCase):
         return daemon
 
     def prepared(self, toml: str = CAMERA, arguments: Any = ("--https", "off"), **environment: str) -> Daemon:
-        daemon = Daemon(toml, arguments=arguments, environment={"PYTHONPATH": f"{PROBE}:{ROOT}", **environment},
-                        admin=True)
+        environment = {"PYTHONPATH": f"{PROBE}:{ROOT}", **environment}
+        daemon = Daemon(toml, arguments=arguments, environment=environment, everyone=True)
         self.addCleanup(daemon.remove)
         return daemon
 
@@ -312,7 +312,7 @@ class EncryptedTests(LifecycleTestCase):
 
     def test_nothing_plain_is_on_the_wire(self) -> None:
         daemon = self.started(arguments=BOTH)
-        host = urlsplit(https(daemon)).netloc.encode() + b"\r\nAuthorization: Bearer " + daemon.token.encode()
+        host = urlsplit(https(daemon)).netloc.encode()
         stream = b"GET /stream HTTP/1.1\r\nHost: " + host + b"\r\n\r\n"
         self.only_records(self.tap(daemon, stream, b"Content-Type: image/jpeg", 10), b"image/jpeg")
         upgrade = (

@@ -55,7 +55,7 @@ def served() -> tuple[Path, Daemon]:
     directory = Path(tempfile.mkdtemp(prefix="camd-page-"))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     video = directory / "door.mjpeg"
-    daemon = Daemon(_CONFIG.format(video=video), arguments=["--https", "off"])
+    daemon = Daemon(_CONFIG.format(video=video), arguments=["--https", "off"], everyone=True)
     atexit.register(daemon.remove)
     daemon.start()
     atexit.register(daemon.stop)

@@ -62,8 +62,8 @@ _REFUSED = (
 
 def with_probe(toml: str = _PAINTED, **environment: str) -> Daemon:
     """A camd with the plugin of the fixtures."""
-    return Daemon(toml, arguments=["--https", "off"],
-                  environment={"PYTHONPATH": f"{PROBE}:{ROOT}", **environment}, admin=True)
+    return Daemon(toml, arguments=["--https", "off"], everyone=True,
+                  environment={"PYTHONPATH": f"{PROBE}:{ROOT}", **environment})
 
 
 class ApiTestCase(SynchronousTestCase):
@@ -184,7 +184,7 @@ class ManyClientsTests(ApiTestCase):
 class LazyClientTests(ApiTestCase):
     """A client that stays connected and reads nothing."""
 
-    toml = _PAINTED + "[websocket]\nping_interval = 0\n[auth]\nrate_limits = false\n"
+    toml = _PAINTED + "[websocket]\nping_interval = 0\n"
     sets = 1500  #: changes of a text while it sleeps
     pause = 0.0  #: seconds between them
 

@@ -354,7 +354,8 @@ class FileCameraTests(SynchronousTestCase):
         camera = FakeCamera("/dev/video0")
         clip = camera.folder / "clip.mjpeg"
         clip.write_bytes(b"".join(frames()))
-        with Daemon(f'[cameras.cam1]\nsource = "file:{clip}"\n', arguments=["--https", "off"], admin=True) as daemon:
+        toml = f'[cameras.cam1]\nsource = "file:{clip}"\n'
+        with Daemon(toml, arguments=["--https", "off"], everyone=True) as daemon:
             with MjpegReader(daemon.url + "stream", 2) as reader:
                 reader.pictures(25)  # more than there are: once round
                 for client in reader.clients:

@@ -39,7 +39,8 @@ async function watch(session) {
     });
   });
   await seen;
-  call.cancel({ mode: "kill" }); // in other modes autobahn-js forgets the call at once, and trips over what is still under way
+  // In other modes autobahn-js forgets the call at once, and trips over what is still under way.
+  call.cancel({ mode: "kill" });
   const ended = await end;
   await session.call("camd.get");
   return [digests.slice(0, PICTURES), ended];

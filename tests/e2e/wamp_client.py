@@ -2,9 +2,11 @@
 
     python wamp_client.py twisted|asyncio URL '{"admin": TOKEN, "viewer": TOKEN}'
     python wamp_client.py twisted URL '{"watcher": TOKEN}'
+    python wamp_client.py twisted 'URL?token=TOKEN' '{"listener": ""}'
 
 For each serializer and token one line of JSON: [serializer, name, what it saw]. The watcher goes on watching
-after its line. A script, for a process can have but one of the two loops.
+after its line, the listener has one more line of the change that it waits for. A script, for a process can
+have but one of the two loops.
 """
 
 from __future__ import annotations
@@ -128,6 +130,17 @@ async def watcher(session: Any, loop: str) -> dict[str, Any]:
     return {"pictures": len(pictures)}
 
 
+async def listener(session: Any, tell: Any) -> None:
+    """Somebody who waits for a change; tell(what): prints it."""
+
+    def changed(value: Any, state: str, rev: int) -> None:
+        tell({"changed": [state, value, rev]})
+        session.leave()
+
+    await session.subscribe(changed, "camd.state.cameras.other.sharpness")
+    tell({"listens": True})
+
+
 def main(loop: str, url: str, tokens: dict[str, str]) -> None:
     module = importlib.import_module(f"autobahn.{loop}.component")
 
@@ -135,25 +148,29 @@ def main(loop: str, url: str, tokens: dict[str, str]) -> None:
         one = module.Component(
             transports=[{"type": "websocket", "url": url, "serializers": [serializer], "max_retries": 0}],
             realm="camd",
-            authentication={"ticket": {"authid": name, "ticket": tokens[name]}},
+            authentication={"ticket": {"authid": name, "ticket": tokens[name]}} if tokens[name] else None,
         )
+
+        def tell(seen: dict[str, Any]) -> None:
+            print(json.dumps([serializer, name, seen], default=repr), flush=True)
 
         @one.on_join
         async def joined(session: Any, details: Any) -> None:
-            level = LEVELS[serializer]
+            level, who = LEVELS[serializer], {"who": [details.authid, details.authmethod]}
             try:
-                if name == "watcher":
-                    seen = await watcher(session, loop)
+                if name == "admin":
+                    tell(await admin(session, level, loop) | who)
                 elif name == "viewer":
-                    seen = await viewer(session, level)
+                    tell(await viewer(session, level) | who)
+                elif name == "watcher":
+                    tell(await watcher(session, loop) | who)
+                    return
                 else:
-                    seen = await admin(session, level, loop)
-                seen["who"] = [details.authid, details.authmethod]
+                    await listener(session, lambda seen: tell(seen | who))
+                    return
             except Exception as error:
-                seen = {"failed": repr(error)}
-            print(json.dumps([serializer, name, seen], default=repr), flush=True)
-            if name != "watcher":
-                session.leave()
+                tell({"failed": repr(error)})
+            session.leave()
 
         return one
 

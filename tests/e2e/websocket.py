@@ -12,7 +12,6 @@ from collections import deque
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from .keys import headers_for
 from .rest import any_certificate
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
@@ -48,7 +47,7 @@ class WebSocket:
             self._socket = any_certificate().wrap_socket(self._socket, server_hostname=where.hostname)
         self._reader = self._socket.makefile("rb")
         try:
-            self._upgrade(url, where.netloc)
+            self._upgrade(where.netloc)
         except BaseException:
             self.close()
             raise
@@ -155,12 +154,11 @@ class WebSocket:
             raise ConnectionError("the server closed without saying so")
         return data
 
-    def _upgrade(self, url: str, host: str) -> None:
-        said = "".join(f"{name}: {value}\r\n" for name, value in headers_for(url).items())
+    def _upgrade(self, host: str) -> None:
         key = base64.b64encode(os.urandom(16)).decode()
         self._socket.sendall(
             f"GET /api HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"{said}Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
         )
         status = self._reader.readline().decode().strip()
         headers = {}
