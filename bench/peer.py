@@ -28,7 +28,8 @@ class Peer:
     start, the files are in it) and {limit} (of WebSocket clients). stream, snapshot, websocket: paths, "" for
     what it does not serve. template, match, modulo: the message that changes something and how its
     broadcast is recognised, see clients/broadcast.c. settle: seconds from listening to ready.
-    camera: for the tables. missing: why it cannot run here, "" if it can.
+    camera: for the tables. prepare: commands that run before it, each with its standard input; what the last
+    one prints is {token} in the paths. missing: why it cannot run here, "" if it can.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Peer:
     modulo: int = 1_000_000_000
     settle: float = 0.5
     camera: str = ""
+    prepare: tuple[tuple[tuple[str, ...], str], ...] = ()
     missing: str = ""
 
 
@@ -68,7 +70,8 @@ TEST_CAMERA = Camera("test:", "", "camd's test picture")
 def camd_peer(name: str, camera: Camera, command: str) -> Peer:
     """camd with one camera, `cam1`. command: how twistd is called, "" for the one beside this Python.
 
-    The limits on clients are raised, and a silent connection lives for ten minutes.
+    The limits on clients are raised, those on requests are off, and a silent connection lives for ten
+    minutes. Whoever asks shows the token of an administrator.
     """
     twistd = command.split() or [_twistd()]
     settings = f"""\
@@ -83,17 +86,24 @@ max_clients = {{limit}}
 [limits]
 max_connections = 10000
 request_timeout = 600
+
+[auth]
+rate_limits = false
 """
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     listeners = ("--http", "tcp:{port}:interface=127.0.0.1", "--https", "tcp:{tls_port}:interface=127.0.0.1")
     state = "cameras/cam1/brightness"
+    manage = (str(Path(twistd[0]).with_name("python")) if "/" in twistd[0] else sys.executable, "-m", "camd")
+    data = ("--data-dir", "{directory}/data")
+    account = ("user", "add", "bench", "--role", "administrator", "--password-file", "-", *data)
     return Peer(
         name=name,
+        prepare=(((*manage, *account), "Correct-horse-7"), ((*manage, "token", "create", "bench", *data), "")),
         command=(*twistd, "-n", "--pidfile=", "camd", *listeners,
                  "--data-dir", "{directory}/data", "--config", "{directory}/camd.toml"),
         files={"camd.toml": settings},
         environment={"PYTHONPATH": path, **camera.environment},
-        stream="/stream", snapshot="/snapshot", websocket="/api", tls=True,
+        stream="/stream?token={token}", snapshot="/snapshot?token={token}", websocket="/api?token={token}", tls=True,
         template=json.dumps({state: "%d"}).replace('"%d"', "%d"), match=(f'"{state}"', '"value":'), modulo=100,
         settle=1.5, camera=camera.doc,
         missing="" if shutil.which(twistd[0]) else f"no {twistd[0]}: run the bench with camd's own Python",

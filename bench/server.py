@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Self
+from urllib.parse import quote
 
 from .client import MeasurementError
 from .peer import Peer
@@ -46,17 +47,23 @@ class Server:
     def url(self, what: str, *, tls: bool = False) -> str:
         """The address of the `stream`, the `snapshot` or the `websocket`."""
         scheme = ("ws" if what == "websocket" else "http") + ("s" if tls else "")
-        return f"{scheme}://127.0.0.1:{self.tls_port if tls else self.port}{getattr(self.peer, what)}"
+        return f"{scheme}://127.0.0.1:{self.tls_port if tls else self.port}{self._fill(getattr(self.peer, what))}"
 
     def __enter__(self) -> Self:
         directory = Path(self._directory.name)
         for name, content in self.peer.files.items():
             (directory / name).write_text(self._fill(content))
+        environment = {**os.environ, **{name: self._fill(value) for name, value in self.peer.environment.items()}}
+        for command, given in self.peer.prepare:
+            done = subprocess.run([self._fill(word) for word in command], input=given, env=environment, text=True,
+                                  capture_output=True, cwd=directory, check=False)
+            if done.returncode:
+                raise MeasurementError(f"{command[0]} {' '.join(command[1:5])}: {done.stderr[-400:].strip()}")
+            self._places["{token}"] = quote(done.stdout.strip(), safe="")
         with (directory / "log").open("wb") as log:
             self._child = subprocess.Popen(
                 [self._fill(word) for word in self.peer.command],
-                env={**os.environ, **{name: self._fill(value) for name, value in self.peer.environment.items()}},
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=directory, start_new_session=True,
+                env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=directory, start_new_session=True,
             )
         self.process = Process(self._child.pid)
         try:

@@ -60,7 +60,7 @@ class App:
         self.codecs = Codecs(self.extensions.encoders, jpeg.decode, adjust.Adjustment, card.card)
         self.cameras = Cameras(self.state, self.extensions.sources, self._make_camera, self.threads.allow_sources)
         self.metrics, self.core_metrics = core_registry(self)
-        self.audit = Audit(config.data_dir, self.threads)
+        self.audit = Audit(config.data_dir, self.threads, later=reactor.callLater)
         self.users = Users(config.data_dir, self.threads, reactor, self.audit, config)
         self.api = Api(self.state, self.extensions.methods, self.audit.record)
         self.certificate = SiteCertificate(config, self.state, self.threads, reactor, self.audit, self._note_expiry)

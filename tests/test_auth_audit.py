@@ -7,10 +7,11 @@ import os
 import stat
 from pathlib import Path
 
-from twisted.internet.defer import ensureDeferred
+from twisted.internet.defer import ensureDeferred, succeed
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from camd.auth.audit import Audit, AuditFile, make_entry
+from camd.auth.audit import DELAY, Audit, AuditFile, make_entry
 from camd.testing import FakeReactor, ThreadlessPool
 from camd.threads import Threads
 
@@ -131,3 +132,24 @@ class BoundedTests(AuditCase):
         self.audit.record("set", "ann")
         self.assertFalse((self.folder / "elsewhere").exists())
         self.assertEqual(self.audit.dropped, 1)
+
+
+class DelayTests(SynchronousTestCase):
+    def test_entries_of_a_moment_are_one_write(self):
+        clock, writes = Clock(), []
+
+        class Threads:
+            def io(self, f, *args):
+                writes.append(args)
+                return succeed([])
+
+        audit = Audit(Path(self.mktemp()), Threads(), later=clock.callLater)
+        for number in range(20):
+            audit.record("set", "anna", value=number)
+        self.assertEqual(writes, [])
+        clock.advance(DELAY)
+        self.assertEqual([len(batch) for (batch,) in writes], [20])
+        audit.record("set", "anna")
+        self.successResultOf(ensureDeferred(audit.stop()))
+        self.assertEqual(len(writes), 2)
+        self.assertEqual(clock.getDelayedCalls(), [])

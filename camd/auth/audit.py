@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 FILE = "audit.jsonl"
 #: What `tail` can give.
 REMEMBERED = 500
+#: A slider that is dragged makes many entries; those of so long are written together (seconds).
+DELAY = 0.25
 _QUEUE = 1000
 _SIZE = 10 * 2**20
 _FILES = 3
@@ -121,14 +123,23 @@ class Audit:
     """Appends entries in the pool `io`; never waits and never fails the caller. Reactor thread only.
 
     An entry is {"time": RFC 3339 in UTC, "event", "by", "address", ...fields}. The file has mode 0600 and
-    is kept as `audit.jsonl`, `.1`, `.2` of 10 MiB each. dropped: entries lost because the disk was slower
-    or full.
+    is kept as `audit.jsonl`, `.1`, `.2` of 10 MiB each. later: the reactor's callLater, with which entries
+    of a DELAY are one write; without it each is written at once. dropped: entries lost because the disk was
+    slower or full.
     """
 
     log = Logger()
 
-    def __init__(self, data_dir: Path, threads: Threads, wall: Callable[[], float] = time.time):
+    def __init__(
+        self,
+        data_dir: Path,
+        threads: Threads,
+        wall: Callable[[], float] = time.time,
+        later: Callable[[float, Callable[[], None]], Any] | None = None,
+    ):
         self.dropped = 0
+        self._later = later
+        self._call: Any = None
         self._threads = threads
         self._wall = wall
         self._file = AuditFile(data_dir / FILE)
@@ -148,6 +159,8 @@ class Audit:
 
     async def stop(self) -> None:
         """Wait until everything is written."""
+        if self._call is not None:
+            self._write()
         while self._writing is not None:
             await self._writing
 
@@ -159,7 +172,10 @@ class Audit:
             self.dropped += 1
             return
         self._queue.append(entry)
-        self._write()
+        if self._later is None:
+            self._write()
+        elif self._call is None and self._writing is None:
+            self._call = self._later(DELAY, self._write)
 
     def refresh(self) -> None:
         """Look for entries that commands of other processes appended."""
@@ -170,6 +186,9 @@ class Audit:
         return list(self._remembered)[-n:] if n > 0 else []
 
     def _write(self) -> None:
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+        self._call = None
         if self._writing is not None:
             return
         batch, self._queue = self._queue, []
