@@ -330,6 +330,7 @@ class LeakTests(RightsCase):
         self.login("viewer")
         self.ask("GET", f"/snapshot?token={self.tokens['viewer']}")
         self.ask("POST", "/api", {"token": self.tokens["viewer"], "get": ["nothing/x"]})
+        self.get(self.app.audit.stop())
         log = (self.folder / "audit.jsonl").read_bytes()
         for token in self.tokens.values():
             self.assertNotIn(token.encode(), log)
