@@ -6,6 +6,7 @@ A test walks the tree of both sites and fails on a route that stands neither her
 from __future__ import annotations
 
 from dataclasses import replace
+
 from ...hookspecs import ANY, READER, Route
 from ...state.permission import Permission
 from .operation import PUBLIC, Answer, Operation, Parameter
