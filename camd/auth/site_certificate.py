@@ -162,13 +162,15 @@ class SiteCertificate:
         self._complain("")
 
     async def _use(self, certificate: ServerCertificate) -> None:
+        tell = self.log.info
         if self.context is None:
+            tell = self.log.debug  # at the start it is no news
             self.context = await self._threads.io(TlsContext, certificate)
         else:
             await self._threads.io(self.context.use, certificate)
-        self.log.info("certificate in use: {names}, until {end}, SHA-256 {fingerprint}",
-                      names=", ".join(certificate.names[:5]) or "without names", fingerprint=certificate.fingerprint,
-                      end=certificate.leaf.not_valid_after_utc.date())
+        tell("certificate in use: {names}, until {end}, SHA-256 {fingerprint}",
+             names=", ".join(certificate.names[:5]) or "without names", fingerprint=certificate.fingerprint,
+             end=certificate.leaf.not_valid_after_utc.date())
         self._on_change(certificate.expiry)
 
     # -- telling
