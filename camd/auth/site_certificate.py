@@ -162,9 +162,9 @@ class SiteCertificate:
         self._complain("")
 
     async def _use(self, certificate: ServerCertificate) -> None:
-        # The first one is no news, later ones are.
-        tell = self.log.debug if self.context is None else self.log.info
+        tell = self.log.info
         if self.context is None:
+            tell = self.log.debug  # at the start it is no news
             self.context = await self._threads.io(TlsContext, certificate)
         else:
             await self._threads.io(self.context.use, certificate)

@@ -12,7 +12,9 @@ import { light, write } from "./template.js";
 import { bindTheme } from "./theme.js";
 
 /** Builds the settings and leads from one to the other. A section is {show(): Promise}. */
-const SECTIONS = { account: Account, tokens: Tokens, users: Users, roles: Roles, certificate: Certificate, audit: Audit };
+const SECTIONS = {
+  account: Account, tokens: Tokens, users: Users, roles: Roles, certificate: Certificate, audit: Audit,
+};
 const byId = (id) => document.getElementById(id);
 
 const session = new Session();

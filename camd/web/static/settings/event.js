@@ -34,14 +34,16 @@ const SHOWN_APART = new Set(["time", "event", "by", "address"]);
 /** {what, kinds, detail}: the event, the kinds that it is of, and the rest of the entry as one text. */
 export function eventInWords(entry) {
   const [what, kinds] = EVENTS[entry.event] ?? [spoken(entry.event), "change"];
-  const details = Object.entries(entry).filter(([key]) => !SHOWN_APART.has(key)).map(([key, value]) => detail(key, value));
-  return { what, kinds: kinds.split(" "), detail: details.filter(Boolean).join(", ") };
+  const rest = Object.entries(entry).filter(([key]) => !SHOWN_APART.has(key));
+  rest.sort(([one], [other]) => Number(other === "user") - Number(one === "user")); // whom it is about comes first
+  const details = rest.map(([key, value]) => detail(key, value)).filter(Boolean);
+  return { what, kinds: kinds.split(" "), detail: details.join(", ") };
 }
 
 function detail(key, value) {
   if (key === "values") return Object.entries(value).map(([name, set]) => `${name} = ${plain(set)}`).join(", ");
   if (key === "permissions") return inWords(value).toLowerCase();
-  if (key === "additional_permissions") return value.length ? `besides ${inWords(value).toLowerCase()}` : "no rights besides";
+  if (key === "additional_permissions") return `besides ${inWords(value).toLowerCase()}`;
   if (key === "password") return "new password";
   if (key === "enabled") return value ? "may sign in" : "may not sign in";
   if (key === "cameras") return value === null ? "all cameras" : `cameras ${value.join(", ") || "none"}`;
