@@ -112,6 +112,12 @@ class SiteCertificate:
         }
 
     @property
+    def names(self) -> list[str]:
+        """The host names in the certificate in use; wildcards are none."""
+        names = self.context.certificate.names if self.context is not None else []
+        return [name for name in names if "*" not in name]
+
+    @property
     def warning(self) -> str:
         """What its owner should know, "" if nothing: why it is not the right one, or that it soon ends."""
         if self.reason or self.context is None:

@@ -112,7 +112,7 @@ class Web:
         self.redirect_https = web.redirect_https
         self.routes.base_path = web.base_path
         site.proxies = Proxies(web.trusted_proxies, web.base_path)
-        site.allow_hosts([*own_names(), *config.tls.names, *web.host_names])
+        site.allow_hosts([*own_names(), *config.tls.names, *web.host_names, *self._app.certificate.names])
 
     @property
     def needs_setup(self) -> bool:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from cryptography import x509
@@ -66,6 +67,15 @@ class SwapTests(SynchronousTestCase):
                      context=any_certificate()) as answer:
             data = answer.read()
         return json.loads(data) if answer.headers["Content-Type"].startswith("application/json") else data.decode()
+
+    def knocking(self, name: str) -> int:
+        """The status that somebody gets who calls the host by this name."""
+        try:
+            urlopen(Request(self.https + "api/state", headers={"Host": name}), timeout=20, context=any_certificate())
+        except HTTPError as error:
+            with error:
+                return error.status
+        raise AssertionError("nobody said who they are")
 
     def test_nobody_who_watches_notices(self) -> None:
         self.start()
@@ -148,6 +158,8 @@ class SwapTests(SynchronousTestCase):
         context = ssl.create_default_context(cadata=pem_of(ROOT.certificate).decode())
         self.assertEqual(x509.load_der_x509_certificate(self.served(context)), certificate)
         facts = self.ask("api/certificate")
+        self.assertEqual(self.knocking("camera.test"), 401, "its names are ours")
+        self.assertEqual(self.knocking("other.test"), 421)
         self.assertEqual((facts["names"], facts["state"]), (["camera.test", "localhost", "127.0.0.1"], "ok"))
         expiry = certificate.not_valid_after_utc.timestamp()
         metric = re.search(r"(?m)^camd_certificate_expiry_timestamp_seconds (\S+)$", self.ask("metrics"))
