@@ -279,12 +279,6 @@ class Request(server.Request):
             headers.setRawHeaders(b"Content-Length", (b"0",))
         super().finish()
 
-    def unregisterProducer(self) -> None:
-        if self.channel is None:  # the client left; producers of Twisted's static files do not look
-            self.producer = None
-        else:
-            super().unregisterProducer()
-
     def connectionLost(self, reason: Failure) -> None:
         if self.started and not self.finished:
             self.site.log(self)
