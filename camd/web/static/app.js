@@ -27,7 +27,7 @@ const ALIVE_EVERY = 60_000; // a page that is looked at is in use, and so is its
 
 const session = new Session();
 const store = new Store((flush) => requestAnimationFrame(flush));
-const link = new Link({ open: () => new WebSocket(socketAddress()) });
+const link = new Link({ open: () => new WebSocket(socketAddress()), watched: () => !document.hidden });
 const mirror = new Mirror(link, store);
 const stage = new Stage(byId("stage"), store);
 const strip = new Strip(byId("strip"), store);

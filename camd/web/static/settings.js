@@ -19,7 +19,10 @@ const byId = (id) => document.getElementById(id);
 
 const session = new Session();
 session.ask = session.ask.bind(session);
-const link = new Link({ open: () => new WebSocket(new URL("api", document.baseURI).href.replace(/^http/, "ws")) });
+const link = new Link({
+  open: () => new WebSocket(new URL("api", document.baseURI).href.replace(/^http/, "ws")),
+  watched: () => false, // an open settings page is not in use by itself
+});
 const menu = new Menu(byId("account-menu"), byId("sign-in"), session);
 const links = new Map([...byId("places").querySelectorAll("[href^='#']")].map((one) => [one.hash.slice(1), one]));
 const roots = new Map([...document.querySelectorAll("[data-section]")].map((root) => [root.dataset.section, root]));
