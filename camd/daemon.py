@@ -75,6 +75,7 @@ class Daemon:
                   cameras=", ".join(f"{c.id} ({c.config.source})" for c in app.cameras.values()))
         app.users.setup.on_new_code = lambda code: self._invite()
         if app.users.needs_setup:
+            app.users.on_change.append(self._set_up)
             self._invite()
         else:
             self._welcome()
@@ -86,6 +87,12 @@ class Daemon:
         # What is loaded stays: without it in every full collection the worst pause falls from 80 ms to 2.
         gc.collect()
         gc.freeze()
+
+    def _set_up(self) -> None:
+        users = self.app.users
+        if not users.needs_setup:
+            users.on_change.remove(self._set_up)
+            self._welcome()
 
     def _welcome(self) -> None:
         """Where the page and the pictures are."""

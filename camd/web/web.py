@@ -169,7 +169,7 @@ class Web:
     def https_address(self, host: bytes) -> bytes:
         """Where the HTTPS site is for somebody who knows us by this name: b"https://camera:8443"; b"" if
         there is none."""
-        for url in self._app.listeners.urls:
+        for url in self._app.listeners.urls if host else ():
             if url.startswith("https:"):
                 port = urlsplit(url).port
                 name = host.rpartition(b":")[0] if not host.endswith(b"]") and b":" in host else host

@@ -67,6 +67,7 @@ class FirstMinuteTests(PeopleCase):
         answer = near("POST", "/api/setup", {"code": link[2], **LOGIN})
         self.assertEqual(answer.status, 200, answer.body)
         self.assertEqual(near("GET", "/cam/cam1/snapshot.jpg").body[:2], b"\xff\xd8")
+        wait_for(lambda: "page     http://localhost" in daemon.log)
         self.assertEqual(near("GET", "/setup").headers["location"], "./")
         self.assertEqual(Client(link[1])("GET", "/api/status").status, 401)
 
