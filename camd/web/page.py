@@ -71,7 +71,7 @@ class Page(Resource):
             route = self._actions.get(request.args.get(b"action", (b"",))[-1])
             if route is not None:
                 return guard.admit(route, request)
-        secret = path in _SECRET_PARTS
+        secret = path.removesuffix(b".html") in _SECRET_PARTS
         barred = guard.lead_to_https(request, secret)
         if barred is not None:
             return barred
@@ -87,5 +87,5 @@ class Page(Resource):
 
     def _part(self, path: bytes) -> bytes:
         """The file of a part of the page; the one for all where it has none of its own."""
-        name = path + b".html"
+        name = path.removesuffix(b".html") + b".html"
         return name if (STATIC / name.decode()).is_file() else b"index.html"
