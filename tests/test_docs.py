@@ -261,7 +261,8 @@ class CompleteTests(SynchronousTestCase):
 
     def test_every_error_code(self) -> None:
         source = "".join(
-            (ROOT / "camd" / "web" / f"{name}.py").read_text() for name in ("errors", "pictures", "web")
+            (ROOT / "camd" / "web" / f"{name}.py").read_text()
+            for name in ("errors", "guard", "pictures", "web")
         )
         page = (DOCS / "http.md").read_text()
         codes = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source))

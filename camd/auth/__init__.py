@@ -1,1 +1,1 @@
-"""Who may come in and over which wire: certificates, and later people, tokens and sessions."""
+"""Who may come in, and over which wire: people and their secrets, the audit log, the certificate."""
