@@ -270,7 +270,7 @@ class Installing(Files):
         stamps = [self.files.stamp()]
         self.files.install(self.new)
         stamps.append(self.files.stamp())
-        self.key.chmod(0o640)
+        os.utime(self.key, (1, 1))  # the kernel's clock for files has ticks of some milliseconds
         stamps.append(self.files.stamp())
         self.files.install(self.new)
         stamps.append(self.files.stamp())

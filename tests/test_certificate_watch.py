@@ -163,7 +163,7 @@ class Told(Watch):
         other.rename(self.folder)
         self.pass_time(1)
         self.assertEqual((self.watch.is_told, self.told), (True, 1))
-        self.files.key.write_text("b")
+        self.files.key.write_text("other")
         self.pass_time(1)
         self.assertEqual(self.told, 2)
 

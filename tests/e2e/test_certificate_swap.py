@@ -171,11 +171,13 @@ class SwapTests(SynchronousTestCase):
         self.start()
         before = self.served()
         certificate = write_pair(self.mine)
-        for content in (pem_of(ec_key()), b"", (self.mine / "privkey.pem").read_bytes()[:100]):
+        half = (self.mine / "privkey.pem").read_bytes()[:100]
+        for content, text in ((pem_of(ec_key()), "does not belong"), (b"", "no private key"), (half, "no private key")):
             (self.tls / "privkey.pem").write_bytes(content)
             (self.tls / "fullchain.pem").write_bytes((self.mine / "fullchain.pem").read_bytes())
-            facts = wait_for(lambda: (found := self.ask("api/certificate"))["state"] == "alert" and found)
+            facts = wait_for(lambda text=text: text in (found := self.ask("api/certificate"))["reason"] and found)
             self.assertIn("privkey.pem", facts["reason"])
+            self.assertEqual(facts["state"], "alert")
             self.assertEqual(self.served(), before)
             self.assertEqual(self.ask("health")["checks"]["certificate"], facts["reason"])
             self.assertEqual(self.ask("api/state/system/certificate")["value"], facts)
