@@ -116,8 +116,8 @@ class WebConfig:
         metadata=about(
             kinds.base_path(),
             Effect.LIVE,
-            "Path under which a proxy shows the sites, like `/cams`, if it neither sends `X-Forwarded-Prefix` "
-            "nor takes the path away.",
+            "Path under which a proxy shows the sites, like `/cams`, if it neither sends "
+            "`X-Forwarded-Prefix` nor takes the path away.",
         ),
     )
     redirect_https: bool = field(
@@ -163,8 +163,9 @@ class AuthConfig:
         metadata=about(
             kinds.boolean(),
             Effect.LIVE,
-            "Whether clients that ask too often get 429: without signing in 10 pictures and 100 calls a second "
-            "for each address, and 100 messages a second on each WebSocket. Wrong passwords are limited anyway.",
+            "Whether clients that ask too often get 429: without signing in 10 pictures and 100 calls a "
+            "second for each address, and 100 messages a second on each WebSocket. Wrong passwords are "
+            "limited anyway.",
         ),
     )
     rate_factor: float = field(
@@ -297,8 +298,8 @@ class Config:
         metadata=about(
             kinds.choice("standard", "appliance"),
             Effect.LISTENER,
-            "`appliance` is for a device that does nothing else: ports 80 and 443, and HTTP only leads to HTTPS. "
-            "It changes defaults; what is set wins.",
+            "`appliance` is for a device that does nothing else: ports 80 and 443, and HTTP only leads to "
+            "HTTPS. It changes defaults; what is set wins.",
         ),
     )
     http: str | None = field(

@@ -179,7 +179,8 @@ class _Reading:
     def check_listeners(self) -> None:
         preset = self.preset
         http, https = (
-            self.given.get((name,), (preset.get(name, _KEYS[name].default), None)) for name in ("http", "https")
+            self.given.get((name,), (preset.get(name, _KEYS[name].default), None))
+            for name in ("http", "https")
         )
         setting = https[1] or http[1]
         if setting is not None and http[0] == https[0] is not None and http[0].split(":")[1:2] != ["0"]:

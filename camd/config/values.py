@@ -171,7 +171,8 @@ def networks() -> Kind:
         try:
             return item if item == "unix" else str(ipaddress.ip_network(item))
         except ValueError as error:
-            raise Unfit(f'"{item}" is no address or network: {error}', 'write "127.0.0.1" or "10.0.0.0/8"') from None
+            hint = 'write "127.0.0.1" or "10.0.0.0/8"'
+            raise Unfit(f'"{item}" is no address or network: {error}', hint) from None
 
     return _words_of('a list of addresses and networks, or "unix"', check_one)
 

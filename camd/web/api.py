@@ -229,7 +229,8 @@ class Api:
         if method is None:
             raise Invalid("call", "no such method")
         arguments = body.get("args", {})
-        camera = arguments.get("camera", "") if isinstance(arguments, dict) and "camera" in method.args else ""
+        has_camera = isinstance(arguments, dict) and "camera" in method.args
+        camera = arguments.get("camera", "") if has_camera else ""
         if not session.by.may(method.permission, f"cameras/{camera}/" if camera else ""):
             self._audit("refused", session.by.name, session.address, call=method.name)
             raise Refused(method.name, method.permission)
@@ -323,7 +324,8 @@ def error_answer(error: CamdError) -> Message:
     if isinstance(error, Invalid):
         return {"error": "Invalid value", "key": error.key, "message": error.reason}
     if isinstance(error, RateLimited):
-        return {"error": str(error), "limit": error.limit, "period": "second", "retry_after": error.retry_after}
+        answer = {"error": str(error), "limit": error.limit, "period": "second"}
+        return {**answer, "retry_after": error.retry_after}
     if isinstance(error, Locked):
         return {"error": str(error), "retry_after": error.retry_after}
     if isinstance(error, Unauthorized):

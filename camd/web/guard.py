@@ -37,7 +37,7 @@ class Guard:
     """Decides about the requests of one Web. Reactor thread only."""
 
     SETUP_REQUIRED = ErrorResource(
-        403, "SETUP_REQUIRED", "camd must be set up first: open /setup with the code that it printed at its start"
+        403, "SETUP_REQUIRED", "camd must be set up first: open /setup with the code that it printed"
     )
 
     def __init__(self, web: Web):

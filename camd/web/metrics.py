@@ -298,5 +298,6 @@ class _Only:
 
     def collect(self) -> Iterator[Metric]:
         for metric in self._registry.collect():
-            metric.samples = [one for one in metric.samples if one.labels.get("camera") in (None, *self._cameras)]
+            known = (None, *self._cameras)
+            metric.samples = [one for one in metric.samples if one.labels.get("camera") in known]
             yield metric
