@@ -63,7 +63,8 @@ class App:
         self.audit = Audit(config.data_dir, self.threads, later=reactor.callLater)
         self.users = Users(config.data_dir, self.threads, reactor, self.audit, config)
         self.api = Api(self.state, self.extensions.methods, self.audit.record)
-        self.certificate = SiteCertificate(config, self.state, self.threads, reactor, self.audit, self._note_expiry)
+        self.certificate = SiteCertificate(config, self.state, self.threads, reactor, self.audit,
+                                           self._certificate_changed)
         self.listeners = Listeners(self)
         self.web = Web(self)
         broadcast = Broadcast(self.state, reactor)
@@ -74,8 +75,9 @@ class App:
     def _make_camera(self, config: CameraConfig, source: Any) -> Camera:
         return Camera(config, source, self.state, self.threads, self.codecs, self.reactor, self.events.publish)
 
-    def _note_expiry(self, expiry: float) -> None:
+    def _certificate_changed(self, expiry: float) -> None:
         self.core_metrics.certificate_expiry = expiry
+        self.web.configure(self.config)  # which knows the names in it
 
     async def start_cameras(self) -> None:
         """The configured cameras; without any, the first V4L2 camera, or else the test picture."""

@@ -53,7 +53,7 @@ class FakeDevice(FakeSource):
 
 
 class FakeCameras:
-    """A plugin: the kind of source "fake", by the id of its camera."""
+    """A plugin: the kind of source "device", by the id of its camera."""
 
     def __init__(self):
         self.sources = {
@@ -63,7 +63,7 @@ class FakeCameras:
 
     @hookimpl
     def camd_sources(self):
-        return {"fake": self.sources.__getitem__}
+        return {"device": self.sources.__getitem__}
 
 
 def make_app(test, cameras=("front", "back"), plugin=cpro, **config):
@@ -71,7 +71,7 @@ def make_app(test, cameras=("front", "back"), plugin=cpro, **config):
     fake = FakeCameras()
     data_dir = Path(test.mktemp())
     data_dir.mkdir()
-    configs = {id: CameraConfig(id, f"fake:{id}") for id in cameras}
+    configs = {id: CameraConfig(id, f"device:{id}") for id in cameras}
     app = app_for_tests(
         data_dir, {"fake": fake, "cpro": plugin}, Config(data_dir=data_dir, cameras=configs, **config)
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import txaio
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.error import ConnectionDone
@@ -22,7 +23,7 @@ from zope.interface import alsoProvides
 import camd.app
 from camd.auth.accounts import Accounts
 from camd.auth.users import Users
-from camd.config import AuthConfig, CameraConfig, Config, WebConfig
+from camd.config import AuthConfig, CameraConfig, Config, WebConfig, WebSocketConfig
 from camd.hookspecs import Method, hookimpl
 from camd.media import Format, Packet
 from camd.media.camera import Camera
@@ -162,7 +163,10 @@ class EdgeCase(SynchronousTestCase):
             with_accounts(self.folder, self._people)
         self.patch(camd.app, "Users", functools.partial(Users, hashing=CHEAP))
         self.clock = FakeReactor()
-        config = Config(data_dir=self.folder, web=self.web, auth=self.auth)
+        self.patch(txaio.config, "loop", self.clock)  # Autobahn's own timers
+        config = Config(
+            data_dir=self.folder, web=self.web, auth=self.auth, websocket=WebSocketConfig(ping_interval=0)
+        )
         self.app = camd.app.App(config, self.clock)
         self.app.threads.pools = {name: ThreadlessPool() for name in self.app.threads.pools}
         self.app.threads.pools["capture"].at_once = False  # the cameras never get to open
@@ -270,6 +274,8 @@ class EdgeCase(SynchronousTestCase):
     def lose(self, wire: Wire) -> None:
         """The client is gone; may be called again."""
         if wire.protocol is not None:
+            if wire.producer is not None:
+                wire.producer.stopProducing()
             wire.protocol.connectionLost(Failure(ConnectionDone()))
             wire.protocol = None
 

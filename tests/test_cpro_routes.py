@@ -7,13 +7,14 @@ from pathlib import Path
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
-from camd.config import AuthConfig
+from camd.config import AuthConfig, CameraConfig
 from camd.state import Permission
 from camd_plugins import cpro
 from camd_plugins.cpro.keys import KEYS
 from camd_plugins.cpro.limits import Limit
 
 from .auth_case import PASSWORD
+from .cpro_app import FakeCameras
 from .edge_case import EdgeCase
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "cpro.md"
@@ -540,3 +541,89 @@ class TableTests(CproEdge):
                 )  # 0: waits
                 self.assertIn(status, fine, f"{method[0]} {path}")
         self.assertGreater(asked, 50)
+
+
+class SettingTests(CproEdge):
+    """Setting the main camera over HTTP; its device has controls in ranges of its own."""
+
+    def setUp(self):
+        super().setUp()
+        self.app.extensions.sources |= FakeCameras().camd_sources()
+        self.app.cameras.configure({"front": CameraConfig("front", "device:front")})
+        self.clock.advance(0)
+
+    def value(self, name):
+        return self.app.state[f"cameras/front/{name}"].value
+
+    def test_settings(self):
+        for path in ("/api/camera/settings", "/api/v1/camera/settings", "/api/camera/config"):
+            settings = {"resolution": "1280x720", "framerate": 10.0, "format": "mjpeg"}
+            self.assertEqual(self.json("PUT", path, settings), {"success": True, **settings})
+            self.assertEqual(self.json("GET", path, by="viewer"), settings)
+            self.assertEqual(self.value("size"), "1280x720")
+            self.assertEqual(self.ask("PUT", path, settings, by="viewer").status, 403)
+        for resolution in ("1281x720", "1280", 720, "9999x9999"):
+            answer = self.ask("PUT", "/api/camera/settings", {"resolution": resolution}, by="admin")
+            self.assertEqual((answer.status, answer.code), (400, "INVALID_RESOLUTION"), resolution)
+        for body, key in (
+            ({"framerate": 500}, "framerate"),
+            ({"format": "gif"}, "format"),
+            ({"zoom": 1}, "zoom"),
+        ):
+            answer = self.ask("PUT", "/api/camera/settings", body, by="admin")
+            self.assertEqual((answer.status, answer.json["error"]["details"]), (400, {"key": key}))
+        self.assertEqual(self.ask("PUT", "/api/camera/settings", [], by="admin").status, 400)
+        self.assertEqual(self.value("size"), "1280x720")
+
+    def test_info(self):
+        info = self.json("GET", "/api/camera/info")
+        self.assertEqual(info["device"], {"path": "device:front", "name": "Front camera", "driver": "device"})
+        self.assertEqual(info["capabilities"]["resolutions"][0], {"width": 640, "height": 480})
+        self.assertEqual(info["capabilities"]["frame_rates"], [10.0, 30.0])
+        self.assertEqual(info["capabilities"]["formats"], ["mjpeg", "yuyv422"])
+
+    def test_controls(self):
+        for body, name, device in (
+            ({"exposure_auto": 1}, "auto_exposure", "Manual Mode"),
+            ({"exposure_auto": 3}, "auto_exposure", "Aperture Priority Mode"),
+            ({"exposure_auto": False}, "auto_exposure", "Manual Mode"),
+            ({"exposure_auto": "auto"}, "auto_exposure", "Aperture Priority Mode"),
+            ({"exposure_auto": "auto"}, "auto_exposure", "Aperture Priority Mode"),
+            ({"exposure_auto": "Manual Mode"}, "auto_exposure", "Manual Mode"),
+            ({"exposure_absolute": 300}, "exposure_time_absolute", 300),
+            ({"white_balance_auto": 0}, "white_balance_automatic", False),
+            ({"white_balance_temperature": 3000}, "white_balance_temperature", 3000),
+            ({"brightness": -20}, "brightness", -20),
+            ({"hue": 90}, "hue", 90),
+        ):
+            answer = self.json("PUT", "/api/camera/controls", body)
+            self.assertEqual(
+                (answer, self.value(name)),
+                ({"success": True, "controls": {next(iter(body)): device}}, device),
+            )
+        for body in (
+            {"focus_auto": True},
+            {"brightness": 65},
+            {"exposure_auto": 7},
+            {"gain": 1},
+            {"exposure_auto": "x"},
+        ):
+            answer = self.ask("PUT", "/api/camera/controls", body, by="admin")
+            self.assertEqual(
+                (answer.status, answer.json["error"]["details"]), (400, {"key": next(iter(body))}), body
+            )
+        self.assertEqual(self.ask("PUT", "/api/camera/controls", {"hue": 1}, by="viewer").status, 403)
+
+    def test_without_a_camera(self):
+        self.app.cameras.configure({})
+        for path in ("/api/camera/info", "/api/camera/settings"):
+            answer = self.ask("GET", path, by="admin")
+            self.assertEqual((answer.status, answer.code), (503, "CAMERA_NOT_CONNECTED"))
+        self.assertEqual(
+            self.json("GET", "/api/camera/status"), {"cameras": [], "active_camera": None, "streaming": False}
+        )
+
+    def test_another_camera_than_ones_own(self):
+        self.assertEqual(self.ask("GET", "/api/camera/info", by="limited").status, 403)
+        self.assertEqual(self.ask("PUT", "/api/camera/settings", {"framerate": 10}, by="limited").status, 403)
+        self.assertEqual(self.json("GET", "/api/camera/status", by="limited")["cameras"], [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import re
 from collections.abc import Iterator
@@ -10,19 +11,29 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import txaio
 from camd_plugins import monitor
+from twisted.internet.defer import ensureDeferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+import camd.app
 from camd.app import CORE, App
+from camd.auth.accounts import Accounts
+from camd.auth.users import Users
 from camd.config import CameraConfig, load
 from camd.errors import SourceError
 from camd.hookspecs import Method, hookimpl
 from camd.media import Capabilities, Format
 from camd.state import Spec
 from camd.testing import FakeSource, app_for_tests
+from camd.web.presence import SIGNED_OUT
+from camd.web.ratelimit import MESSAGES
+from camd.web.websocket import SIGN_IN_TIME
+
+from .auth_case import CHEAP, with_accounts
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -35,6 +46,8 @@ PAGES = [
 MORE = "…"
 #: What is different in every run; only its kind is compared.
 VOLATILE = {"rev", "boot", "cameras/cam1/since"}
+#: Who signs in on the page.
+NAME, PASSWORD, TOKEN = "ann", "Correct-horse-7", "camd_3_JDmbcCcoevtvlLuDFPrrMlPufzBZ6nypvPBASDOkA"
 
 
 class Stubborn(FakeSource):
@@ -72,6 +85,11 @@ def example_app(data_dir: Path) -> App:
     )
     app.cameras["cam1"]._opened(Format("bgr", 1280, 720, 30.0))
     return app
+
+
+def _people(accounts: Accounts) -> None:
+    for name, role in (("admin", "administrator"), (NAME, "operator")):
+        accounts.add_user(name, CHEAP.hash(PASSWORD), role, None, ())
 
 
 class Connection:
@@ -127,12 +145,27 @@ class WebSocketPageTests(SynchronousTestCase):
     """docs/websocket-api.md, as one conversation from its top to its end."""
 
     def setUp(self) -> None:
-        app = self.app = example_app(Path(self.mktemp()))
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        with_accounts(folder, _people)
+        self.patch(camd.app, "Users", functools.partial(Users, hashing=CHEAP))
+        app = self.app = example_app(folder)
+        self.patch(txaio.config, "loop", app.reactor)  # Autobahn's own timers
+        app.web.assume = None
+        self.get(app.users.start())
+        self.addCleanup(lambda: self.get(app.users.stop()))
         self.addCleanup(app.cameras.stop)
         self.addCleanup(app.extensions.stop_services)
         self.connection = Connection(app)
         self.addCleanup(self.connection.close)
         self.offset: int | None = None
+
+    def get(self, work: Any) -> Any:
+        return self.successResultOf(ensureDeferred(work))
+
+    def token(self) -> str:
+        by = self.get(self.app.users.by_password(NAME, PASSWORD, "192.0.2.1"))
+        return self.get(self.app.users.create_token(by, "page"))[0]
 
     def test_the_conversation(self) -> None:
         heard: list[str] = []
@@ -148,7 +181,9 @@ class WebSocketPageTests(SynchronousTestCase):
         self.assertEqual(heard, [])
 
     def in_this_run(self, text: str) -> str:
-        """Revisions and the name of the run are the page's own: translate them to ours."""
+        """Revisions, the name of the run and the token are the page's own: translate them to ours."""
+        if TOKEN in text:
+            return text.replace(TOKEN, self.token())
         message = json.loads(text)
         if "since" in message:
             message["since"] += self.offset
@@ -181,11 +216,26 @@ class WebSocketPageTests(SynchronousTestCase):
             if line.startswith("> ")
         ]
         kinds = {key for message in said for key in message if "/" not in key}
-        self.assertEqual(kinds - {"id", "args", "boot"}, {"get", "since", "subscribe", "schema", "call"})
+        asked = {"get", "info", "since", "subscribe", "schema", "call"}
+        self.assertEqual(kinds - {"id", "args", "boot"}, asked | {"username", "password", "token"})
+
+    def test_who_says_too_much(self) -> None:
+        ((line,),) = blocks(DOCS / "websocket-api.md", '< {"error": "Rate limit')
+        for _ in range(MESSAGES):
+            self.connection.say("{}")
+        self.assertEqual([json.loads(text) for text in self.connection.say("{}")], [json.loads(line[2:])])
+
+    def test_who_does_not_sign_in(self) -> None:
+        self.app.reactor.advance(SIGN_IN_TIME)
+        self.assertEqual(self.connection.transport.value()[2:4], SIGNED_OUT.to_bytes(2, "big"))
+        page = (DOCS / "websocket-api.md").read_text()
+        self.assertIn(f"| {SIGNED_OUT} | nobody signed in within {SIGN_IN_TIME:.0f} s", page)
 
     def test_every_error_text(self) -> None:
         source = (ROOT / "camd" / "web" / "api.py").read_text()
-        texts = set(re.findall(r'"error": "([^"]+)"', source)) | {"Gone", "Failed"}
+        texts = set(re.findall(r'"error": "([^"]+)"', source)) | {
+            "Gone", "Failed", "Unauthorized", "Rate limit exceeded",
+        }  # fmt: skip
         page = (DOCS / "websocket-api.md").read_text()
         for text in texts:
             self.assertIn(f"| `{text}` |", page)
@@ -201,15 +251,11 @@ class CompleteTests(SynchronousTestCase):
 
     def test_every_address(self) -> None:
         page = (DOCS / "http.md").read_text()
-        root = self.app.web.root
-        static = {f"/{path.name}" for path in (ROOT / "camd" / "web" / "static").iterdir()}
-        found = set(addresses(root, "")) - static
-        found |= {f"/?action={action.decode()}" for action in root._actions}
-        found |= {
-            f"/cam/<id>/{name}"
-            for name in children(root.children[b"cam"].getChildWithDefault(b"cam1", Asked()))
-        }
-        self.assertGreater(len(found), 15)
+        web = self.app.web
+        found = {route.path for route in web.routes if not route.path.startswith("/api/")} - {"/cam"}
+        found |= {f"/?action={action.decode()}" for action in web.actions}
+        found |= {f"/cam/<id>/{name}" for name in ("snapshot.jpg", "stream.mjpg")}
+        self.assertGreater(len(found), 12)
         missing = [address for address in sorted(found) if f"`{address}`" not in page]
         self.assertEqual(missing, [])
 
@@ -253,27 +299,6 @@ class CompleteTests(SynchronousTestCase):
         page = (DOCS / "dependencies.md").read_text().lower()
         for package in re.findall(r"^ {4}([\w-]+)", listed, re.MULTILINE):
             self.assertRegex(page, rf"(?m)^\| [^|]*\b{re.escape(package.lower())}\b")
-
-
-class Asked:
-    """What resources look at in a request before they give a child."""
-
-    method = b"GET"
-    route = ""
-
-
-def children(resource: Any) -> list[str]:
-    return [name.decode() for name in resource.children]
-
-
-def addresses(resource: Any, prefix: str) -> Iterator[str]:
-    """Every address below a resource of the tree; what a Guard protects has the address, not the Guard."""
-    for name, child in (resource.children or {}).items():
-        address = f"{prefix}/{name.decode()}"
-        below = list(addresses(child, address))
-        if name != b"cam":
-            yield address
-        yield from below
 
 
 class LinkTests(SynchronousTestCase):

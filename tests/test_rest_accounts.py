@@ -54,11 +54,12 @@ class UsersTests(AccountsCase):
         changed = self.ask("PATCH", "/api/users/eva", {"cameras": None, "additional_permissions": ["User_r"]})
         self.assertEqual((changed.status, changed.json["cameras"]), (200, None))
         self.assertIn("User_r", changed.json["permissions"])
+        self.assertEqual(self.ask("PUT", "/api/users/eva", {"enabled": False}).json, {**changed.json, "enabled": False})
 
         self.assertEqual(self.ask("DELETE", "/api/users/eva").status, 204)
         self.assertEqual(self.ask("GET", "/api/users/eva").status, 404)
         self.assertEqual([entry["event"] for entry in self.events() if entry.get("user") == "eva"],
-                         ["user_add", "user_change", "user_remove"])
+                         ["user_add", "user_change", "user_change", "user_remove"])
         self.assertEqual(self.events("user_add")[0]["address"], "192.0.2.7")
 
     def test_what_does_not_fit(self) -> None:

@@ -23,7 +23,7 @@ class CheckTests(SynchronousTestCase):
         person = record({"name": text(least=1, most=3)}, {"age": {"type": "integer", "minimum": 0}}, closed=True)
         for schema, good, bad in (
             ({}, (None, 1, "a", [], {}), ()),
-            ({"type": "integer"}, (1, -1), (True, 1.0, "1", None)),
+            ({"type": "integer"}, (1, -1, 1.0), (True, 1.5, "1", None)),
             ({"type": "number"}, (1, 1.5), (False, "1")),
             ({"type": ["string", "null"]}, ("", None), (0,)),
             ({"type": "number", "minimum": 1, "maximum": 2}, (1, 2), (0.9, 2.1)),

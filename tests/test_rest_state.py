@@ -98,6 +98,11 @@ class SettingTests(StateCase):
         self.assertEqual(answer.headers["etag"], self.tag("/api/state/" + GAIN))
         self.assertEqual(self.applied, [7])
 
+    def test_a_whole_number_with_a_point(self) -> None:
+        self.assertEqual(self.client("PUT", "/api/state/" + GAIN, {"value": 7.0}).json["value"], 7)
+        self.client("PATCH", "/api/state", {GAIN: 8.0})
+        self.assertEqual(list(map(repr, self.applied)), ["7", "8"])
+
     def test_many(self) -> None:
         for method in ("PATCH", "PUT"):
             answer = self.client(method, "/api/state", {GAIN: 7, LIGHT: True})

@@ -114,7 +114,7 @@ class CertificateFiles:
             raise _wrong(self.key, "there is no certificate beside this key",
                          f"put {self.certificate.name} beside it, or remove it and camd makes both")
         try:
-            leaf = parse_chain(_read_file(self.certificate))[0]
+            leaf = parse_chain(read_regular(self.certificate))[0]
         except Invalid as error:
             raise _wrong(self.certificate, error.reason) from None
         if not self_signed.is_ours(leaf):
@@ -123,7 +123,7 @@ class CertificateFiles:
         return not _is_key(self.key) or self_signed.is_stale(leaf, self.names, now)
 
     def _read(self) -> ServerCertificate:
-        certificate = _read_file(self.certificate)
+        certificate = read_regular(self.certificate)
         try:
             return parse(certificate, self._read_key())
         except Invalid as error:
@@ -134,7 +134,7 @@ class CertificateFiles:
 
     def _read_key(self) -> bytes:
         try:
-            return _read_file(self.key)
+            return read_regular(self.key)
         except FileNotFoundError:
             raise _wrong(self.certificate, "there is no key to this certificate", f"put {self.key.name} beside it") from None
 
@@ -157,7 +157,7 @@ class CertificateFiles:
         if self.configured or not new_key.exists():
             return None
         try:
-            found = parse(certificate, _read_file(new_key))
+            found = parse(certificate, read_regular(new_key))
         except Invalid:
             return None
         os.replace(new_key, self.key)
@@ -205,13 +205,13 @@ def _stamp(path: Path) -> _FileStamp | None:
 def _is_key(path: Path) -> bool:
     """Whether there is something that could be a key; one that is damaged is worth nothing to anybody."""
     try:
-        return b"PRIVATE KEY-----" in _read_file(path)
+        return b"PRIVATE KEY-----" in read_regular(path)
     except FileNotFoundError:
         return False
 
 
-def _read_file(path: Path) -> bytes:
-    """A regular file of sensible size; a pipe would never end."""
+def read_regular(path: Path) -> bytes:
+    """The content of a regular file of sensible size; a pipe would never end. Raises OSError, ConfigError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -69,6 +69,7 @@ class Identities:
         self._tokens = Tokens(wall)
         self._url_tokens = UrlTokens(reactor.seconds)
         self._digest = Digest(reactor.seconds)
+        self._principals: dict[tuple[int, str, str], Principal] = {}  # as made since the last change
         self._expired: frozenset[str] = frozenset()
         self._changed = False
         self._loop = LoopingCall(lambda: ensureDeferred(self._tick()))
@@ -225,8 +226,12 @@ class Identities:
         return self._principal(user, principal.how, f"{kind}:{id}", token) if valid else None
 
     def _principal(self, user: User, how: str, key: str, token: Token | None = None) -> Principal:
-        snapshot = self._mirror.snapshot
-        return Principal(user.name, snapshot.rights(user, token), snapshot.cameras(user, token), how, key)
+        principal = self._principals.get((user.id, how, key))
+        if principal is None:
+            snapshot = self._mirror.snapshot
+            principal = Principal(user.name, snapshot.rights(user, token), snapshot.cameras(user, token), how, key)
+            self._principals[user.id, how, key] = principal
+        return principal
 
     def _enabled(self, user_id: int) -> User | None:
         user = self._mirror.snapshot.users.get(user_id)
@@ -285,6 +290,7 @@ class Identities:
     # -- keeping up
 
     def _taken(self, before: Snapshot, after: Snapshot) -> None:
+        self._principals.clear()
         for id, user in before.users.items():
             now = after.users.get(id)
             if now is None or not now.enabled or now.password != user.password:

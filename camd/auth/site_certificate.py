@@ -112,6 +112,12 @@ class SiteCertificate:
         }
 
     @property
+    def names(self) -> list[str]:
+        """The host names in the certificate in use; wildcards are none."""
+        names = self.context.certificate.names if self.context is not None else []
+        return [name for name in names if "*" not in name]
+
+    @property
     def warning(self) -> str:
         """What its owner should know, "" if nothing: why it is not the right one, or that it soon ends."""
         if self.reason or self.context is None:
@@ -162,13 +168,15 @@ class SiteCertificate:
         self._complain("")
 
     async def _use(self, certificate: ServerCertificate) -> None:
+        tell = self.log.info
         if self.context is None:
+            tell = self.log.debug  # at the start it is no news
             self.context = await self._threads.io(TlsContext, certificate)
         else:
             await self._threads.io(self.context.use, certificate)
-        self.log.info("certificate in use: {names}, until {end}, SHA-256 {fingerprint}",
-                      names=", ".join(certificate.names[:5]) or "without names", fingerprint=certificate.fingerprint,
-                      end=certificate.leaf.not_valid_after_utc.date())
+        tell("certificate in use: {names}, until {end}, SHA-256 {fingerprint}",
+             names=", ".join(certificate.names[:5]) or "without names", fingerprint=certificate.fingerprint,
+             end=certificate.leaf.not_valid_after_utc.date())
         self._on_change(certificate.expiry)
 
     # -- telling

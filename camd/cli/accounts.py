@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config.data_dir import prepare_data_dir
 from ..errors import CamdError, Conflict, Gone
+from . import audit
 from .configuration import load_config
 from .output import OK, say, write, write_json
 from .verbs import JSON, PLACE, Verbs
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from ..auth.records import Snapshot, User
 
 _LONGEST_FILE = 8192
-#: Who did it, in the audit log.
-_BY = "command line"
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -84,21 +82,6 @@ def _accounts(args: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[
         accounts.close()
 
 
-def _tell(accounts: Accounts, event: str, **fields: Any) -> None:
-    """Tell the audit log."""
-    from ..auth.audit import FILE, AuditFile, make_entry
-
-    try:
-        system_user = getpass.getuser()
-    except (KeyError, OSError):  # this uid has no name
-        system_user = str(os.getuid())
-    entry = make_entry(time.time(), event, _BY, system_user=system_user, **fields)
-    try:
-        AuditFile(accounts.data_dir / FILE, rotates=False).append([entry])
-    except OSError as error:
-        say(f"camd: done, but the audit log cannot be written: {error.strerror}")
-
-
 def _hashing() -> Hashing:
     from ..auth.passwords import hashing_for, memory_of_box
 
@@ -120,7 +103,7 @@ def _user_add(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             raise Conflict(f"there is a user {name} already")
         hashed = _hashing().hash(check_password(_password(args)))
         accounts.add_user(name, hashed, role, cameras, additional)
-        _tell(accounts, "user_add", user=name, role=role)
+        audit.record(accounts.data_dir, "user_add", user=name, role=role)
     say(f"user {name} added, role {role}")
     return OK
 
@@ -129,7 +112,7 @@ def _user_passwd(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     with _accounts(args, environ) as accounts:
         before = accounts.passwords_of(args.name)
         accounts.change_user(args.name, password=_hashing().replace(_password(args), before))
-        _tell(accounts, "user_change", user=args.name, password=True)
+        audit.record(accounts.data_dir, "user_change", user=args.name, password=True)
     say(f"user {args.name} has a new password")
     return OK
 
@@ -171,7 +154,7 @@ def _user_role(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 def _change(args: argparse.Namespace, environ: Mapping[str, str], said: str, **changes: Any) -> int:
     with _accounts(args, environ) as accounts:
         accounts.change_user(args.name, **changes)
-        _tell(accounts, "user_change", user=args.name, **changes)
+        audit.record(accounts.data_dir, "user_change", user=args.name, **changes)
     say(f"user {args.name} is {said}")
     return OK
 
@@ -179,7 +162,7 @@ def _change(args: argparse.Namespace, environ: Mapping[str, str], said: str, **c
 def _user_remove(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     with _accounts(args, environ) as accounts:
         accounts.remove_user(args.name)
-        _tell(accounts, "user_remove", user=args.name)
+        audit.record(accounts.data_dir, "user_remove", user=args.name)
     say(f"user {args.name} is removed")
     return OK
 
@@ -222,7 +205,7 @@ def _token_create(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         secret, token = new_token(
             snapshot, owner, args.name, args.permission, args.camera, args.days, int(time.time() * 1000))
         accounts.add_token(token)
-        _tell(accounts, "token_create", user=owner.name, token=token.id, name=token.name)
+        audit.record(accounts.data_dir, "token_create", user=owner.name, token=token.id, name=token.name)
     say(f"token {token.id} of {owner.name}; it is shown this once:")
     if args.json:
         write_json({"token": secret, **token_entry(snapshot, token, None, "")})
@@ -267,7 +250,7 @@ def _token_list(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 def _token_revoke(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     with _accounts(args, environ) as accounts:
         accounts.remove_token(args.id)
-        _tell(accounts, "token_revoke", token=args.id)
+        audit.record(accounts.data_dir, "token_revoke", token=args.id)
     say(f"token {args.id} is revoked")
     return OK
 
@@ -288,7 +271,7 @@ def _setup_code(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         if not code:
             code = new_code()
             accounts.set_setup_code(accounts.key.encrypt(code, PURPOSE))
-            _tell(accounts, "setup_code_renew")
+            audit.record(accounts.data_dir, "setup_code_renew")
             say("a new code, good for 30 minutes; the ones before are not good any more")
     if args.json:
         write_json({"code": code, "path": f"/setup#code={code}"})

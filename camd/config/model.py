@@ -90,7 +90,8 @@ class WebConfig:
             kinds.words(),
             Effect.LIVE,
             "Further names by which the sites are reached; requests to unknown names are refused with 421. "
-            "Addresses, `localhost`, the host's own name, the same in `.local` and `tls.names` are known anyway.",
+            "Addresses, `localhost`, the host's own name, the same in `.local`, `tls.names` and the names in the "
+            "certificate are known anyway.",
         ),
     )
     origins: tuple[str, ...] = field(
@@ -185,9 +186,9 @@ class TlsConfig:
         metadata=about(
             kinds.path(),
             Effect.LIVE,
-            "PEM file with the certificate and its chain. Read again at SIGHUP. "
-            "Without it camd makes a self-signed one in the data directory, under `tls/`.",
-            shown="self-signed",
+            "PEM file with the certificate and its chain, watched for changes. "
+            "Without it the certificate is in the data directory, under `tls/`: yours, or a self-signed one.",
+            shown="in the data directory",
         ),
     )
     key: Path | None = field(
@@ -195,15 +196,15 @@ class TlsConfig:
         metadata=about(
             kinds.path(),
             Effect.LIVE,
-            "PEM file with the private key of the certificate.",
-            shown="self-signed",
+            "PEM file with the private key of the certificate, not encrypted.",
+            shown="in the data directory",
         ),
     )
     names: tuple[str, ...] = field(
         default=(),
         metadata=about(
             kinds.words(),
-            Effect.LISTENER,
+            Effect.LIVE,
             "Further host names and addresses for the self-signed certificate; "
             "the host's own names and addresses are in it anyway.",
         ),

@@ -35,11 +35,9 @@ class Permission(Enum):
 
 
 _ORDINALS = {permission: number for number, permission in enumerate(Permission)}
-#: A write permission includes the matching read permission.
-_INCLUDES = {
-    permission: (permission, Permission[permission.name + "w"])
-    for permission in Permission
-    if permission.name.endswith("_r")
+#: The write permission that includes a read permission.
+_WRITING = {
+    permission: Permission[permission.name + "w"] for permission in Permission if permission.name.endswith("_r")
 }
 
 
@@ -63,7 +61,7 @@ class Principal:
         use the state name meant. The permission None is held by nobody."""
         if permission is None or not self.knows(name):
             return False
-        return any(held in self.permissions for held in _INCLUDES.get(permission, (permission,)))
+        return permission in self.permissions or _WRITING.get(permission) in self.permissions
 
     def knows(self, name: str) -> bool:
         """Whether this identity may know that there is such a state name: not if it belongs to a camera that

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from twisted.web.resource import IResource, Resource
 from twisted.web.static import File
@@ -46,6 +46,24 @@ class Static(File):
         return found
 
 
+    def makeProducer(self, request: Request, fileForReading: BinaryIO) -> Whole:
+        self._setContentHeaders(request)
+        return Whole(request, fileForReading)
+
+
+class Whole:
+    """Sends a file at once: those of the page are small, and so nothing is left to do when a client leaves."""
+
+    def __init__(self, request: Request, file: BinaryIO):
+        self._request = request
+        self._file = file
+
+    def start(self) -> None:
+        with self._file as file:
+            self._request.write(file.read())
+        self._request.finish()
+
+
 class Page(Resource):
     """Answers where there is no route: / is the page, /setup and /login are parts of it, /?action=stream
     and /?action=snapshot are pictures for clients of mjpg-streamer. actions: name -> route."""
@@ -62,7 +80,7 @@ class Page(Resource):
             route = self._actions.get(request.args.get(b"action", (b"",))[-1])
             if route is not None:
                 return guard.admit(route, request)
-        secret = path in _SECRET_PARTS
+        secret = path.removesuffix(b".html") in _SECRET_PARTS
         barred = guard.lead_to_https(request, secret)
         if barred is not None:
             return barred
@@ -78,5 +96,5 @@ class Page(Resource):
 
     def _part(self, path: bytes) -> bytes:
         """The file of a part of the page; the one for all where it has none of its own."""
-        name = path + b".html"
+        name = path.removesuffix(b".html") + b".html"
         return name if (STATIC / name.decode()).is_file() else b"index.html"

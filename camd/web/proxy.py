@@ -69,6 +69,10 @@ class Proxies:
         self._networks = tuple(ipaddress.ip_network(name) for name in names if name != "unix")
         self._known: dict[str, bool] = {}
 
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(self._networks or self._unix)
+
     def trusts(self, address: str) -> bool:
         """Whether this peer is one of them."""
         known = self._known.get(address)
@@ -90,7 +94,7 @@ class Proxies:
         headers = request.requestHeaders
         hosts = headers.getRawHeaders(b"host")
         host = hosts[0].lower() if hosts else b""
-        if not (self._networks or self._unix) or not self.trusts(peer):
+        if not (self and self.trusts(peer)):
             return Way(peer, request.isSecure(), host, self.base_path)
         forwarded = _last(headers.getRawHeaders(b"x-forwarded-host")).lower()
         name = host_name(forwarded)

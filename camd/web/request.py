@@ -28,6 +28,7 @@ from ..errors import Invalid
 from ..wire.strictjson import dumps, loads
 from .direct import DirectWriter, writer_for
 from .errors import render_failure, respond
+from .proxy import address_of
 
 if TYPE_CHECKING:
     from ..state.permission import Principal
@@ -47,7 +48,8 @@ SECURITY_HEADERS = (
     (b"Cross-Origin-Resource-Policy", b"same-origin"),
 )
 #: Methods that a resource may lack (405); others no resource has (501).
-_METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"TRACE", b"CONNECT"))
+_METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"TRACE", b"CONNECT",
+                      b"QUERY"))
 _LINES = tuple((name, b"\r\n%b: %b" % (name, value)) for name, value in SECURITY_HEADERS)
 SECURITY_BLOCK = b"".join(line for _, line in _LINES)
 
@@ -96,6 +98,8 @@ class Request(server.Request):
     @property
     def address(self) -> str:
         """Where the client is, as far as we can trust those in between."""
+        if self._way is None and not self.site.proxies:  # asked for each picture
+            return address_of(self.client)
         return self.way.address
 
     def challenges(self) -> list[bytes]:

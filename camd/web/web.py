@@ -112,7 +112,7 @@ class Web:
         self.redirect_https = web.redirect_https
         self.routes.base_path = web.base_path
         site.proxies = Proxies(web.trusted_proxies, web.base_path)
-        site.allow_hosts([*own_names(), *config.tls.names, *web.host_names])
+        site.allow_hosts([*own_names(), *config.tls.names, *web.host_names, *self._app.certificate.names])
 
     @property
     def needs_setup(self) -> bool:
@@ -169,7 +169,7 @@ class Web:
     def https_address(self, host: bytes) -> bytes:
         """Where the HTTPS site is for somebody who knows us by this name: b"https://camera:8443"; b"" if
         there is none."""
-        for url in self._app.listeners.urls:
+        for url in self._app.listeners.urls if host else ():
             if url.startswith("https:"):
                 port = urlsplit(url).port
                 name = host.rpartition(b":")[0] if not host.endswith(b"]") and b":" in host else host

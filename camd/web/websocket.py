@@ -136,7 +136,7 @@ class StateProtocol(WebSocketServerProtocol):
         self.transport.registerProducer(self, True)
         self._writer = DirectWriter(self.transport)
         self.write = self._writer.write
-        self._visit = self.factory.web.presence.enter(self.principal, self._identity_changed)
+        self._visit = self.factory.web.presence.enter(self.principal, self._rights_changed)
         self._expect_identity()
         self.factory.opened(self)
 
@@ -170,6 +170,12 @@ class StateProtocol(WebSocketServerProtocol):
         """Nothing more for an identity that ended or never came."""
         self.factory.leave_broadcast(self)
         self.sendClose(SIGNED_OUT, "not signed in")
+
+    def _rights_changed(self, principal: Principal | None) -> None:
+        """Somebody changed what this client may, or ended its session; the client is told."""
+        self._identity_changed(principal)
+        if principal is not None:
+            self.answer(authenticated(principal, {}))
 
     def _identity_changed(self, principal: Principal | None) -> None:
         if principal is None:

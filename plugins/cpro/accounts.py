@@ -26,6 +26,8 @@ def _needs(*names: str) -> dict[str, Any]:
     return {"type": "object", "properties": texts, "required": list(names)}
 
 
+#: By name or by number.
+_PERMISSIONS: list[str | int] = [*(one.name for one in Permission), *range(len(Permission))]
 _KEY = _needs("name")
 _KEY["properties"] = {
     "name": {
@@ -34,8 +36,8 @@ _KEY["properties"] = {
         "maxLength": 100,
         "pattern": "^[^\\x00-\\x20\\x7f][^\\x00-\\x1f\\x7f]*$",
     },
-    "expires_in_days": {"type": ["number", "null"], "minimum": 0.001, "maximum": 36500},
-    "permissions": {"type": ["array", "null"], "items": {"enum": [one.name for one in Permission]}},
+    "expires_in_days": {"type": ["number", "null"], "minimum": 0.001, "maximum": 3650},
+    "permissions": {"type": ["array", "null"], "items": {"enum": _PERMISSIONS}},
     "ip_restrictions": {"type": ["array", "null"], "maxItems": 0},
 }
 
@@ -47,7 +49,10 @@ class Accounts:
         self._users = app.users
         self._config = app.config
 
-    @tells({200: "The session's tokens, which are one, and whose it is"}, _needs("username", "password"))
+    @tells(
+        {200: "The session's tokens, which are one, and whose it is", 401: "Unauthorized"},
+        _needs("username", "password"),
+    )
     async def login(self, request: Any) -> Any:
         """POST /api/auth/login {"username", "password", "remember_me"}: begin a session."""
         body = body_of(request)
@@ -55,7 +60,7 @@ class Accounts:
         agent = (request.getHeader(b"user-agent") or b"").decode("ascii", "replace")[:200]
         return self._tokens(*await self._users.login(name, password, request.address, agent))
 
-    @tells({200: "The same tokens"}, _needs("refresh_token"))
+    @tells({200: "The same tokens", 401: "The session ended"}, _needs("refresh_token"))
     def refresh(self, request: Any) -> Any:
         """POST /api/auth/refresh {"refresh_token"}: go on with a session."""
         secret = field(body_of(request), "refresh_token", str)

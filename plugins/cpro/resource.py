@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
-from types import MappingProxyType
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -75,8 +74,8 @@ class Endpoint(Resource):
 
 
 class Elsewhere(Resource):
-    """A resource of camd's with the product's rate limit. stands_for: the path that camd has for it; methods:
-    what the product calls a method -> what camd calls it; described: as in Endpoint, if it stands for none."""
+    """A resource of camd's with the product's rate limit. stands_for: the path that camd has for it;
+    described: as in Endpoint, if it stands for none."""
 
     isLeaf = True
 
@@ -85,12 +84,10 @@ class Elsewhere(Resource):
         limit: Limit,
         resource: IResource,
         stands_for: str = "",
-        methods: Mapping[str, str] = MappingProxyType({}),
         described: Mapping[str, Any] | None = None,
     ):
         super().__init__()
         self.stands_for = stands_for
-        self.methods = methods
         self.described = described
         self._limit = limit
         self._resource = resource
@@ -99,9 +96,6 @@ class Elsewhere(Resource):
         self._limit.charge(request.address)
         if any(request.postpath) and not self._resource.isLeaf:
             raise Gone("Not found")
-        for name, method in self.methods.items():
-            if request.method == name.encode():
-                request.method = method.encode()
         return self._resource.render(request)
 
 

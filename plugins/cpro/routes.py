@@ -33,8 +33,6 @@ CALLS = {
     "/api/auth/users": "/api/users",
     "/api/admin/users": "/api/users",
 }
-#: The product changes things with PUT where camd has PATCH.
-PATCHED = {"PUT": "PATCH"}
 
 _AS_IT_RUNS = unsupported("a camera streams by itself while somebody watches")
 _NO_PROFILES = unsupported("this camd has no profiles")
@@ -99,7 +97,7 @@ def both(path: str) -> tuple[str, str]:
 
 
 def _elsewhere(path: str, route: Route, limit: Limit) -> Route:
-    return replace(route, path=path, resource=Elsewhere(limit, route.resource, route.path, PATCHED))
+    return replace(route, path=path, resource=Elsewhere(limit, route.resource, route.path))
 
 
 @tells({404: "It says where clients connect"})

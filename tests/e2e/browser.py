@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 try:
     from selenium import webdriver
@@ -59,8 +60,8 @@ class Browser:
 
     def shape(self, width: int, height: int, phone: bool = False, scale: float = 1.0) -> None:
         """Size of the page; a phone has touch and a mobile viewport."""
-        self._devtools("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale,
-                       mobile=phone)
+        self._devtools("Emulation.setDeviceMetricsOverride", width=width, height=height, mobile=phone,
+                       deviceScaleFactor=scale)
         self._devtools("Emulation.setTouchEmulationEnabled", enabled=phone)
 
     def prefer(self, **features: str) -> None:
@@ -76,7 +77,7 @@ class Browser:
         return self.driver.execute_script(f"return ({expression});", *arguments)
 
     def wait(self, expression: str, *arguments: Any, timeout: float = 10.0) -> Any:
-        """Ask until the answer is true, and return it; AssertionError with the page's text if it stays false."""
+        """Ask until the answer is true, and return it; else AssertionError with the page's text."""
         try:
             return WebDriverWait(self.driver, timeout, poll_frequency=0.02).until(
                 lambda _: self.ask(expression, *arguments)
@@ -87,6 +88,28 @@ class Browser:
 
     def find(self, selector: str) -> Any:
         return self.driver.find_element("css selector", selector)
+
+    def fill(self, selector: str, text: str) -> None:
+        """Type into an empty field; "\n" sends the form."""
+        self.find(selector).send_keys(text)
+
+    def click(self, selector: str) -> None:
+        """Click an element, wherever on the page it is."""
+        element = self.find(selector)
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+        element.click()
+
+    def sign_in(self, url: str, name: str, password: str, then: str = "") -> None:
+        """Through the page at url, on to `then` below it."""
+        self.forget()
+        self.open(f"{url}login?next={quote(then, safe='')}")
+        self.fill("#username", name)
+        self.fill("#password", password + "\n")
+        self.wait("!location.pathname.endsWith('/login')")
+
+    def forget(self) -> None:
+        """All cookies: whoever was signed in is a stranger."""
+        self._devtools("Network.clearBrowserCookies")
 
     def press(self, *keys: str) -> None:
         """Keys to whatever has the focus."""

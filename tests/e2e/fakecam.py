@@ -100,8 +100,10 @@ class FakeCamera:
         return Daemon(toml, arguments=arguments, environment=self.environment, everyone=True)
 
     def values(self, device: str = "/dev/video0", **controls: Any) -> dict[str, Any]:
-        """The controls as another program reads them from the device, after it has set these; needs `shared`."""
+        """The controls as another program reads them, after it has set these; needs `shared`."""
         environment = {**os.environ, **self.environment, "PYTHONPATH": str(ROOT)}
         command = [sys.executable, "-c", _OTHER_PROGRAM, device, json.dumps(controls)]
-        done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(
+            command, env=environment, check=True, capture_output=True, text=True, timeout=30
+        )
         return json.loads(done.stdout)

@@ -142,9 +142,9 @@ class MjpegReader:
         """Read until the event is true; AssertionError if that takes longer than timeout seconds."""
         deadline = time.monotonic() + timeout
         while not event():
-            assert time.monotonic() < deadline, (
-                f"not within {timeout:.0f} s: {what or event}; pictures {[len(c.pictures) for c in self.clients]}"
-            )
+            if time.monotonic() > deadline:
+                counts = [len(client.pictures) for client in self.clients]
+                raise AssertionError(f"not within {timeout:.0f} s: {what or event}; pictures {counts}")
             self.poll(0.05)
 
     def poll(self, wait: float = 0.0) -> None:
@@ -154,12 +154,18 @@ class MjpegReader:
             if key.data.ended:
                 self._selector.unregister(key.fileobj)
 
-    def pictures(self, count: int, timeout: float = 20.0) -> None:
+    def pictures(self, count: int) -> None:
         """Read until every client that reads has got so many more."""
         wanted = [(client, len(client.pictures) + count) for client in self.clients if client.reading]
-        self.until(lambda: all(len(one.pictures) >= number for one, number in wanted), timeout, f"{count} pictures")
+        self.until(
+            lambda: all(len(one.pictures) >= number for one, number in wanted),
+            timeout=20 + count / 10,
+            what=f"{count} more pictures",
+        )
 
-    def next(self, accept: Callable[[Picture], object], timeout: float = 20.0, what: str = "") -> list[Picture]:
+    def next(
+        self, accept: Callable[[Picture], object], timeout: float = 20.0, what: str = ""
+    ) -> list[Picture]:
         """Read until every client has got a new picture that is accepted; these pictures."""
         heads = [len(client.pictures) for client in self.clients]
         found: list[Picture | None] = [None] * len(heads)

@@ -31,7 +31,7 @@ class Client(WebSocket):
         self._target = path + (f"?token={token}" if token else "")
         super().__init__(url)
 
-    def _upgrade(self, host: str) -> None:
+    def _upgrade(self, host: str, *_: object) -> None:
         key = base64.b64encode(os.urandom(16)).decode()
         self._socket.sendall(
             f"GET {self._target} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -24,6 +24,7 @@ from .websocket import WebSocket
 
 PROBE = ROOT / "tests/fixtures/camd_probe"
 BOTH = ["--https", "tcp:0:interface=127.0.0.1"]
+READ_AGAIN = "configuration and certificates read again"
 CAMERA = """
 [cameras.cam1]
 source = "test:"
@@ -113,7 +114,8 @@ class StopTests(LifecycleTestCase):
         bad[2].pictures(5)
         bad[2].close()
         bad[0].pictures(2)
-        bad[0].next(lambda picture: len(picture.data) > 1000, what="the card")  # no picture of that source is so large
+        # No picture of that source is as large as a card.
+        bad[0].next(lambda picture: len(picture.data) > 1000, what="the card")
         self.assertEqual(rest.camera(daemon.url, "bad_read")["state"], "stalled")
         bad[1].next(lambda picture: len(picture.data) > 1000, what="the card")
         good.pictures(30)
@@ -197,11 +199,12 @@ class ReloadTests(LifecycleTestCase):
     def test_new_cameras_come_and_the_clients_of_others_notice_nothing(self) -> None:
         door = CAMERA.replace("cam1", "door")
         daemon = self.started(CAMERA + door)
-        stays, goes = self.readers(daemon.url + "cam/cam1/stream.mjpg", 2), self.readers(daemon.url + "cam/door/stream.mjpg")
+        stays = self.readers(daemon.url + "cam/cam1/stream.mjpg", 2)
+        goes = self.readers(daemon.url + "cam/door/stream.mjpg")
         script = self.websockets(daemon.url, 1)[0]
         stays.pictures(5)
         goes.pictures(1)
-        self.reload(daemon, CAMERA + CAMERA.replace("cam1", "yard"), "configuration and certificates read again")
+        self.reload(daemon, CAMERA + CAMERA.replace("cam1", "yard"), READ_AGAIN)
         goes.until(lambda: goes.ended == 1, what="the end of the camera that was taken out")
         self.assertIs(script.change("cameras/door/state", None)["removed"], True)
         script.change("cameras/yard/online", True)
@@ -220,18 +223,36 @@ class ReloadTests(LifecycleTestCase):
         names = rest.fetch(daemon.url + "api/schema").json["schema"].keys()
         for toml, told in (
             ("[cameras.cam1\n", f"configuration not taken: {daemon.config}:1: "),
-            (CAMERA + '[cameras.yard]\nsource = "test:"\nfps = "fast"\n', "cameras.yard.fps: expected a number"),
+            (CAMERA + "[cameras.yard]\nsource = 'test:'\nfps = 'fast'\n", "cameras.yard.fps: expected"),
         ):
             self.reload(daemon, toml, told)
         reader.pictures(10)
         self.assertEqual(reader.ended, 0)
         self.assertEqual(rest.fetch(daemon.url + "api/schema").json["schema"].keys(), names)
-        self.reload(daemon, CAMERA, "configuration and certificates read again")
+        self.reload(daemon, CAMERA, READ_AGAIN)
         self.stop(daemon)
+
+    def test_a_signal_during_the_start_ends_nothing(self) -> None:
+        daemon = self.prepared(CAMERA + '[cameras.door]\nsource = "hang:probe"\n')
+        starting = ThreadPoolExecutor(1).submit(daemon.start)
+        self.addCleanup(daemon.stop)
+        handler = 1 << signal.SIGHUP - 1
+
+        def caught() -> bool:
+            try:
+                status = Path(f"/proc/{daemon.pid}/status").read_text()
+            except (AssertionError, OSError):
+                return False
+            return bool(int(re.findall(r"SigCgt:\s*([0-9a-f]+)", status)[0], 16) & handler)
+
+        wait_for(caught)
+        os.kill(daemon.pid, signal.SIGHUP)
+        starting.result()
+        wait_for(lambda: READ_AGAIN in daemon.log, what=READ_AGAIN)
 
     def test_another_size_opens_the_camera_anew(self) -> None:
         daemon = self.started()
-        self.reload(daemon, CAMERA.replace("320x240", "640x360"), "configuration and certificates read again")
+        self.reload(daemon, CAMERA.replace("320x240", "640x360"), READ_AGAIN)
         wait_for(lambda: rest.fetch(daemon.url + "snapshot").status == 200)
         self.assertEqual(rest.camera(daemon.url)["resolution"], "640x360")
 
@@ -271,7 +292,8 @@ class ReadinessTests(LifecycleTestCase):
         daemon = self.started(CAMERA + '[cameras.door]\nsource = "file:/nowhere/door.mkv"\n')
         ready = wait_for(lambda: (answer := rest.fetch(daemon.url + "ready")).status == 503 and answer)
         self.assertEqual(ready.json["ready"], False)
-        self.assertEqual(ready.json["reasons"], {"door": "absent: video file /nowhere/door.mkv: No such file or directory"})
+        reason = "absent: video file /nowhere/door.mkv: No such file or directory"
+        self.assertEqual(ready.json["reasons"], {"door": reason})
         health = rest.fetch(daemon.url + "health")
         self.assertEqual((health.status, health.json["status"]), (200, "degraded"))
         self.assertIn("/nowhere/door.mkv", health.json["checks"]["camera door"])

@@ -1,4 +1,4 @@
-"""The state as clients see it: every change at once, nothing changed by nonsense, nobody harmed by the lazy."""
+"""The state as clients see it: each change at once, none by nonsense, and nobody harmed by the lazy."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class ApiTestCase(SynchronousTestCase):
 
     def settings(self) -> Any:
         """All that a client could have changed."""
-        return rest.ask(self.url, {"get": ["probe/*", "cameras/cam1/brightness", "cameras/cam1/size"]})["values"]
+        return rest.ask(self.url, {"get": ["probe/*", _BRIGHTNESS, "cameras/cam1/size"]})["values"]
 
     def memory(self) -> int:
         """Resident bytes of the daemon."""
@@ -176,8 +176,8 @@ class ManyClientsTests(ApiTestCase):
     def test_questions_that_came_together_are_all_answered_in_order(self) -> None:
         client = self.connect()
         count = 500
-        frames = [client.frame(TEXT, json.dumps({"get": ["probe/number"], "id": n}).encode()) for n in range(count)]
-        client.send_bytes(b"".join(frames))
+        questions = [json.dumps({"get": ["probe/number"], "id": number}) for number in range(count)]
+        client.send_bytes(b"".join(client.frame(TEXT, question.encode()) for question in questions))
         self.assertEqual([client.answer()["id"] for _ in range(count)], list(range(count)))
 
 
@@ -246,7 +246,8 @@ class CameraStateTests(SynchronousTestCase):
         return colours.brightness(rest.fetch(self.url + "snapshot?max_age=0.1").body)
 
     def test_a_change_by_one_is_seen_by_all_and_in_the_picture(self) -> None:
-        with WebSocket(self.url) as one, WebSocket(self.url) as other, MjpegReader(self.url + "stream") as reader:
+        stream = self.url + "stream"
+        with WebSocket(self.url) as one, WebSocket(self.url) as other, MjpegReader(stream) as reader:
             reader.pictures(2)
             before = colours.brightness(reader.clients[0].pictures[-1].data)
             answer = one.ask({_BRIGHTNESS: 40, "id": "slider"})

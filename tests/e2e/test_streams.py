@@ -188,14 +188,14 @@ class JpegCameraTests(SynchronousTestCase):
             before = self.memory()
             others = reader.clients[:2]
             seen = [len(client.pictures) for client in others]
-            reader.until(lambda: rest.camera(self.url)["drops"]["client"] > 30, what="drops for the slow client")
+            reader.until(lambda: rest.camera(self.url)["drops"]["client"] > 30, what="drops")
             for client, start in zip(others, seen):
                 run = client.pictures[start:]
                 self.in_the_cameras_order(run)
                 self.assertLess(max(b.arrived - a.arrived for a, b in pairwise(run)), 1.0)
             self.assertLess(self.memory() - before, 4 * 1024 * 1024)
             reader.resume(lazy)
-            reader.next(lambda picture: time.time() - picture.taken < 1, what="a picture of now for all three")
+            reader.next(lambda picture: time.time() - picture.taken < 1, what="a picture of now for all")
         self.untouched()
 
     def memory(self) -> int:
@@ -275,7 +275,7 @@ class EncodedCameraTests(SynchronousTestCase):
                 self.assertEqual(len({client.pictures[3].data for client in reader.clients}), 1, name)
                 reader.close()
             wait_for(lambda: not any(one["clients"] for one in rest.status(self.url)["cameras"]))
-            # Nobody watches any more, but the devices stay open for a while: nothing is encoded of what they give.
+            # The devices stay open for a while, but nothing is encoded of what they give.
             left, jobs = self.numbers(), rest.status(self.url)["threads"]["encode"]
             for name in names:
                 script.change(f"cameras/{name}/state", "idle")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from ...config.model import SCHEMA
 from ...config.schema import Key, values_of
-from ...errors import Gone
 from ...log import redact
 from ...state.permission import Permission
 from .operation import Answer, Call, Operation, Parameter
@@ -29,7 +28,8 @@ _CONFIG = component("Config", record({
     "data_dir": text("Where camd keeps what must survive a restart", most=4096),
     "values": {"type": "object", "additionalProperties": _SETTING, "description": "Dotted key -> its setting"},
 }))
-_SECTION = Parameter("section", text(least=1, most=64), "A table of the configuration: web, limits, cameras, ...", "path")
+_TABLES = [name for name, node in SCHEMA.items() if not isinstance(node, Key)]
+_SECTION = Parameter("section", {"type": "string", "enum": _TABLES}, "A table of the configuration", "path")
 
 
 class ConfigNoun:
@@ -77,8 +77,6 @@ class ConfigNoun:
             for part in parts[:-1]:
                 node = node.setdefault(part, {})
             node[parts[-1]] = value
-        if not found and wanted not in (name for name, node in SCHEMA.items() if not isinstance(node, Key)):
-            raise Gone("There is no table of this name")
         return found
 
     def _values(self, call: Call) -> Iterator[tuple[str, Key, Any]]:

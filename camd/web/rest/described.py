@@ -6,6 +6,7 @@ A test walks the tree of both sites and fails on a route that stands neither her
 from __future__ import annotations
 
 from dataclasses import replace
+
 from ...hookspecs import ANY, READER, Route
 from ...state.permission import Permission
 from .operation import PUBLIC, Answer, Operation, Parameter
@@ -110,18 +111,13 @@ DESCRIBED: tuple[Operation, ...] = (
 
 
 def of_alias(route: Route, known: list[Operation]) -> list[Operation]:
-    """The Operations of a route that stands for another, whose path its resource tells in `stands_for`. methods
-    of the resource: other names of methods -> the methods."""
+    """The Operations of a route that stands for another, whose path its resource tells in `stands_for`."""
     meant = getattr(route.resource, "stands_for", "")
-    if not meant:
-        return []
-    found = []
-    for one in known:
-        if one.path == meant or one.path.startswith(meant + "/"):
-            names = [one.method, *(name for name, method in route.resource.methods.items() if method == one.method)]
-            path = route.path + one.path.removeprefix(meant)
-            found += [replace(one, method=name, path=path, tag="plugins") for name in names]
-    return found
+    return [
+        replace(one, path=route.path + one.path.removeprefix(meant), tag="plugins")
+        for one in known
+        if meant and (one.path == meant or one.path.startswith(meant + "/"))
+    ]
 
 
 def of_route(route: Route) -> list[Operation]:

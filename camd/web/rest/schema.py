@@ -172,6 +172,8 @@ def _check_any(value: Any, schemas: Iterable[Schema], key: str) -> None:
 
 def _check_type(value: Any, wanted: str | list[str], key: str) -> None:
     names = [wanted] if isinstance(wanted, str) else wanted
+    if type(value) is float and value.is_integer() and "integer" in names:  # 1.0 is one, too
+        return
     if not any(type(value) in _KINDS[name] for name in names):  # exact: True is an int to isinstance
         raise Invalid(key, f"Value must be of type {' or '.join(names)}")
 

@@ -95,14 +95,14 @@ class StateNoun:
         return self._reply(observable, observable.value)
 
     async def write_all(self, call: Call) -> Any:
-        for name in call.body:
-            self._known(name, call, 422)
-        values = await self._app.api.set(call.body, call.by, address=call.address)
+        wanted = {name: _fit(self._known(name, call, 422), value) for name, value in call.body.items()}
+        values = await self._app.api.set(wanted, call.by, address=call.address)
         return {"values": values, "rev": self._app.state.rev}
 
     async def write(self, call: Call) -> Reply:
         observable = self._known(call.path["name"], call)
-        values = await self._app.api.set({observable.name: call.body["value"]}, call.by, address=call.address)
+        wanted = {observable.name: _fit(observable, call.body["value"])}
+        values = await self._app.api.set(wanted, call.by, address=call.address)
         return self._reply(observable, values[observable.name])
 
     def _reply(self, observable: Observable, value: Value) -> Reply:
@@ -122,3 +122,10 @@ class StateNoun:
         if not call.by.may(observable.spec.read, name):
             raise Refused(name, observable.spec.read)
         return observable
+
+
+def _fit(observable: Observable, value: Value) -> Value:
+    """JSON has one kind of number: 1.0 is an integer there, and so it is here."""
+    if observable.spec.type is int and type(value) is float and value.is_integer():
+        return int(value)
+    return value

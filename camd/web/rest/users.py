@@ -62,6 +62,9 @@ class UsersNoun:
         read, write = Permission.User_r, Permission.User_rw
         name = (_NAME,)
         device = {200: Answer("The device password", _SECRET)}
+        changed = {200: Answer("The user as it is now", USER), 409: Answer("It would be the last administrator")}
+        doc = ("What is not in the body stays as it is. A new password and `enabled: false` end the user's sessions. "
+               "One's own password is changed at `/api/me/password`.")
         return [
             Operation("GET", "/api/users", read, "List the users", {
                 200: Answer("All users, by name", record({"users": listing(USER)})),
@@ -73,11 +76,8 @@ class UsersNoun:
             }, self.add, body=_NEW),
             Operation("GET", _PATH, ANY, "Read a user", {200: Answer("The user", USER)}, self.read,
                       "Oneself, or with `User_r` anyone.", name),
-            Operation("PATCH", _PATH, write, "Change a user", {
-                200: Answer("The user as it is now", USER),
-                409: Answer("It would be the last administrator"),
-            }, self.change, "A new password and `enabled: false` end the user's sessions. One's own password is changed "
-                            "at `/api/me/password`.", name, _CHANGE),
+            Operation("PATCH", _PATH, write, "Change a user", changed, self.change, doc, name, _CHANGE),
+            Operation("PUT", _PATH, write, "Change a user (as PATCH)", changed, self.change, doc, name, _CHANGE),
             Operation("DELETE", _PATH, write, "Remove a user", {
                 204: Answer("Removed, with all sessions and tokens"),
                 409: Answer("It is the last administrator"),

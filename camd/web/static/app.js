@@ -27,7 +27,7 @@ const ALIVE_EVERY = 60_000; // a page that is looked at is in use, and so is its
 
 const session = new Session();
 const store = new Store((flush) => requestAnimationFrame(flush));
-const link = new Link({ open: () => new WebSocket(socketAddress()) });
+const link = new Link({ open: () => new WebSocket(socketAddress()), watched: () => !document.hidden });
 const mirror = new Mirror(link, store);
 const stage = new Stage(byId("stage"), store);
 const strip = new Strip(byId("strip"), store);
@@ -87,10 +87,23 @@ function arrange() {
   const facts = systemFactsOf(schema);
   systemFacts.show(facts.system);
   pluginFacts.show(facts.plugins);
-  stage.say(chosen ? null : {
+  stage.say(emptiness(chosen));
+}
+
+/** Why there is no picture where one would be, or null. */
+function emptiness(chosen) {
+  if (chosen) return mayWatch() ? null : { title: "No picture", text: "Watching pictures needs further rights." };
+  if (!session.may("Device_r") || session.me.cameras) {
+    return { title: "No camera", text: "None is yours to see. Ask whoever administers this camd." };
+  }
+  return {
     title: "No camera yet",
     text: "Plug one in, or name one in the configuration file under [cameras.cam1]. It appears here by itself.",
-  });
+  };
+}
+
+function mayWatch() {
+  return session.may("Media_r");
 }
 
 /** Why there is nothing to move. */
@@ -101,7 +114,8 @@ function note(limited) {
 
 function hang(chosen) {
   const small = [...strip.tiles].map(([camera, { picture }]) => ({ picture, doubled: camera === chosen }));
-  gallery.hang([...(stage.picture ? [{ picture: stage.picture, large: true }] : []), ...small]);
+  const large = stage.picture ? [{ picture: stage.picture, large: true }] : [];
+  gallery.hang(mayWatch() ? [...large, ...small] : []);
 }
 
 function aboutCamera(camera) {
@@ -172,7 +186,15 @@ addEventListener("hashchange", arrange);
 addEventListener("online", () => link.check());
 addEventListener("offline", () => link.check());
 addEventListener("pageshow", ({ persisted }) => persisted && link.check());
-document.addEventListener("visibilitychange", () => document.hidden || link.check());
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  link.check();
+  look(); // much may have happened meanwhile
+});
 setInterval(() => document.hidden || link.phase !== "open" || look(), ALIVE_EVERY);
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address names the camera
+  byId("controls").focus();
+});
 bindTheme(byId("theme"));
 link.connect();

@@ -22,8 +22,10 @@ export class LinkError extends Error {
  * the server says that ours are others now.
  */
 export class Link {
-  constructor({ open, clock = globalThis, backoff = new Backoff() }) {
+  /** watched(): whether somebody looks; unwatched, nothing is asked, for a question keeps the session alive. */
+  constructor({ open, watched = () => true, clock = globalThis, backoff = new Backoff() }) {
     this.openSocket = open;
+    this.watched = watched;
     this.clock = clock;
     this.backoff = backoff;
     this.onphase = () => {};
@@ -94,7 +96,7 @@ export class Link {
 
   listen() {
     this.clock.clearTimeout(this.timer);
-    this.timer = this.clock.setTimeout(() => this.probe(), QUIET);
+    this.timer = this.clock.setTimeout(() => (this.watched() ? this.probe() : this.listen()), QUIET);
   }
 
   probe() {

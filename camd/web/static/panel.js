@@ -42,7 +42,9 @@ export class Panel {
 
   control(name) {
     const entry = this.store.schema[name];
-    const control = this.may(name) ? new Control(name, entry, this.store, this.send) : new Reading(name, entry, this.store);
+    const control = this.may(name)
+      ? new Control(name, entry, this.store, this.send)
+      : new Reading(name, entry, this.store);
     this.controls.push(control);
     return control;
   }

@@ -4,7 +4,7 @@ const LONGEST = 1024;
 const CASELESS = "\\p{Lo}\\p{Lm}"; // letters of a script without case count as both
 
 export const RULES = [
-  { name: "length", text: `${SHORTEST} characters or more`, holds: (text) => between([...text].length, SHORTEST, LONGEST) },
+  { name: "length", text: `${SHORTEST} characters or more`, holds: (text) => isLongEnough([...text].length) },
   { name: "upper", text: "an upper-case letter", holds: (text) => has(text, `\\p{Lu}\\p{Lt}${CASELESS}`) },
   { name: "lower", text: "a lower-case letter", holds: (text) => has(text, `\\p{Ll}${CASELESS}`) },
   { name: "digit", text: "a digit", holds: (text) => has(text, "\\p{Nd}") },
@@ -25,6 +25,6 @@ function has(text, kinds) {
   return new RegExp(`[${kinds}]`, "u").test(text);
 }
 
-function between(number, least, most) {
-  return number >= least && number <= most;
+function isLongEnough(length) {
+  return length >= SHORTEST && length <= LONGEST;
 }

@@ -12,12 +12,17 @@ import { light, write } from "./template.js";
 import { bindTheme } from "./theme.js";
 
 /** Builds the settings and leads from one to the other. A section is {show(): Promise}. */
-const SECTIONS = { account: Account, tokens: Tokens, users: Users, roles: Roles, certificate: Certificate, audit: Audit };
+const SECTIONS = {
+  account: Account, tokens: Tokens, users: Users, roles: Roles, certificate: Certificate, audit: Audit,
+};
 const byId = (id) => document.getElementById(id);
 
 const session = new Session();
 session.ask = session.ask.bind(session);
-const link = new Link({ open: () => new WebSocket(new URL("api", document.baseURI).href.replace(/^http/, "ws")) });
+const link = new Link({
+  open: () => new WebSocket(new URL("api", document.baseURI).href.replace(/^http/, "ws")),
+  watched: () => false, // an open settings page is not in use by itself
+});
 const menu = new Menu(byId("account-menu"), byId("sign-in"), session);
 const links = new Map([...byId("places").querySelectorAll("[href^='#']")].map((one) => [one.hash.slice(1), one]));
 const roots = new Map([...document.querySelectorAll("[data-section]")].map((root) => [root.dataset.section, root]));

@@ -22,7 +22,8 @@ async function setUp(values) {
   } catch (error) {
     if (error.status === 409) return location.replace("login?why=exists");
     if (error.status === 401) {
-      Object.assign(error, { key: "code", message: "This is not the code. After five wrong ones camd prints a new one." });
+      error.key = "code";
+      error.message = "This is not the code. After five wrong ones camd prints a new one.";
     }
     throw error;
   }

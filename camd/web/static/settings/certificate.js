@@ -1,4 +1,3 @@
-import { Copyable } from "../copyable.js";
 import { Form } from "../form.js";
 import { isReadable } from "../readable.js";
 import { light, partOf, write } from "../template.js";
@@ -14,13 +13,11 @@ export class Certificate {
   constructor(root, { session }) {
     this.session = session;
     this.part = (name) => partOf(root, name);
-    this.fingerprint = new Copyable("Fingerprint (SHA-256)");
-    this.part("fingerprint").append(this.fingerprint.root);
     this.form = new Form(this.part("form"), () => this.install(), {
       check: () => {
         const { certificate, key } = this.part("form").elements;
         return {
-          ...(certificate.files.length ? {} : { certificate: "The file with the certificate and those that issued it." }),
+          ...(certificate.files.length ? {} : { certificate: "The file with the certificate." }),
           ...(key.files.length ? {} : { key: "The file with its key." }),
         };
       },
@@ -43,7 +40,8 @@ export class Certificate {
     part("absent").hidden = certificate !== null;
     part("present").hidden = certificate === null;
     if (!certificate) return;
-    const { subject, issuer, validFrom, validTo, names, fingerprint, isSelfSigned, renewsItself, isConfigured } = certificate;
+    const { subject, issuer, validFrom, validTo, names, fingerprint } = certificate;
+    const { isSelfSigned, renewsItself, isConfigured } = certificate;
     light(part("lamp"), conditionOf(certificate));
     write(part("reason"), certificate.reason);
     showTerms(part("facts"), [
@@ -53,7 +51,7 @@ export class Certificate {
       ["Renewal", renewsItself ? "by itself, in time" : "by you"],
       ["Names", names.join(", ") || "none"],
     ]);
-    this.fingerprint.show(fingerprint);
+    write(part("fingerprint"), fingerprint);
     const mayChange = session.may("System_rw");
     const exposed = isReadable(location);
     part("change").hidden = !mayChange || isConfigured || exposed;

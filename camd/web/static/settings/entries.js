@@ -6,8 +6,8 @@ import { copyOf, write } from "../template.js";
  */
 export class Entries {
   /**
-   * keyOf(item); lineOf(item): {title, detail, lamp}, what stands in the closed entry; open(item, body): fills the body and
-   * returns a function that shows a newer item there.
+   * keyOf(item); lineOf(item): {title, detail, note}, what stands in the closed entry; open(item, body):
+   * fills the body and returns a function that shows a newer item there.
    */
   constructor(root, { keyOf, lineOf, open }) {
     this.root = root;

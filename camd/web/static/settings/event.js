@@ -18,10 +18,16 @@ const EVENTS = {
   password_change: ["Changed the password", "people"],
   device_password_show: ["Looked at a device password", "people"],
   device_password_renew: ["Made a device password", "people"],
+  setup_code_renew: ["Made a setup code", "people"],
+  certificate_install: ["Installed a certificate", "people"],
+  certificate_self_sign: ["Made a self-signed certificate", "people"],
+  entries_lost: ["Entries were lost", "refusal"],
   set: ["Set", "change"],
   call: ["Called", "change"],
   refused: ["Refused", "refusal"],
 };
+const SHOWN_APART = new Set(["time", "event", "by", "address"]);
+
 /** Most browsers claim to be others, too: the first that fits is it. */
 const BROWSERS = [
   [/Edg\/(\d+)/, "Edge"], [/OPR\/(\d+)/, "Opera"], [/Firefox\/(\d+)/, "Firefox"], [/Chrome\/(\d+)/, "Chrome"],
@@ -29,25 +35,26 @@ const BROWSERS = [
 ];
 const SYSTEMS = ["Android", "iPhone", "iPad", "Windows", "Macintosh", "Linux"];
 const SYSTEM_NAMES = { Macintosh: "macOS" };
-const SHOWN_APART = new Set(["time", "event", "by", "address"]);
 
 /** {what, kinds, detail}: the event, the kinds that it is of, and the rest of the entry as one text. */
 export function eventInWords(entry) {
   const [what, kinds] = EVENTS[entry.event] ?? [spoken(entry.event), "change"];
-  const details = Object.entries(entry).filter(([key]) => !SHOWN_APART.has(key)).map(([key, value]) => detail(key, value));
-  return { what, kinds: kinds.split(" "), detail: details.filter(Boolean).join(", ") };
+  const rest = Object.entries(entry).filter(([key]) => !SHOWN_APART.has(key) && (key !== "user" || entry.user !== entry.by));
+  rest.sort(([one], [other]) => Number(other === "user") - Number(one === "user")); // whom it is about comes first
+  const details = rest.map(([key, value]) => detail(key, value)).filter(Boolean);
+  return { what, kinds: kinds.split(" "), detail: details.join(", ") };
 }
 
 function detail(key, value) {
   if (key === "values") return Object.entries(value).map(([name, set]) => `${name} = ${plain(set)}`).join(", ");
   if (key === "permissions") return inWords(value).toLowerCase();
-  if (key === "additional_permissions") return value.length ? `besides ${inWords(value).toLowerCase()}` : "no rights besides";
+  if (key === "additional_permissions") return `besides ${inWords(value).toLowerCase()}`;
   if (key === "password") return "new password";
   if (key === "enabled") return value ? "may sign in" : "may not sign in";
   if (key === "cameras") return value === null ? "all cameras" : `cameras ${value.join(", ") || "none"}`;
   if (key === "agent") return browserOf(value);
-  if (key === "token") return ""; // its id; the name tells more
-  if (["user", "name", "method", "path", "call"].includes(key)) return plain(value);
+  if (key === "token" || key === "sha256") return ""; // the name tells more
+  if (["user", "name", "method", "path", "call", "subject"].includes(key)) return plain(value);
   return `${spoken(key).toLowerCase()} ${plain(value)}`;
 }
 

@@ -12,7 +12,8 @@ export function showMade({ token, name, permissions }, cameras) {
   const show = () => {
     const pictures = watches ? picturesOf(part("camera").value) : [];
     const addresses = [...pictures, ["Live state (WebSocket)", socketAddress()]];
-    part("addresses").replaceChildren(...addresses.map(([label, address]) => new Copyable(label, withToken(address, token)).root));
+    const copyables = addresses.map(([label, address]) => new Copyable(label, withToken(address, token)).root);
+    part("addresses").replaceChildren(...copyables);
   };
   part("camera").addEventListener("change", show);
   show();
@@ -24,8 +25,10 @@ export function showMade({ token, name, permissions }, cameras) {
   return new Promise((resolve) => root.addEventListener("close", () => resolve(root.remove())));
 }
 
+/** Of a camera, or of the main one if we know of none. */
 function picturesOf(camera) {
-  const [snapshot, stream] = camera ? [`cam/${camera}/snapshot.jpg`, `cam/${camera}/stream.mjpg`] : ["snapshot", "stream"];
+  const snapshot = camera ? `cam/${camera}/snapshot.jpg` : "snapshot";
+  const stream = camera ? `cam/${camera}/stream.mjpg` : "stream";
   return [["Single picture (JPEG)", addressOf(snapshot)], ["Stream (MJPEG)", addressOf(stream)]];
 }
 

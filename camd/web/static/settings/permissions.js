@@ -3,14 +3,15 @@
  *
  * A permission is called "Media_r" or "Media_rw"; changing includes seeing.
  */
+const SEEN = ["No access", "See", "Change"];
 export const SUBJECTS = [
-  { key: "Device", name: "Cameras", about: "Their state and settings", levels: ["No access", "See", "Change"] },
-  { key: "Media", name: "Pictures", about: "Live pictures and recordings", levels: ["No access", "Watch", "Watch and record"] },
-  { key: "User", name: "People", about: "Users, roles, tokens, audit log", levels: ["No access", "See", "Change"] },
-  { key: "Network", name: "Network", about: "Names and addresses", levels: ["No access", "See", "Change"] },
+  { key: "Device", name: "Cameras", about: "Their state and settings", levels: SEEN },
+  { key: "Media", name: "Pictures", about: "Live and recorded", levels: ["No access", "Watch", "Watch and record"] },
+  { key: "User", name: "People", about: "Users, roles, tokens, audit log", levels: SEEN },
+  { key: "Network", name: "Network", about: "Names and addresses", levels: SEEN },
   { key: "Storage", name: "Files", about: "What is kept of pictures", levels: ["No access", "See", "See and delete"] },
-  { key: "System", name: "System", about: "Status, configuration, certificate", levels: ["No access", "See", "Change"] },
-  { key: "FirmwareUpdate", name: "Updates", about: "Versions, and installing them", levels: ["No access", "See", "Install"] },
+  { key: "System", name: "System", about: "Status, configuration, certificate", levels: SEEN },
+  { key: "FirmwareUpdate", name: "Updates", about: "Of camd itself", levels: ["No access", "See", "Install"] },
   { key: "Reboot", name: "Restart", about: "Of cameras and of the system", levels: ["No", null, "Yes"] },
 ];
 const SEE = 1;

@@ -87,7 +87,11 @@ export class Roles {
   }
 
   async remove(name, message) {
-    const sure = await confirmed({ title: `Remove the role ${name}?`, text: "It must not be held by anybody.", action: "Remove the role" });
+    const sure = await confirmed({
+      title: `Remove the role ${name}?`,
+      text: "Nobody must hold it any more.",
+      action: "Remove the role",
+    });
     if (!sure) return;
     try {
       await this.session.ask("DELETE", `api/roles/${encodeURIComponent(name)}`);

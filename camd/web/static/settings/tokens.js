@@ -50,9 +50,10 @@ export class Tokens {
   line({ name, user, cameras, expires, last_used: used }) {
     const over = expires !== null && expires <= Date.now();
     const owner = user === this.session.me.username ? [] : [`of ${user}`];
+    const use = used ? `used ${when(used)}` : "never used";
     return {
       title: name,
-      detail: [...owner, camerasInWords(cameras, this.cameras), used ? `used ${when(used)}` : "never used"].join(" · "),
+      detail: [...owner, camerasInWords(cameras, this.cameras), use].join(" · "),
       note: over ? "Expired" : "",
     };
   }

@@ -54,10 +54,10 @@ export class Users {
   }
 
   line({ username, role, cameras, enabled, last_login: last }) {
-    const detail = [titled(role), camerasInWords(cameras, this.cameras), last ? `signed in ${when(last)}` : "never signed in"];
+    const seen = last ? `signed in ${when(last)}` : "never signed in";
     return {
       title: username === this.session.me.username ? `${username} (you)` : username,
-      detail: detail.join(" · "),
+      detail: [titled(role), camerasInWords(cameras, this.cameras), seen].join(" · "),
       note: enabled ? "" : "Disabled",
     };
   }
