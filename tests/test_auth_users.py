@@ -237,6 +237,17 @@ class RightsTests(UsersCase):
         self.get(self.users.add(by, "new", PASSWORD, "keeper", ["front"]))
         self.fails(Refused, self.users.change(by, "new", cameras=["front", "back"]))
 
+    def test_a_role_counts_for_all_cameras(self) -> None:
+        self.get(self.users.set_role(self.root, "keeper", ["User_rw", "Media_r", "Device_r", "System_r"]))
+        self.get(self.users.set_role(self.root, "spare", ["Media_r"]))
+        self.get(self.users.change(self.root, "keeper", cameras=["front"]))
+        secret, _ = self.get(self.users.create_token(self.root, "x", cameras=["front"]))
+        for by in (self.users.still_valid(self.keeper), self.users.by_token(secret, AWAY)):
+            self.fails(Refused, self.users.set_role(by, "guest", ["Media_r"]))
+            self.fails(Refused, self.users.set_role(by, "spare", ["Device_r"]))
+            self.fails(Refused, self.users.remove_role(by, "spare"))
+        self.assertFalse(self.users.guest.sees("back"))
+
     def test_the_daemon_itself(self) -> None:
         self.get(self.users.add(SYSTEM, "new", PASSWORD, "administrator"))
         self.assertEqual(len(self.users.list(SYSTEM)), 4)
@@ -425,6 +436,22 @@ class TokenTests(UsersCase):
         self.assertEqual(made["expires"], entry["expires"])
         self.get(self.users.change(self.root, "root", additional_permissions=[]))
         self.assertEqual(names(self.users.still_valid(second)), {"Media_r"})
+
+    def test_what_its_user_gets_later_is_not_for_others(self) -> None:
+        ann = self.add("ann", cameras=["front"])
+        fixed, _ = self.token(ann, sorted(names(ann)), ["front"])
+        second, _ = self.token(fixed)
+        self.get(self.users.set_role(self.root, "keeper", ["User_rw", *names(ann)]))
+        keeper = self.add("keeper", "keeper")
+        secret, _ = self.get(self.users.create_token(keeper, "x", user="ann"))
+        kept = self.users.by_token(secret, AWAY)
+        secret, _ = self.get(self.users.create_token(self.root, "x", user="ann"))
+        given = self.users.by_token(secret, AWAY)
+        self.get(self.users.change(self.root, "ann", role="administrator", cameras=None))
+        for by in (second, kept):
+            self.assertEqual(names(self.users.still_valid(by)), names(ann))
+        self.assertEqual(self.users.still_valid(second).cameras, {"front"})
+        self.assertIn("System_rw", names(self.users.still_valid(given)))
 
     def test_values(self) -> None:
         for fields in ({"name": ""}, {"name": "a\nb"}, {"name": "x" * 101}, {"name": None}, {"days": 0},

@@ -283,6 +283,31 @@ class Answers(SiteCase):
         self.assertTrue(second.endswith(b"hello"))
         self.lose(channel)
 
+    def test_who_takes_no_answers_gets_no_more(self) -> None:
+        channel, transport = self.connect()
+        channel.pauseProducing()  # as the transport does when too much waits
+        for _ in range(50):
+            channel.dataReceived(b"GET /echo HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.assertEqual(transport.value().count(b"hello"), 1)
+        self.assertEqual(transport.producerState, "paused")  # nothing more is read
+        channel.resumeProducing()
+        self.clock.pump([0] * 5)
+        self.assertEqual(transport.value().count(b"hello"), 50)
+        self.assertEqual(transport.producerState, "producing")
+        self.lose(channel)
+
+    def test_many_at_once_leave_the_reactor_to_others(self) -> None:
+        channel, transport = self.connect()
+        channel.dataReceived(b"GET /echo HTTP/1.1\r\nHost: a\r\n\r\n" * 50)
+        self.assertEqual(transport.value().count(b"hello"), 16)
+        self.clock.advance(0)
+        self.assertEqual(transport.value().count(b"hello"), 50)
+        self.assertEqual(transport.producerState, "producing")
+        channel.dataReceived(b"GET /echo HTTP/1.1\r\nHost: a\r\n\r\n" * 50)
+        self.lose(channel)
+        self.clock.advance(0)
+        self.assertEqual(transport.value().count(b"hello"), 66)
+
 
 class Framing(SiteCase):
     def assertRefused(self, answer: Answer, code: int = 400) -> None:

@@ -22,6 +22,7 @@ from .roles import (
     VIEWER,
     Permissions,
     common,
+    common_cameras,
     names_of,
     parse_permissions,
     role_name,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 Entries = list[Entry]  # inside the class `list` is a method
 Names = list[str]
+_ALL = frozenset(Permission)
 _GUESTS_MAY = frozenset(p for p in Permission if p.name.endswith("_r")) - {Permission.User_r}
 
 
@@ -204,7 +206,8 @@ class Users(Identities):
         _check_changeable(name)
         if name == GUEST_NAME and not wanted <= _GUESTS_MAY:
             raise Invalid("permissions", f"guests may have {', '.join(names_of(_GUESTS_MAY))} only")
-        _need_all(by, wanted | self._mirror.snapshot.roles.get(name, frozenset()))
+        # A role counts for all cameras, so who is limited to some cannot give or take it.
+        _need_all(by, wanted | self._mirror.snapshot.roles.get(name, frozenset()), None)
         told = ("role_set", by.name, address, {"role": name, "permissions": names_of(wanted)})
         await self._mirror.write(self._mirror.accounts.set_role, name, wanted, told=told)
 
@@ -213,7 +216,7 @@ class Users(Identities):
         _need(by, Permission.User_rw)
         name = role_name(name, "name")
         _check_changeable(name)
-        _need_all(by, self._role(name))
+        _need_all(by, self._role(name), None)
         told = ("role_remove", by.name, address, {"role": name})
         await self._mirror.write(self._mirror.accounts.remove_role, name, told=told)
 
@@ -239,15 +242,21 @@ class Users(Identities):
         return secret, self._token_entry(token)
 
     def _no_stronger(self, token: Token, by: Principal, owner: User) -> Token:
-        """The token with the limits of the one that asked for it, if that is a token."""
+        """The token with the limits of who asked for it. It follows its user only as far as that one does:
+        what the user is given later must not reach a token of less, or somebody else with the secret."""
         permissions, cameras, expires = token.permissions, token.cameras, token.expires
         rights = self._mirror.snapshot.rights(owner)
-        if permissions is None and not rights <= with_reading(by.permissions):
-            permissions = common(rights, by.permissions)
-        if cameras is None and by.cameras != owner.cameras:
-            cameras = by.cameras
-        _need_all(by, permissions or frozenset(), owner.cameras if cameras is None else cameras)
         parent = self._tokens.get(by.key.removeprefix("token:"))
+        own = _is_own(by, owner.name)
+        follows = own and rights <= with_reading(by.permissions)
+        if parent is not None and parent.permissions is not None:
+            follows = False
+        if permissions is None and not (follows or by.permissions >= _ALL):
+            permissions = common(rights, by.permissions)
+        follows = own and by.cameras == owner.cameras and (parent is None or parent.cameras is None)
+        if cameras is None and not (follows or by.cameras is None):
+            cameras = common_cameras(owner.cameras, by.cameras)
+        _need_all(by, permissions or frozenset(), owner.cameras if cameras is None else cameras)
         if parent is not None and parent.expires is not None:
             expires = parent.expires if expires is None else min(expires, parent.expires)
         return replace(token, permissions=permissions, cameras=cameras, expires=expires)

@@ -6,6 +6,9 @@ Parsing and framing stay Twisted's. Added here is what it leaves open (each was 
   Here a request, headers and body together, must be complete by an absolute moment; the keep-alive
   wait is separate. Nobody arms timers per request: the channel notes when it is `due` and the site
   looks once a second.
+- *Hoarded answers.* It answers one request after the other of a client that takes none of the answers, and
+  keeps them all; and one read brings thousands of requests. Here the next one waits until the answers have
+  left, and after a few it is everybody else's turn.
 - *Smuggling.* Two Host headers, or a Transfer-Encoding that a proxy may read differently, are 400.
 - *Foreign pages.* A browser sends requests of any page to anywhere, WebSockets and forms included. What
   could change something is taken from our own pages and from programs only.
@@ -21,7 +24,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from twisted.internet import tcp
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.logger import Logger
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
 
 #: A client that was refused gets this long to read why, and any to close its side. Seconds.
 LINGER = 2.0
+#: Requests of one connection that are answered in one turn of the reactor.
+IN_A_TURN = 16
 #: A peer that takes no byte for so long is gone: the kernel drops it. Seconds.
 STALL = 120
 
@@ -58,6 +63,8 @@ class Channel(HTTPChannel):
     writer: DirectWriter
     _reading = False  # a request has begun to arrive
     _closing = False  # input is no longer looked at
+    _answered = 0  # in this turn
+    _next_turn: IDelayedCall | None = None
     _peer: IAddress | None = None
     _host: IAddress | None = None
 
@@ -76,6 +83,8 @@ class Channel(HTTPChannel):
             plain.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALL * 1000)
 
     def connectionLost(self, reason: Failure) -> None:
+        if self._next_turn is not None and self._next_turn.active():
+            self._next_turn.cancel()
         self.site.forget(self)
         super().connectionLost(reason)
 
@@ -132,6 +141,8 @@ class Channel(HTTPChannel):
     def dataReceived(self, data: bytes) -> None:
         if self._closing:
             return
+        if not self._busyReceiving:
+            self._answered = 0
         LineReceiver.dataReceived(self, data)
         if self._reading or self._handlingRequest or self._closing or self.busy:
             return
@@ -220,7 +231,27 @@ class Channel(HTTPChannel):
 
     def requestDone(self, request: Request) -> None:
         self.due = self.site.reactor.seconds() + self.site.idle_timeout
+        self._answered += 1
+        crowds = self._answered >= IN_A_TURN
+        if crowds or self._waitingForTransport:
+            # Twisted would go on with the requests that follow, and with what it reads of them meanwhile.
+            self.paused = True
+            self._networkProducer.pauseProducing()
         super().requestDone(request)
+        if crowds and self.persistent:
+            self._next_turn = self.site.reactor.callLater(0, self._go_on)
+
+    def resumeProducing(self) -> None:
+        """The client has taken its answers."""
+        super().resumeProducing()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """On to the requests that wait, unless the client does not take its answers."""
+        if self.paused and not self._waitingForTransport:
+            self.paused = False
+            self._networkProducer.resumeProducing()
+            self.dataReceived(b"")
 
     def lineLengthExceeded(self, line: bytes) -> None:
         self.refuse(431 if self.requests else 414)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
 
 STATIC = Path(__file__).parent / "static"
 NOT_FOUND = ErrorResource(404)
+_NAME = re.compile(rb"[A-Za-z0-9._-]{0,100}")
 #: Parts of the page that have an address of their own, because a password is entered there.
 _SECRET_PARTS = (b"setup", b"login")
 
 
 class Static(File):
-    """Files. No listings; always asked again, so a new version is seen at once."""
+    """Files. No listings, no ranges; always asked again, so a new version is seen at once."""
 
     childNotFound = NOT_FOUND
 
@@ -32,9 +34,16 @@ class Static(File):
         return NOT_FOUND
 
     def getChild(self, path: bytes, request: Request) -> IResource:
-        request.setHeader(b"cache-control", b"no-cache")
         request.route = "/"
-        return super().getChild(path, request)
+        if not _NAME.fullmatch(path):  # ours are called so, and Twisted fails at some others
+            return NOT_FOUND
+        request.setHeader(b"cache-control", b"no-cache")
+        # The files are small, and Twisted would send one a thousand times for a thousand ranges.
+        request.requestHeaders.removeHeader(b"range")
+        found = super().getChild(path, request)
+        if isinstance(found, File) and found.isdir() and not request.postpath:
+            return NOT_FOUND  # Twisted leads to the path with a slash, on a page of its own
+        return found
 
 
     def makeProducer(self, request: Request, fileForReading: BinaryIO) -> Whole:

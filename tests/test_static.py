@@ -1,0 +1,24 @@
+"""The files of the page, asked for in ways that no browser would."""
+
+from __future__ import annotations
+
+from .edge_case import EdgeCase
+
+
+class StaticTests(EdgeCase):
+    def test_names_that_no_file_has(self) -> None:
+        for path in ("/%00", "/index.html%00.js", "/settings%00", "/settings/%00", "/%ff", "/..%2f..%2fweb.py",
+                     "/%2e%2e/%2e%2e/web.py", "/%2fetc%2fpasswd", "/" + "a" * 5000):
+            answer = self.ask("GET", path)
+            self.assertEqual((answer.status, answer.code), (404, "FILE_NOT_FOUND"), path)
+
+    def test_folders_say_nothing(self) -> None:
+        for path in ("/icons", "/icons/", "/icons?<b>", "//icons"):
+            self.assertEqual(self.ask("GET", path).status, 200 if path == "//icons" else 404, path)
+
+    def test_no_ranges(self) -> None:
+        whole = self.ask("HEAD", "/settings.html")
+        for ranges in ("0-", ",".join(f"{start}-" for start in range(1000)), "0-0,-1", "5-2"):
+            answer = self.ask("HEAD", "/settings.html", range=f"bytes={ranges}")
+            self.assertEqual((answer.status, answer.headers["content-length"]),
+                             (200, whole.headers["content-length"]), ranges)
