@@ -74,7 +74,7 @@ class UsersTests(AccountsCase):
             ("POST", "/api/users", {"username": "adam", "password": PASSWORD, "admin": True}, 422),
             ("PATCH", "/api/users/root", {"role": "viewer"}, 409),
             ("PATCH", "/api/users/root", {"enabled": False}, 409),
-            ("PATCH", "/api/users/root", {"password": OTHER}, 422),
+            ("PATCH", "/api/users/Root", {"password": OTHER}, 403),
             ("PATCH", "/api/users/eva", {}, 422),
             ("PATCH", "/api/users/eva", {"password": PASSWORD}, 422),
             ("PATCH", "/api/users/nobody", {"enabled": True}, 404),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ...state.permission import Permission
-from .operation import ANY, Answer, Call, Operation, Parameter, Reply
+from .operation import ANY, Answer, Call, Operation, Parameter, Rejected, Reply
 from .schema import BOOLEAN, MOMENT, PERMISSIONS, component, listing, nullable, record, text
 
 if TYPE_CHECKING:
@@ -102,6 +102,8 @@ class UsersNoun:
         return shown(self._users.get(call.by, call.path["name"]))
 
     async def change(self, call: Call) -> Any:
+        if "password" in call.body and call.by.name.lower() == call.path["name"].lower():
+            raise Rejected(403, "One's own password is changed at /api/me/password", key="password")
         return shown(await self._users.change(call.by, call.path["name"], **call.body, address=call.address))
 
     async def remove(self, call: Call) -> None:
