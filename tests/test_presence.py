@@ -374,3 +374,41 @@ class RateTests(SocketCase):
             (answer.status, answer.body, answer.headers["retry-after"]), (503, b"Server busy", "5")
         )
         self.assertEqual(self.socket("/api?token=wrong").handshake.status, 401)
+
+
+class PlaceTests(SocketCase):
+    """Strangers take the places of nobody who says who they are."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.count = self.app.web.websocket
+        self.count.max_clients = 2
+
+    def test_the_oldest_stranger_gives_way(self) -> None:
+        oldest, other = self.socket(), self.socket()
+        first = self.socket(by="viewer")
+        self.assertEqual((oldest.is_open, other.is_open, first.is_open), (False, True, True))
+        self.assertEqual((self.count.clients, self.count.refused), (2, 1))
+        self.lose(oldest.wire)
+        self.assertEqual(self.count.clients, 2)
+        second = self.socket(by="operator")
+        self.assertEqual((other.is_open, first.is_open, second.is_open), (False, True, True))
+        self.assertEqual(self.socket(by="viewer").handshake.status, 503)
+        self.assertEqual((first.is_open, second.is_open, self.count.clients), (True, True, 2))
+
+    def test_strangers_move_nobody(self) -> None:
+        held = [self.socket(), self.socket()]
+        self.assertEqual(self.socket().handshake.status, 503)
+        self.assertEqual([socket.is_open for socket in held], [True, True])
+
+    def test_who_signed_in_stays(self) -> None:
+        signed_in, stranger = self.socket(), self.socket()
+        self.assertTrue(signed_in.ask({"token": self.tokens["viewer"]})["authenticated"])
+        self.assertTrue(self.socket(by="viewer").is_open)
+        self.assertEqual((signed_in.is_open, stranger.is_open), (True, False))
+
+    def test_guests_that_may_something_stay(self) -> None:
+        self.get(self.users.set_role(self.admin, "guest", ["Device_r"]))
+        held = [self.socket(), self.socket()]
+        self.assertEqual(self.socket(by="viewer").handshake.status, 503)
+        self.assertEqual([socket.is_open for socket in held], [True, True])

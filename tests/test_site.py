@@ -22,6 +22,7 @@ from camd.web.request import CONTENT_SECURITY_POLICY, SECURITY_HEADERS
 from camd.web.site import Site
 
 PEER = IPv4Address("TCP", "192.0.2.7", 40000)
+HERE = IPv4Address("TCP", "127.0.0.1", 40000)
 
 
 class Echo(Resource):
@@ -99,9 +100,9 @@ class SiteCase(SynchronousTestCase):
 
         return Site(self.root, self.clock, finished=finished, **options)
 
-    def connect(self) -> tuple[Any, StringTransport]:
-        channel = self.site.buildProtocol(PEER)
-        transport = StringTransport(peerAddress=PEER)
+    def connect(self, peer: Any = PEER) -> tuple[Any, StringTransport]:
+        channel = self.site.buildProtocol(peer)
+        transport = StringTransport(peerAddress=peer)
         channel.makeConnection(transport)
         return channel, transport
 
@@ -571,7 +572,7 @@ class Deadlines(SiteCase):
 class Connections(SiteCase):
     def test_limit(self) -> None:
         self.site = self.make_site(max_connections=2)
-        held = [self.connect()[0] for _ in range(2)]
+        held = [self.connect(HERE)[0] for _ in range(2)]
         answer = self.get(b"/echo")
         self.assertEqual((answer.code, answer.error["message"]), (503, "Server busy"))
         self.assertTrue(self.transport.disconnecting)
@@ -583,7 +584,7 @@ class Connections(SiteCase):
     def test_flood_is_cut_at_once(self) -> None:
         self.site = self.make_site(max_connections=2)
         for _ in range(52):
-            self.connect()
+            self.connect(HERE)
         self.assertIsNone(self.site.buildProtocol(PEER))
         self.assertEqual(len(self.site.channels), 52)
 

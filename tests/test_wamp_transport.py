@@ -21,7 +21,7 @@ from camd.state import Principal, Spec
 from camd.testing import app_for_tests
 from camd.web.ratelimit import MESSAGES as RATE
 
-from .test_wamp_session import ADMIN, VIEWER, Users
+from .test_wamp_session import ADMIN, GUEST, VIEWER, Users
 
 BY_NAME = {codec.NAME: codec for codec in CODECS}
 HANDSHAKE = (
@@ -202,6 +202,22 @@ class HandshakeTests(TransportCase):
         peer.lose()
         other.lose()
         self.assertEqual((count.clients, count.full), (0, False))
+
+
+    def test_strangers_give_way(self) -> None:
+        count = self.app.web.websocket
+        member = self.peer()
+        self.principal = GUEST
+        joined, strange = self.peer(), self.peer()
+        joined.protocol._session._join(VIEWER, "ticket")
+        self.assertEqual(
+            [peer.protocol.is_stranger for peer in (member, joined, strange)], [False, False, True]
+        )
+        count.drop_stranger()
+        self.assertEqual((strange.wire.disconnected, count.clients), (True, 2))
+        count.drop_stranger()
+        self.assertEqual((member.wire.disconnected, joined.wire.disconnected), (False, False))
+        self.assertEqual((count.clients, count.refused), (2, 1))
 
 
 class MalformedTests(TransportCase):

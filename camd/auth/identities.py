@@ -282,7 +282,8 @@ class Identities:
 
     def url_token(self, by: Principal, camera: str) -> str:
         """A secret for `?token=` on pictures and streams of one camera, good to start within 60 seconds.
-        What it starts ends with the session or token that asked for it. Raises Refused without Media_r."""
+        What it starts ends with the session or token that asked for it. For plugins: no route of camd hands
+        these out. Raises Refused without Media_r."""
         if not by.may(Permission.Media_r, f"cameras/{camera}/") or by.key.startswith(_URL):
             raise Refused(f"cameras/{camera}", Permission.Media_r)
         return self._url_tokens.make(by, camera)

@@ -75,7 +75,8 @@ class LimitsConfig:
         metadata=about(
             kinds.whole(1, 100_000),
             Effect.LIVE,
-            "Connections at the same time, HTTP and HTTPS together; more are closed at once.",
+            "Connections at the same time, HTTP and HTTPS together, a quarter of them from one address; "
+            "more are closed at once.",
         ),
     )
 

@@ -53,7 +53,7 @@ class Channel(HTTPChannel):
     """Serves the requests of one connection, one after the other. Reactor thread only.
 
     due: when the site's clock reaches it the client has waited, or made us wait, too long.
-    writer: the DirectWriter of this connection.
+    writer: the DirectWriter of this connection. network: of whose share of connections it is, None of nobody's.
     """
 
     requestFactory = Request
@@ -61,6 +61,7 @@ class Channel(HTTPChannel):
     busy = False
     due = inf
     writer: DirectWriter
+    network: str | None = None
     _reading = False  # a request has begun to arrive
     _closing = False  # input is no longer looked at
     _answered = 0  # in this turn

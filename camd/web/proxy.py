@@ -43,7 +43,7 @@ class Way:
     @property
     def is_local(self) -> bool:
         """Whether the client runs on this machine."""
-        return self.address in (LOCAL, "::1") or self.address.startswith("127.")
+        return is_local(self.address)
 
 
 def host_name(host: bytes) -> bytes | None:
@@ -122,6 +122,11 @@ class Proxies:
             if not self.trusts(client):
                 break
         return client
+
+
+def is_local(address: str) -> bool:
+    """Whether an address as `address_of` writes it is this machine's own."""
+    return address in (LOCAL, "::1") or address.startswith("127.")
 
 
 def address_of(peer: object) -> str:

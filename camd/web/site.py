@@ -16,16 +16,19 @@ from twisted.web import server
 from twisted.web.http import datetimeToString
 from twisted.web.resource import IResource
 
+from ..auth.lockout import network_of
 from ..log import levels
 from .channel import Channel
 from .origin import Origins
-from .proxy import Proxies, address_of
+from .proxy import Proxies, address_of, is_local
 from .request import Request
 
 _access = Logger("camd.web.access")
 
 #: Beyond the limit so many connections are told "Server busy"; further ones are closed at once.
 _SPARE = 50
+#: Of all connections one network may have one in so many.
+_SHARE = 4
 
 
 def _not_observed(request: Request, route: str, seconds: float, code: int) -> None:
@@ -37,7 +40,8 @@ class Site(server.Site):
 
     resource: the root of the tree; a resource that takes larger or slower bodies than others says
     so with attributes `body_limit` (bytes) and `body_timeout` (seconds).
-    max_connections: the next gets 503; connections that became WebSockets no longer count.
+    max_connections: the next gets 503; connections that became WebSockets no longer count. Of a quarter of
+    them from one IPv4 address or IPv6 /64 the next is closed at once, but for this machine and for proxies.
     request_timeout: seconds for a whole request to arrive, headers and body together;
     idle_timeout: seconds that a connection may wait for its first or next request.
     host_names: if given, other names in the Host header get 421 (DNS rebinding); IP addresses pass.
@@ -81,6 +85,7 @@ class Site(server.Site):
         self.finished = finished
         self.refusals: Counter[int] = Counter()
         self.channels: set[Channel] = set()
+        self._by_network: dict[str, int] = {}  # of those channels that have a share
         self._watch: IDelayedCall | None = None
         self._emptied: Deferred[None] | None = None  # set by close()
         self._date_second = 0
@@ -97,12 +102,24 @@ class Site(server.Site):
         if number >= self.max_connections + _SPARE:
             self.refusals[503] += 1
             return None
+        network = self._sharer(address_of(addr))
+        if network is not None:
+            held = self._by_network.get(network, 0)
+            if held >= max(1, self.max_connections // _SHARE):
+                self.refusals[503] += 1
+                return None
+            self._by_network[network] = held + 1
         channel = Channel(self)
+        channel.network = network
         channel.busy = number >= self.max_connections
         self.channels.add(channel)
         if self._watch is None:
             self._watch = self.reactor.callLater(self.tick, self._look)
         return channel
+
+    def _sharer(self, address: str) -> str | None:
+        """The network that a connection counts for; None where many clients come from one address."""
+        return None if is_local(address) or self.proxies.trusts(address) else network_of(address)
 
     def allow_hosts(self, names: Iterable[str]) -> None:
         """From now on other names in the Host header get 421."""
@@ -120,7 +137,10 @@ class Site(server.Site):
 
     def forget(self, channel: Channel) -> None:
         """The connection is no longer ours: closed, or a WebSocket now."""
-        self.channels.discard(channel)
+        if channel in self.channels:
+            self.channels.remove(channel)
+            if channel.network is not None:
+                self._give_back(channel.network)
         if self.channels:
             return
         if self._watch is not None:
@@ -128,6 +148,11 @@ class Site(server.Site):
             self._watch = None
         if self._emptied is not None and not self._emptied.called:
             self._emptied.callback(None)
+
+    def _give_back(self, network: str) -> None:
+        held = self._by_network.pop(network) - 1
+        if held:
+            self._by_network[network] = held
 
     def close(self, patience: float = 0.5) -> Deferred[None]:
         """Close every connection, after `patience` seconds by force, and take no new ones. Fires when

@@ -12,6 +12,7 @@ from twisted.web.server import NOT_DONE_YET
 from ..state.permission import Principal
 from .api_resource import upgrade_required
 from .errors import render_failure
+from .identify import is_signed_in
 from .origin import is_upgrade
 from .request import Request
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 class Upgrade(Resource):
     """GET with `Upgrade: websocket`. Whoever the request says it is, a guest too, gets a connection while
-    there is a place; a wrong identity is refused before.
+    there is a place; a wrong identity is refused before. Strangers give way to those who say who they are.
 
     The factory enters its connections at `web.websocket`, where all are counted. Its protocols find
     `principal` and `address` set before their handshake.
@@ -56,6 +57,8 @@ class Upgrade(Resource):
 
     def _open(self, request: Request, principal: Principal) -> Any:
         count = self._web.websocket
+        if count.full and is_signed_in(principal):
+            count.drop_stranger()
         if count.full:
             count.refused += 1
             request.setResponseCode(503, b"Server busy")

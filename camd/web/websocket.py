@@ -7,7 +7,7 @@ newest per name, its own messages are not read meanwhile, and it gets the kept o
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -21,6 +21,7 @@ from ..wire.strictjson import dumps, loads
 from ..wire.websocket import text_frame
 from .api import Dialect, Message, Session, answer
 from .broadcast import Broadcast
+from .connection import Connection
 from .credentials import authenticated, take_credentials
 from .direct import DirectWriter
 from .identify import is_signed_in
@@ -44,15 +45,6 @@ _CREDENTIALS = frozenset(("username", "password", "token"))
 #: Steps of parsing, about two a message, in one turn of the reactor: then it is everybody else's.
 MAX_STEPS = 16
 _log = Logger(namespace="camd.web.websocket")
-
-
-class Connection(Protocol):
-    """A WebSocket of any endpoint: queue_depth is how many messages wait for it while it does not read;
-    go_away() says goodbye because camd stops."""
-
-    queue_depth: int
-
-    def go_away(self) -> None: ...
 
 
 @implementer(IPushProducer)
@@ -165,6 +157,10 @@ class StateProtocol(WebSocketServerProtocol):
         if self._deadline is not None and self._deadline.active():
             self._deadline.cancel()
         self._deadline = None
+
+    @property
+    def is_stranger(self) -> bool:
+        return self._deadline is not None
 
     def _sign_out(self) -> None:
         """Nothing more for an identity that ended or never came."""
@@ -295,7 +291,7 @@ class StateFactory(WebSocketServerFactory):
     """The clients of one endpoint over HTTP and HTTPS. That of /api is the one count of all WebSockets of the daemon.
 
     Other endpoints `enter` their connections at that `count`, and `leave` when they are lost, so that one
-    limit holds for all. clients: connected now; refused: turned away at the limit; drops: messages replaced
+    limit holds for all. clients: connected now; refused: turned away, or out, at the limit; drops: messages replaced
     by newer ones of the same name before a slow client read them. vocabulary: the words in which clients hear
     of changes, None for the names of the State.
     """
@@ -367,6 +363,15 @@ class StateFactory(WebSocketServerFactory):
         self._clients.pop(connection, None)
         if self._all_gone is not None and not self._clients and not self._all_gone.called:
             self._all_gone.callback(None)
+
+    def drop_stranger(self) -> None:
+        """Free the place of the client that has been nobody for longest, if there is one."""
+        for connection in self._clients:
+            if connection.is_stranger:
+                self.refused += 1
+                self.leave(connection)
+                connection.transport.abortConnection()
+                return
 
     def opened(self, client: StateProtocol) -> None:
         self.broadcast.join(client)

@@ -76,6 +76,10 @@ class Session:
             self._realm.app.users.touch(self.by)
         expected(self, received)
 
+    @property
+    def joined(self) -> bool:
+        return self._stage == "open"
+
     def pause(self) -> None:
         """The connection is full."""
         self.subscriber.paused = True

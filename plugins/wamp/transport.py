@@ -172,6 +172,11 @@ class WampProtocol(WampWebSocketServerProtocol):
             self.transport.abortConnection()
 
     @property
+    def is_stranger(self) -> bool:
+        """Neither the handshake nor the session says who it is."""
+        return self.principal.how == "guest" and not (self._session is not None and self._session.joined)
+
+    @property
     def queue_depth(self) -> int:
         return self._session.subscriber.queue_depth if self._session is not None else 0
 
