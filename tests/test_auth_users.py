@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
+from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from camd.auth.accounts import TOKENS_PER_USER
@@ -12,7 +14,7 @@ from camd.auth.roles import BUILT_IN, names_of
 from camd.errors import Conflict, Gone, Invalid, Locked, Refused, Unauthorized
 from camd.state.permission import SYSTEM, Permission, Principal
 
-from .auth_case import ALL, AWAY, HOME, OTHER, PASSWORD, UsersCase, names, with_accounts
+from .auth_case import ALL, AWAY, CHEAP, HOME, OTHER, PASSWORD, UsersCase, names, with_accounts
 
 ROOT = Path(__file__).parent.parent
 VIEWER = {"Device_r", "Media_r", "Storage_r", "System_r"}
@@ -228,6 +230,59 @@ class RightsTests(UsersCase):
             self.users.create_token(by, "x", user="root"), self.users.remove_role(by, "operator"),
         ):
             self.fails(Refused, work, Conflict)
+
+    def test_no_power_over_holders_of_a_role_who_have_more(self) -> None:
+        self.get(self.users.set_role(self.root, "plain", ["Media_r"]))
+        self.add("chief", "plain", additional_permissions=["System_rw"])
+        for wanted in ([], ["Media_r", "User_rw"]):
+            self.fails(Refused, self.users.set_role(self.keeper, "plain", wanted))
+        self.assertEqual(self.users.roles()["plain"], ["Media_r"])
+        self.get(self.users.change(self.root, "chief", additional_permissions=[]))
+        self.get(self.users.set_role(self.keeper, "plain", ["Media_r", "User_rw"]))
+
+    def test_no_power_over_holders_another_process_gave_more(self) -> None:
+        self.get(self.users.set_role(self.root, "plain", ["Media_r"]))
+        self.add("chief", "plain")
+        with_accounts(self.folder, lambda accounts: accounts.change_user("chief", additional=frozenset(Permission)))
+        self.fails(Refused, self.users.set_role(self.keeper, "plain", []))
+        self.assertEqual(self.users.roles()["plain"], ["Media_r"])
+
+    def test_rights_that_change_while_a_password_is_hashed(self) -> None:
+        self.get(self.users.set_role(self.root, "less", ["Media_r"]))
+        pool = self.threads.pools["auth"]
+        for name, meanwhile in (
+            ("bob", lambda: self.get(self.users.change(self.root, "bob", role="administrator"))),
+            ("cid", lambda: with_accounts(
+                self.folder, lambda accounts: accounts.change_user("cid", role="administrator"))),
+            ("dan", lambda: self.get(self.users.change(self.root, "keeper", role="viewer"))),
+        ):
+            target = self.add(name, "less")
+            pool.at_once = False
+            asked = ensureDeferred(self.users.change(self.keeper, name, password=OTHER))
+            self.assertNoResult(asked)
+            meanwhile()
+            pool.at_once = True
+            pool.run()
+            self.failureResultOf(asked, Refused)
+            self.assertIsNotNone(self.users.still_valid(target))
+
+    def test_a_user_removed_while_a_password_is_hashed(self) -> None:
+        """Another one of the same name is somebody else."""
+        self.get(self.users.set_role(self.root, "less", ["Media_r"]))
+        self.add("bob", "less")
+        pool = self.threads.pools["auth"]
+        pool.at_once = False
+        asked = ensureDeferred(self.users.change(self.keeper, "bob", password=OTHER))
+        hashed = CHEAP.hash("Another+One3")
+
+        def replace(accounts: Any) -> None:
+            accounts.remove_user("bob")
+            accounts.add_user("bob", hashed, "less")
+
+        with_accounts(self.folder, replace)
+        pool.at_once = True
+        pool.run()
+        self.failureResultOf(asked, Gone)
 
     def test_cameras_too(self) -> None:
         self.get(self.users.change(self.root, "keeper", cameras=["front"]))

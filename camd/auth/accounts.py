@@ -1,7 +1,8 @@
 """Accounts: every change of users, roles, tokens and sessions, with the rules that must never break.
 
 The rules are checked in the transaction that makes the change, so the daemon and a command that run at the
-same time cannot break one together. Who may do it is asked before, by Users; commands may everything.
+same time cannot break one together. Who may do it is asked before, by Users, and once more by a `check` in the
+transaction where time passed or somebody else decides it; commands may everything.
 """
 
 from __future__ import annotations
@@ -26,6 +27,12 @@ TOKENS_PER_USER = 100
 SESSIONS_PER_USER = 100
 #: Stands for "leave it as it is" where None means something.
 KEEP: Any = object()
+#: Raises if a change is not allowed, given everything as it is when the change is made.
+Check = Callable[[Snapshot], None]
+
+
+def _anything(now: Snapshot) -> None:
+    """Commands may everything."""
 
 
 class Accounts:
@@ -55,13 +62,7 @@ class Accounts:
 
     def load(self) -> Snapshot:
         with self._database.reading() as sql:
-            return Snapshot(
-                {row[0]: _user(row) for row in sql.execute(_USERS)},
-                {name: _permissions(held) for name, held in sql.execute(_ROLES)},
-                tuple(_token(row) for row in sql.execute(_TOKENS)),
-                tuple(Session(*row) for row in sql.execute(_SESSIONS)),
-                _setup_code(sql),
-            )
+            return _snapshot(sql)
 
     def news(self) -> Snapshot | None:
         """Everything as it is now if another process changed something, else None."""
@@ -101,9 +102,10 @@ class Accounts:
         _end_setup(sql)
 
     def change_user(self, name: str, role: str = KEEP, enabled: bool = KEEP, cameras: Cameras | None = KEEP,
-                    additional: Permissions = KEEP, password: str = KEEP) -> None:
+                    additional: Permissions = KEEP, password: str = KEEP, check: Check = _anything) -> None:
         """password: its hash. A new one, and being disabled, end the user's sessions."""
         with self._database.writing() as sql:
+            check(_snapshot(sql))
             user = _find(sql, name)
             new_role = user.role if role is KEEP else role
             stays = user.enabled if enabled is KEEP else enabled
@@ -158,8 +160,9 @@ class Accounts:
 
     # -- roles
 
-    def set_role(self, name: str, permissions: Permissions) -> None:
+    def set_role(self, name: str, permissions: Permissions, check: Check = _anything) -> None:
         with self._database.writing() as sql:
+            check(_snapshot(sql))
             sql.execute(
                 "INSERT INTO roles VALUES (?, ?, ?) "
                 "ON CONFLICT (name) DO UPDATE SET permissions = excluded.permissions",
@@ -242,6 +245,16 @@ _ROLES = "SELECT name, permissions FROM roles"
 _SESSIONS = "SELECT id, user_id, hash, created, used FROM sessions"
 _TOKENS = ("SELECT id, user_id, name, hash, permissions, cameras, created, expires, last_used, last_address "
            "FROM tokens")
+
+
+def _snapshot(sql: sqlite3.Connection) -> Snapshot:
+    return Snapshot(
+        {row[0]: _user(row) for row in sql.execute(_USERS)},
+        {name: _permissions(held) for name, held in sql.execute(_ROLES)},
+        tuple(_token(row) for row in sql.execute(_TOKENS)),
+        tuple(Session(*row) for row in sql.execute(_SESSIONS)),
+        _setup_code(sql),
+    )
 
 
 def _find(sql: sqlite3.Connection, name: str) -> User:

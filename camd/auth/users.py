@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,17 +117,19 @@ class Users(Identities):
         `change_own_password` only."""
         _need(by, Permission.User_rw)
         user = self._find(name)
-        _need_all(by, self._mirror.snapshot.rights(user), user.cameras)
+        _need_rights_of(by, self._mirror.snapshot, user)
         changes, told = self._parse_changes(fields)
-        _need_all(by, self._role(changes.get("role", user.role)) | changes.get("additional", user.additional),
-                  changes.get("cameras", user.cameras))
+        self._role(changes.get("role", user.role))
+        check = partial(_check_change, by, user.id, changes)
+        check(self._mirror.snapshot)
         if "password" in fields:
             if _is_own(by, name):
                 raise Invalid("password", "one's own password is changed with the old one beside it")
-            changes["password"] = await self._new_hash(user, fields["password"])
-            told["password"] = True
+            hashed = await self._new_hash(user, fields["password"])
+            check = partial(_check_change, self._still(by), user.id, dict(changes))
+            changes["password"], told["password"] = hashed, True
         if changes:
-            await self._mirror.write(self._mirror.accounts.change_user, user.name, **changes,
+            await self._mirror.write(self._mirror.accounts.change_user, user.name, **changes, check=check,
                                      told=("user_change", by.name, address, {"user": user.name, **told}))
         return self._entry(self._find(name))
 
@@ -170,7 +173,7 @@ class Users(Identities):
         """Remove a user with all sessions and tokens; needs User_rw."""
         _need(by, Permission.User_rw)
         user = self._find(name)
-        _need_all(by, self._mirror.snapshot.rights(user), user.cameras)
+        _need_rights_of(by, self._mirror.snapshot, user)
         told = ("user_remove", by.name, address, {"user": user.name})
         await self._mirror.write(self._mirror.accounts.remove_user, user.name, told=told)
 
@@ -180,7 +183,7 @@ class Users(Identities):
         if not _is_own(by, name):
             _need(by, Permission.User_rw)
         user = self._find(name)
-        _need_all(by, self._mirror.snapshot.rights(user), user.cameras)
+        _need_rights_of(by, self._mirror.snapshot, user)
         secret = None if renew else self._secret_of(user)
         if secret is None:
             secret = new_device_password()
@@ -206,10 +209,10 @@ class Users(Identities):
         _check_changeable(name)
         if name == GUEST_NAME and not wanted <= _GUESTS_MAY:
             raise Invalid("permissions", f"guests may have {', '.join(names_of(_GUESTS_MAY))} only")
-        # A role counts for all cameras, so who is limited to some cannot give or take it.
-        _need_all(by, wanted | self._mirror.snapshot.roles.get(name, frozenset()), None)
+        check = partial(_check_role_change, by, name, wanted)
+        check(self._mirror.snapshot)
         told = ("role_set", by.name, address, {"role": name, "permissions": names_of(wanted)})
-        await self._mirror.write(self._mirror.accounts.set_role, name, wanted, told=told)
+        await self._mirror.write(self._mirror.accounts.set_role, name, wanted, check=check, told=told)
 
     async def remove_role(self, by: Principal, name: str, *, address: str = "") -> None:
         """Remove a role that nobody holds (else Conflict); needs User_rw. Of "guest": back to nothing."""
@@ -288,6 +291,14 @@ class Users(Identities):
             raise Gone(f"there is no user {name[:64]}")
         return user
 
+    def _still(self, by: Principal) -> Principal:
+        """Who asks, as it is after a wait; Refused if it ended or may not do it any more."""
+        now = self.still_valid(by)
+        if now is None:
+            raise Refused("users", Permission.User_rw)
+        _need(now, Permission.User_rw)
+        return now
+
     def _own(self, by: Principal) -> User:
         """The user who asks; Refused for guests and the daemon itself."""
         if by.how in ("guest", "system"):
@@ -319,6 +330,30 @@ def _need_all(by: Principal, permissions: Permissions, cameras: Cameras | None =
         raise Refused("users", min(lacking, key=lambda permission: permission.ordinal))
     if by.cameras is not None and (cameras is None or not cameras <= by.cameras):
         raise Refused("users", Permission.User_rw)
+
+
+def _need_rights_of(by: Principal, now: Snapshot, user: User) -> None:
+    """Refuse whoever would have power over somebody who may more."""
+    _need_all(by, now.rights(user), user.cameras)
+
+
+def _check_change(by: Principal, id: int, changes: dict[str, Any], now: Snapshot) -> None:
+    """Whether `by` may make these changes of the user as it is now. Any thread."""
+    user = now.users.get(id)
+    if user is None:
+        raise Gone("the user is not there any more")
+    _need_rights_of(by, now, user)
+    role = now.roles.get(changes.get("role", user.role), frozenset())
+    _need_all(by, role | changes.get("additional", user.additional), changes.get("cameras", user.cameras))
+
+
+def _check_role_change(by: Principal, role: str, wanted: Permissions, now: Snapshot) -> None:
+    """Whether `by` may make a role, or change it for all who hold it now. Any thread."""
+    # A role counts for all cameras, so who is limited to some cannot give or take it.
+    _need_all(by, wanted | now.roles.get(role, frozenset()), None)
+    for user in now.users.values():
+        if user.role == role:
+            _need_rights_of(by, now, user)
 
 
 def _is_own(by: Principal, name: str) -> bool:
