@@ -13,6 +13,7 @@ from .operation import PUBLIC, Answer, Operation, Parameter
 from .schema import BOOLEAN, Schema, component, listing, record, text
 from .users import CAMERAS, NAME, PASSWORD
 
+_OF_PLUGINS = "routes of plugins"
 _MEDIA, _SYSTEM = Permission.Media_r, Permission.System_r
 _CAMERA = Parameter("id", text(least=1, most=32), "The id of the camera", "path")
 _QUALITY = Parameter("quality", {"type": "integer", "minimum": 1, "maximum": 100}, "JPEG quality; without it the camera's own pictures")
@@ -53,7 +54,8 @@ def _stream(path: str, camera: bool = False) -> Operation:
     }
     where = (_CAMERA,) if camera else ()
     return Operation("GET", path, _MEDIA, "Every picture, until the client leaves", answers,
-                     doc="A slow client gets the newest picture only. `/?action=stream` is the same as `/stream`.", parameters=(*where, _QUALITY), tag="pictures")
+                     doc="A slow client gets the newest picture only. `/?action=stream` is the same as `/stream`.",
+                     parameters=(*where, _QUALITY), tag="pictures")
 
 
 def _health(path: str) -> Operation:
@@ -114,7 +116,7 @@ def of_alias(route: Route, known: list[Operation]) -> list[Operation]:
     """The Operations of a route that stands for another, whose path its resource tells in `stands_for`."""
     meant = getattr(route.resource, "stands_for", "")
     return [
-        replace(one, path=route.path + one.path.removeprefix(meant), tag="plugins")
+        replace(one, path=route.path + one.path.removeprefix(meant), tag=_OF_PLUGINS)
         for one in known
         if meant and (one.path == meant or one.path.startswith(meant + "/"))
     ]
@@ -130,7 +132,7 @@ def of_route(route: Route) -> list[Operation]:
     if described is not None:
         return [
             Operation(method, route.path, _needed(route, method), one["summary"],
-                      {status: Answer(text) for status, text in one["answers"].items()}, body=one["body"], tag="plugins")
+                      {status: Answer(text) for status, text in one["answers"].items()}, body=one["body"], tag=_OF_PLUGINS)
             for method, one in described.items()
             if _needed(route, method) is not None
         ]
@@ -142,7 +144,7 @@ def of_route(route: Route) -> list[Operation]:
         permission = _needed(route, method)
         if permission is not None:
             answers = {200: Answer("As the resource says")}
-            found.append(Operation(method, route.path, permission, text[:200] or "A resource", answers, tag="plugins"))
+            found.append(Operation(method, route.path, permission, text[:200] or "A resource", answers, tag=_OF_PLUGINS))
     return found
 
 

@@ -66,6 +66,8 @@ def document(operations: Iterable[Operation], state: Iterable[Observable], by: P
         tags.setdefault(_tag(operation))
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
     one = {o.method: o for o in operations if o.path == ONE_STATE}
+    for observable in (*readable, *writable) if one else ():
+        tags.setdefault(_state_tag(observable))
     for observable in readable if "GET" in one else ():
         paths[_state_path(observable)] = {"get": _state(one["GET"], observable, value_schema(_pointer(_VALUES, observable)))}
     for observable in writable if "PUT" in one else ():
@@ -102,6 +104,12 @@ def _state_path(observable: Observable) -> str:
     return ONE_STATE.replace("{name}", observable.name)
 
 
+def _state_tag(observable: Observable) -> str:
+    """What a state belongs to: "state cameras/cam1", "state system"."""
+    first, second, *rest = observable.name.split("/")
+    return f"state {first}/{second}" if rest and first == "cameras" else f"state {first}"
+
+
 def _pointer(component: str, observable: Observable) -> Schema:
     name = observable.name.replace("~", "~0").replace("/", "~1")
     return {"$ref": f"#/components/schemas/{component}/properties/{name}"}
@@ -112,6 +120,7 @@ def _state(operation: Operation, observable: Observable, answer: Schema) -> Sche
     spec = observable.spec
     needed = spec.read if operation.method == "GET" else spec.write
     entry = _operation(operation)
+    entry["tags"] = [_state_tag(observable)]
     entry["summary"] = f"{operation.summary}: {spec.doc}" if spec.doc else operation.summary
     entry["operationId"] = f"{operation.method.lower()} {observable.name}"
     entry["x-permission"] = needed.name

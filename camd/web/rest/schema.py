@@ -27,8 +27,6 @@ _LISTED = 256
 _TEXT = 4096
 
 BOOLEAN: Schema = {"type": "boolean"}
-PERMISSION: Schema = {"type": "string", "enum": [permission.name for permission in Permission]}
-PERMISSIONS: Schema = {"type": "array", "items": PERMISSION, "maxItems": 32}
 #: Unix milliseconds, as the product counts time.
 MOMENT: Schema = {"type": ["integer", "null"], "description": "Unix milliseconds"}
 
@@ -38,6 +36,10 @@ def component(name: str, schema: Schema) -> Schema:
     if COMPONENTS.setdefault(name, schema) is not schema:
         raise ValueError(f"there is a schema {name} already")
     return {"$ref": _POINTER + name}
+
+
+PERMISSION = component("Permission", {"type": "string", "enum": [permission.name for permission in Permission]})
+PERMISSIONS: Schema = {"type": "array", "items": PERMISSION, "maxItems": 32}
 
 
 def record(required: dict[str, Schema] | None = None, optional: dict[str, Schema] | None = None, *,

@@ -4,6 +4,7 @@
  */
 const METHODS = ["get", "put", "post", "patch", "delete"];
 const DEPTH = 3;
+const WHO = { public: "everybody", reader: "signed in", authenticated: "signed in" };
 const find = (id) => document.getElementById(id);
 const source = new URL("api/openapi.json", import.meta.url);
 let api = null;
@@ -45,15 +46,15 @@ function typeOf(reference) {
   const kinds = [schema.type ?? "anything"].flat();
   const words = kinds.map((kind) => {
     if (kind === "array") return `list of ${typeOf(schema.items ?? {})}`;
-    return kind === "object" && name ? name : kind;
+    return name && (kind === "object" || schema.enum) ? name : kind;
   });
   let text = words.join(" or ");
-  if (schema.enum) text = schema.enum.length > 20 ? `one of ${schema.enum.length} values` : schema.enum.map((value) => JSON.stringify(value)).join(", ");
+  if (schema.enum && !name) text = schema.enum.map((value) => JSON.stringify(value)).join(", ");
   if (schema.minimum !== undefined && schema.maximum !== undefined) text += ` ${schema.minimum} to ${schema.maximum}`;
   else if (schema.minimum !== undefined) text += ` from ${schema.minimum}`;
   else if (schema.maximum !== undefined) text += ` up to ${schema.maximum}`;
   if (schema.multipleOf) text += `, steps of ${schema.multipleOf}`;
-  if (schema["x-unit"]) text += ` ${schema["x-unit"]}`;
+  if (schema["x-unit"]) text += `, in ${schema["x-unit"]}`;
   if (schema.default !== undefined) text += `, default ${JSON.stringify(schema.default)}`;
   return text;
 }
@@ -94,9 +95,9 @@ function parametersOf(operation) {
 function answersOf(operation) {
   return make("table", {}, make("tbody", {}, ...Object.entries(operation.responses).map(([status, reference]) => {
     const { schema: answer } = resolve(reference);
-    const kinds = Object.keys(answer.content ?? {}).join(", ");
-    return make("tr", {}, make("td", {}, make("code", {}, status)), make("td", { className: "type" }, kinds),
-      make("td", {}, ...prose(answer.description)));
+    const kinds = Object.keys(answer.content ?? {}).filter((kind) => kind !== "application/json").join(", ");
+    const text = kinds ? `${answer.description} (\`${kinds}\`)` : answer.description;
+    return make("tr", {}, make("td", {}, make("code", {}, status)), make("td", { colSpan: 2 }, ...prose(text)));
   })));
 }
 
@@ -160,7 +161,7 @@ function entry(method, path, operation) {
   parts.method.dataset.method = method;
   parts.path.textContent = path;
   parts.summary.append(...prose(operation.summary));
-  parts.permission.textContent = operation["x-permission"] ?? "";
+  parts.permission.textContent = WHO[operation["x-permission"]] ?? operation["x-permission"] ?? "";
   root.addEventListener("toggle", () => {
     if (root.open && !parts.body.hasChildNodes()) parts.body.append(...details(method, path, operation));
   });
