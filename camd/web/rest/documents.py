@@ -42,16 +42,17 @@ class DocumentsNoun:
             }, self.page, tag="documents"),
         ]
 
-    def openapi(self, call: Call) -> Reply:
+    async def openapi(self, call: Call) -> Reply:
         schema, by = self._app.state["system/schema"].value, call.by
         base = call.request.way.prefix
         operations = list(self._described())
         key = (schema, by.permissions, by.cameras, base, tuple((o.method, o.path) for o in operations))
         reply = self._kept.get(key)
         if reply is None:
-            content = dumps(document(operations, self._app.state, by, base)).encode()
+            made = document(operations, self._app.state, by, base)
+            content = await self._app.threads.io(lambda: dumps(made).encode())  # milliseconds with many cameras
             reply = Reply(headers=_CACHED, etag=tag_of(content), content=content)
-            if len(self._kept) >= _KEPT:
+            if len(self._kept) >= _KEPT and key not in self._kept:
                 del self._kept[next(iter(self._kept))]
             self._kept[key] = reply
         return reply

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ... import __version__
 from ...state.observable import Observable
@@ -65,16 +65,9 @@ def document(operations: Iterable[Operation], state: Iterable[Observable], by: P
             continue
         tags.setdefault(_tag(operation))
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
-    one = {o.method: o for o in operations if o.path == ONE_STATE}
-    for observable in (*readable, *writable) if one else ():
-        tags.setdefault(_state_tag(observable))
-    for observable in readable if "GET" in one else ():
-        paths[_state_path(observable)] = {"get": _state(one["GET"], observable, value_schema(_pointer(_VALUES, observable)))}
-    for observable in writable if "PUT" in one else ():
-        answer = value_schema(of_reading(spec_for(observable, by)))
-        entry = _state(one["PUT"], observable, answer)
-        entry["requestBody"] = _body(change_schema(_pointer(_CHANGES, observable)))
-        paths.setdefault(_state_path(observable), {})["put"] = entry
+    for path, method, entry in _states(operations, readable, writable, by):
+        tags.setdefault(entry["tags"][0])
+        paths.setdefault(path, {})[method] = entry
     return {
         "openapi": "3.1.0",
         "info": {"title": "camd", "version": __version__, "description": _ABOUT},
@@ -88,6 +81,27 @@ def document(operations: Iterable[Operation], state: Iterable[Observable], by: P
             "responses": {str(status): _answer(status, answer) for status, answer in _REFUSALS.items()},
         },
     }
+
+
+def _states(
+    operations: Iterable[Operation], readable: list[Observable], writable: list[Observable], by: Principal
+) -> Iterator[tuple[str, str, Schema]]:
+    """Path, method and entry of every state that this reader may read or write."""
+    one = {operation.method: operation for operation in operations if operation.path == ONE_STATE}
+    if not one:
+        return
+    read, write = one["GET"], one["PUT"]
+    like_read, like_write = _operation(read), _operation(write)
+    del like_read["parameters"], like_write["parameters"]
+    known = set(readable)
+    for observable in readable:
+        yield _state_path(observable), "get", _state(read, like_read, observable, _pointer(_VALUES, observable))
+    for observable in writable:
+        # Who may write without reading gets the readback all the same.
+        values = _pointer(_VALUES, observable) if observable in known else of_reading(spec_for(observable, by))
+        entry = _state(write, like_write, observable, values)
+        entry["requestBody"] = _body(change_schema(_pointer(_CHANGES, observable)))
+        yield _state_path(observable), "put", entry
 
 
 def _schemas(readable: list[Observable], writable: list[Observable], by: Principal) -> Schema:
@@ -115,18 +129,19 @@ def _pointer(component: str, observable: Observable) -> Schema:
     return {"$ref": f"#/components/schemas/{component}/properties/{name}"}
 
 
-def _state(operation: Operation, observable: Observable, answer: Schema) -> Schema:
-    """The entry of one state: the Operation without its variable, with this state's types."""
+def _state(operation: Operation, like: Schema, observable: Observable, values: Schema) -> Schema:
+    """The entry of one state: that of the Operation (like) without its variable, with the values of this state."""
     spec = observable.spec
     needed = spec.read if operation.method == "GET" else spec.write
-    entry = _operation(operation)
-    entry["tags"] = [_state_tag(observable)]
-    entry["summary"] = f"{operation.summary}: {spec.doc}" if spec.doc else operation.summary
-    entry["operationId"] = f"{operation.method.lower()} {observable.name}"
-    entry["x-permission"] = needed.name
-    entry.pop("parameters", None)
-    entry["responses"]["200"] = _answer(200, Answer(operation.answers[200].doc, answer))
-    return entry
+    answer = _answer(200, Answer(operation.answers[200].doc, value_schema(values)))
+    return {
+        **like,
+        "tags": [_state_tag(observable)],
+        "operationId": f"{operation.method.lower()} {observable.name}",
+        "summary": f"{operation.summary}: {spec.doc}" if spec.doc else operation.summary,
+        "x-permission": needed.name,
+        "responses": {**like["responses"], "200": answer},
+    }
 
 
 def _operation(operation: Operation) -> Schema:
