@@ -124,11 +124,12 @@ class Api:
         """Set these names, all or nothing; returns name -> readback. Names of the vocabulary are understood
         beside those of the State. address: from where, for the audit log. Raises Refused, Invalid and
         DeviceError with the name as it was given."""
-        aliases = {name: alias for name in values if vocabulary and (alias := vocabulary.find(name))}
-        wanted: dict[str, Value] = {}
-        given: dict[str, str] = {}
+        words = [name for name in values if "/" not in name] if vocabulary else []  # the State's names have one
+        aliases = {name: alias for name in words if (alias := vocabulary.find(name))}
+        wanted: dict[str, Value] = {} if aliases else values
+        given: dict[str, str] = {} if aliases else dict(zip(values, values, strict=True))
         try:
-            for name, value in values.items():
+            for name, value in values.items() if aliases else ():
                 meant = aliases[name].translate(value, by) if name in aliases else {name: value}
                 if twice := given.keys() & meant.keys():
                     raise Invalid(name, f"means the same as {given[min(twice)]}")
@@ -175,7 +176,7 @@ class Api:
 
     def _hear(self, names: Iterable[str], session: Session) -> None:
         """Who uses a word of the vocabulary hears of changes in its words from now on."""
-        if session.can_subscribe and session.vocabulary is None and any(self._alias(name) for name in names):
+        if session.can_subscribe and session.vocabulary is None and any("/" not in name and self._alias(name) for name in names):
             session.vocabulary = self.vocabulary
             session.on_change()
 

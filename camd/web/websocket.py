@@ -41,6 +41,7 @@ MAX_PAYLOAD = 1024 * 1024
 MAX_PENDING = 32
 #: A client that may do nothing has so long to sign in (seconds).
 SIGN_IN_TIME = 10.0
+_NOT_TEXT = Invalid("", "messages are JSON text, not binary")
 _CREDENTIALS = frozenset(("username", "password", "token"))
 #: Steps of parsing, about two a message, in one turn of the reactor: then it is everybody else's.
 MAX_STEPS = 16
@@ -207,29 +208,24 @@ class StateProtocol(WebSocketServerProtocol):
 
     async def _respond(self, payload: bytes, binary: bool) -> None:
         try:
-            if binary:
-                raise Invalid("", "messages are JSON text, not binary")
-            message = loads(payload, MAX_MESSAGE)
+            message = _NOT_TEXT if binary else loads(payload, MAX_MESSAGE)
         except Invalid as error:
-            message, wrong = None, error
-        else:
-            wrong = None
-
-        async def ask(message: Any, session: Session) -> Message:
-            self._count()
-            if wrong is not None:
-                raise wrong
-            if isinstance(message, dict) and not _CREDENTIALS.isdisjoint(message):
-                return await self._sign_in(message, session)
-            if not is_signed_in(session.by) and not session.by.permissions:
-                raise Unauthorized
-            return await self.factory.api.ask(message, session)
-
-        result = await answer(ask, message, self.session)
+            message = error  # counts like any other message, and is then answered
+        result = await answer(self._ask, message, self.session)
         self._pending -= 1
         self.answer(result)
         if not self._reading:
             self.consumeData()
+
+    async def _ask(self, message: Any, session: Session) -> Message:
+        self._count()
+        if isinstance(message, Invalid):
+            raise message
+        if isinstance(message, dict) and not _CREDENTIALS.isdisjoint(message):
+            return await self._sign_in(message, session)
+        if not session.by.permissions and not is_signed_in(session.by):
+            raise Unauthorized
+        return await self.factory.api.ask(message, session)
 
     def _count(self) -> None:
         """Note that the client is active. Raises RateLimited if it is so too much."""
