@@ -20,7 +20,9 @@ _P = Permission
 #: Who asks, by the name that a test gives as bearer.
 WHO = {
     "admin": Principal("admin", frozenset(Permission), how="bearer"),
-    "operator": Principal("operator", frozenset((_P.Device_r, _P.Device_rw, _P.Media_r, _P.Media_rw, _P.System_r))),
+    "operator": Principal(
+        "operator", frozenset((_P.Device_r, _P.Device_rw, _P.Media_r, _P.Media_rw, _P.System_r))
+    ),
     "viewer": Principal("viewer", frozenset((_P.Device_r, _P.Media_r, _P.System_r)), how="bearer"),
     "nobody": Principal("nobody", frozenset(), how="bearer"),
     "front": Principal("front", frozenset(Permission), cameras=frozenset({"front"})),
@@ -63,7 +65,13 @@ class RestClient:
         self.site = Site(root, Clock())
 
     def __call__(
-        self, method: str, path: str, value: Any = None, *, by: str = "admin", headers: Mapping[str, str] = {},
+        self,
+        method: str,
+        path: str,
+        value: Any = None,
+        *,
+        by: str = "admin",
+        headers: Mapping[str, str] = {},
         body: bytes | None = None,
     ) -> Answer:
         lines = {"Host": "camd", "Authorization": f"Bearer {by}"}

@@ -24,7 +24,9 @@ from camd.web.rest.state import StateNoun
 from .rest_client import WHO
 
 STATIC = Path(__file__).parent.parent / "camd" / "web" / "static"
-BUNDLED = tuple(sorted(path.parent.name for path in (Path(__file__).parent.parent / "plugins").glob("*/__init__.py")))
+BUNDLED = tuple(
+    sorted(path.parent.name for path in (Path(__file__).parent.parent / "plugins").glob("*/__init__.py"))
+)
 LIGHT, GAIN, SECRET = "cameras/front/light", "cameras/back/gain", "users/secret"
 
 
@@ -70,7 +72,10 @@ def fault(doc: Any) -> str:
             return f"{method} {path}: variables {places}, parameters {named}"
         if not operation["responses"] or not operation["summary"] or not set(operation["tags"]) <= tags:
             return f"{method} {path} lacks something"
-        if any(not answer.get("description") and "$ref" not in answer for answer in operation["responses"].values()):
+        if any(
+            not answer.get("description") and "$ref" not in answer
+            for answer in operation["responses"].values()
+        ):
             return f"{method} {path}: an answer without description"
         if "requestBody" in operation and method == "get":
             return f"{method} {path} has a body"
@@ -80,7 +85,9 @@ def fault(doc: Any) -> str:
 class StateSchemaTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.state = State()
-        self.state.declare(Spec(LIGHT, bool, default=False, read="Device_r", write="Device_rw", doc="The lamp."))
+        self.state.declare(
+            Spec(LIGHT, bool, default=False, read="Device_r", write="Device_rw", doc="The lamp.")
+        )
         self.state.declare(Spec(GAIN, int, default=5, min=0, max=10, read="Device_r", write="Device_rw"))
         self.state.declare(Spec(SECRET, str, default="x", read="User_r", write="User_rw"))
 
@@ -101,7 +108,9 @@ class StateSchemaTests(SynchronousTestCase):
         self.assertEqual((get["summary"], get["x-permission"]), ("Read a value: The lamp.", "Device_r"))
         self.assertEqual(list(doc["paths"]["/api/state/system/schema"]), ["get"])
         changes = doc["components"]["schemas"]["StateChanges"]
-        self.assertEqual((set(changes["properties"]), changes["additionalProperties"]), ({LIGHT, GAIN, SECRET}, False))
+        self.assertEqual(
+            (set(changes["properties"]), changes["additionalProperties"]), ({LIGHT, GAIN, SECRET}, False)
+        )
 
     def test_a_reader_sees_the_states_that_it_may_use(self) -> None:
         for by, read, written in (
@@ -113,7 +122,9 @@ class StateSchemaTests(SynchronousTestCase):
         ):
             doc = self.document(by)
             for name in (LIGHT, GAIN, SECRET, "system/schema"):
-                methods = {"get"} & ({"get"} if name in read else set()) | ({"put"} if name in written else set())
+                methods = {"get"} & ({"get"} if name in read else set()) | (
+                    {"put"} if name in written else set()
+                )
                 self.assertEqual(set(doc["paths"].get("/api/state/" + name, {})), methods, f"{by} {name}")
                 if name not in read | written:
                     self.assertNotIn(name, json.dumps(doc))
@@ -133,9 +144,16 @@ class AnswerTests(SynchronousTestCase):
             (READER, "GET", {}, {"401"}),
             (Permission.User_r, "GET", {}, {"401", "403"}),
             (ANY, "DELETE", {}, {"401", "403", "412"}),
-            (Permission.User_rw, "POST", {"body": {}}, {"400", "401", "403", "412", "413", "415", "422", "503"}),
+            (
+                Permission.User_rw,
+                "POST",
+                {"body": {}},
+                {"400", "401", "403", "412", "413", "415", "422", "503"},
+            ),
         ):
-            self.assertEqual(set(self.entry(permission, method, **more)["responses"]), always | statuses, permission)
+            self.assertEqual(
+                set(self.entry(permission, method, **more)["responses"]), always | statuses, permission
+            )
 
     def test_what_is_public_needs_no_secret(self) -> None:
         self.assertEqual(self.entry(PUBLIC)["security"], [])
@@ -164,7 +182,9 @@ class RealTreeTests(SynchronousTestCase):
     """The document of a real camd with its bundled plugins."""
 
     def setUp(self) -> None:
-        self.app = app_for_tests(Path(self.mktemp()), {name: import_module(f"plugins.{name}") for name in BUNDLED})
+        self.app = app_for_tests(
+            Path(self.mktemp()), {name: import_module(f"plugins.{name}") for name in BUNDLED}
+        )
         self.addCleanup(self.app.extensions.stop_services)
         self.operations = rest.described(self.app, rest.operations(self.app))
         self.document = document(self.operations, self.app.state, EVERYONE)
@@ -184,7 +204,9 @@ class RealTreeTests(SynchronousTestCase):
         core = app_for_tests(Path(self.mktemp()))
         known = {operation.path for operation in (*rest.operations(core), *DESCRIBED)}
         for route in core.web.routes:
-            self.assertTrue(any(path == route.path or path.startswith(route.path + "/") for path in known), route.path)
+            self.assertTrue(
+                any(path == route.path or path.startswith(route.path + "/") for path in known), route.path
+            )
 
     def test_nothing_is_described_that_is_not_there(self) -> None:
         for operation in (*rest.operations(self.app), *DESCRIBED):

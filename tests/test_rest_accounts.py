@@ -23,8 +23,13 @@ class AccountsCase(UsersCase):
         super().setUp()
         self.who: dict[str, Principal] = {"root": self.root, "guest": self.users.guest}
         routes = []
-        for noun in (UsersNoun(self.users), RolesNoun(self.users), TokensNoun(self.users), MeNoun(self.users),
-                     AuditNoun(self.audit)):
+        for noun in (
+            UsersNoun(self.users),
+            RolesNoun(self.users),
+            TokensNoun(self.users),
+            MeNoun(self.users),
+            AuditNoun(self.audit),
+        ):
             operations = noun.operations()
             path = "/".join(operations[0].path.split("/")[:3])
             routes.append(Route.public(path, Operations(path, operations, self.identify, unheard)))
@@ -43,23 +48,37 @@ class AccountsCase(UsersCase):
 
 class UsersTests(AccountsCase):
     def test_a_life(self) -> None:
-        new = {"username": "eva", "password": PASSWORD, "role": "operator", "cameras": ["front"], "email": "eva@example.org"}
+        new = {
+            "username": "eva",
+            "password": PASSWORD,
+            "role": "operator",
+            "cameras": ["front"],
+            "email": "eva@example.org",
+        }
         made = self.ask("POST", "/api/users", new)
         self.assertEqual((made.status, made.headers["location"]), (201, "/api/users/eva"))
-        self.assertEqual((made.json["username"], made.json["role"], made.json["cameras"]), ("eva", "operator", ["front"]))
+        self.assertEqual(
+            (made.json["username"], made.json["role"], made.json["cameras"]), ("eva", "operator", ["front"])
+        )
         self.assertNotIn(PASSWORD, made.body.decode())
         self.assertEqual(self.ask("GET", made.headers["location"]).json, made.json)
-        self.assertEqual([user["username"] for user in self.ask("GET", "/api/users").json["users"]], ["eva", "root"])
+        self.assertEqual(
+            [user["username"] for user in self.ask("GET", "/api/users").json["users"]], ["eva", "root"]
+        )
 
         changed = self.ask("PATCH", "/api/users/eva", {"cameras": None, "additional_permissions": ["User_r"]})
         self.assertEqual((changed.status, changed.json["cameras"]), (200, None))
         self.assertIn("User_r", changed.json["permissions"])
-        self.assertEqual(self.ask("PUT", "/api/users/eva", {"enabled": False}).json, {**changed.json, "enabled": False})
+        self.assertEqual(
+            self.ask("PUT", "/api/users/eva", {"enabled": False}).json, {**changed.json, "enabled": False}
+        )
 
         self.assertEqual(self.ask("DELETE", "/api/users/eva").status, 204)
         self.assertEqual(self.ask("GET", "/api/users/eva").status, 404)
-        self.assertEqual([entry["event"] for entry in self.events() if entry.get("user") == "eva"],
-                         ["user_add", "user_change", "user_change", "user_remove"])
+        self.assertEqual(
+            [entry["event"] for entry in self.events() if entry.get("user") == "eva"],
+            ["user_add", "user_change", "user_change", "user_remove"],
+        )
         self.assertEqual(self.events("user_add")[0]["address"], "192.0.2.7")
 
     def test_what_does_not_fit(self) -> None:
@@ -89,9 +108,12 @@ class UsersTests(AccountsCase):
         self.join("eva")
         self.join("boss", additional_permissions=["User_rw"])
         for by, method, path, value, status in (
-            ("guest", "GET", "/api/users", None, 401), ("eva", "GET", "/api/users", None, 403),
-            ("eva", "GET", "/api/users/eva", None, 200), ("eva", "GET", "/api/users/root", None, 403),
-            ("eva", "PATCH", "/api/users/eva", {"role": "administrator"}, 403), ("eva", "DELETE", "/api/users/eva", None, 403),
+            ("guest", "GET", "/api/users", None, 401),
+            ("eva", "GET", "/api/users", None, 403),
+            ("eva", "GET", "/api/users/eva", None, 200),
+            ("eva", "GET", "/api/users/root", None, 403),
+            ("eva", "PATCH", "/api/users/eva", {"role": "administrator"}, 403),
+            ("eva", "DELETE", "/api/users/eva", None, 403),
             ("eva", "POST", "/api/users", {"username": "adam", "password": PASSWORD}, 403),
             # Nobody gives more than they have.
             ("boss", "PATCH", "/api/users/boss", {"role": "administrator"}, 403),
@@ -103,8 +125,12 @@ class UsersTests(AccountsCase):
     def test_only_if_nobody_was_faster(self) -> None:
         self.join("eva")
         tag = self.ask("GET", "/api/users/eva").headers["etag"]
-        self.assertEqual(self.ask("PATCH", "/api/users/eva", {"role": "operator"}, headers={"If-Match": tag}).status, 200)
-        self.assertEqual(self.ask("PATCH", "/api/users/eva", {"role": "viewer"}, headers={"If-Match": tag}).status, 412)
+        self.assertEqual(
+            self.ask("PATCH", "/api/users/eva", {"role": "operator"}, headers={"If-Match": tag}).status, 200
+        )
+        self.assertEqual(
+            self.ask("PATCH", "/api/users/eva", {"role": "viewer"}, headers={"If-Match": tag}).status, 412
+        )
         self.assertEqual(self.ask("GET", "/api/users/eva").json["role"], "operator")
 
     def test_device_passwords(self) -> None:
@@ -122,11 +148,16 @@ class UsersTests(AccountsCase):
 
 class RolesTests(AccountsCase):
     def test_a_life(self) -> None:
-        self.assertEqual(list(self.ask("GET", "/api/roles").json["roles"]), ["administrator", "operator", "viewer", "guest"])
+        self.assertEqual(
+            list(self.ask("GET", "/api/roles").json["roles"]),
+            ["administrator", "operator", "viewer", "guest"],
+        )
         path = "/api/roles/reader"
         self.assertEqual(self.ask("PUT", path, {"permissions": ["Media_r"]}).status, 201)
         changed = self.ask("PUT", path, {"permissions": ["Device_r", "Media_r"]})
-        self.assertEqual((changed.status, changed.json), (200, {"name": "reader", "permissions": ["Device_r", "Media_r"]}))
+        self.assertEqual(
+            (changed.status, changed.json), (200, {"name": "reader", "permissions": ["Device_r", "Media_r"]})
+        )
         self.assertEqual(self.ask("GET", path).json, changed.json)
         self.assertEqual(self.ask("DELETE", path).status, 204)
         self.assertEqual(self.ask("DELETE", path).status, 404)
@@ -135,11 +166,18 @@ class RolesTests(AccountsCase):
         self.ask("PUT", "/api/roles/reader", {"permissions": ["Media_r"]})
         self.join("eva", "reader")
         for method, name, value, status in (
-            ("PUT", "viewer", {"permissions": []}, 409), ("DELETE", "admin", None, 409), ("DELETE", "reader", None, 409),
-            ("PUT", "guest", {"permissions": ["Device_rw"]}, 422), ("PUT", "x", {"permissions": ["Fly_rw"]}, 422),
-            ("PUT", "x", {}, 422), ("PUT", "9", {"permissions": []}, 404), ("GET", "nobody", None, 404),
+            ("PUT", "viewer", {"permissions": []}, 409),
+            ("DELETE", "admin", None, 409),
+            ("DELETE", "reader", None, 409),
+            ("PUT", "guest", {"permissions": ["Device_rw"]}, 422),
+            ("PUT", "x", {"permissions": ["Fly_rw"]}, 422),
+            ("PUT", "x", {}, 422),
+            ("PUT", "9", {"permissions": []}, 404),
+            ("GET", "nobody", None, 404),
         ):
-            self.assertEqual(self.ask(method, f"/api/roles/{name}", value).status, status, f"{method} {name} {value}")
+            self.assertEqual(
+                self.ask(method, f"/api/roles/{name}", value).status, status, f"{method} {name} {value}"
+            )
         self.assertEqual(self.ask("GET", "/api/roles/admin").json["name"], "administrator")
 
     def test_making_one_only_if_there_is_none(self) -> None:
@@ -178,10 +216,16 @@ class TokensTests(AccountsCase):
     def test_what_does_not_fit(self) -> None:
         self.join("eva")
         for by, value, status in (
-            ("root", {}, 422), ("root", {"name": ""}, 422), ("root", {"name": "a\nb"}, 422), ("root", {"name": "a", "days": 0}, 422),
-            ("root", {"name": "a", "days": 1e6}, 422), ("root", {"name": "a", "permissions": []}, 422),
-            ("root", {"name": "a", "user": "nobody"}, 404), ("eva", {"name": "a", "permissions": ["User_rw"]}, 422),
-            ("eva", {"name": "a", "user": "root"}, 403), ("guest", {"name": "a"}, 401),
+            ("root", {}, 422),
+            ("root", {"name": ""}, 422),
+            ("root", {"name": "a\nb"}, 422),
+            ("root", {"name": "a", "days": 0}, 422),
+            ("root", {"name": "a", "days": 1e6}, 422),
+            ("root", {"name": "a", "permissions": []}, 422),
+            ("root", {"name": "a", "user": "nobody"}, 404),
+            ("eva", {"name": "a", "permissions": ["User_rw"]}, 422),
+            ("eva", {"name": "a", "user": "root"}, 403),
+            ("guest", {"name": "a"}, 401),
         ):
             self.assertEqual(self.ask("POST", "/api/tokens", value, by).status, status, f"{by} {value}")
 
@@ -208,7 +252,10 @@ class MeTests(AccountsCase):
         self.join("eva")
         path = "/api/me/password"
         answer = self.ask("PUT", path, {"old": "Wrong-0-Wrong", "new": OTHER}, "eva")
-        self.assertEqual((answer.status, answer.error["code"], answer.error["details"]), (403, "INVALID_CREDENTIALS", {"key": "old"}))
+        self.assertEqual(
+            (answer.status, answer.error["code"], answer.error["details"]),
+            (403, "INVALID_CREDENTIALS", {"key": "old"}),
+        )
         self.assertEqual(self.ask("PUT", path, {"old": PASSWORD, "new": "short"}, "eva").status, 422)
         self.assertEqual(self.ask("PUT", path, {"old": PASSWORD, "new": PASSWORD}, "eva").status, 422)
         self.assertEqual(self.ask("PUT", path, {"old": PASSWORD, "new": OTHER}, "eva").status, 204)
@@ -234,16 +281,25 @@ class AuditTests(AccountsCase):
 
     def test_it_is_not_for_everybody(self) -> None:
         self.join("eva", "operator")
-        self.assertEqual((self.ask("GET", "/api/audit", by="eva").status, self.ask("GET", "/api/audit", by="guest").status), (403, 401))
+        self.assertEqual(
+            (
+                self.ask("GET", "/api/audit", by="eva").status,
+                self.ask("GET", "/api/audit", by="guest").status,
+            ),
+            (403, 401),
+        )
 
 
 class SecretsTests(AccountsCase):
     def test_no_answer_and_no_audit_entry_has_a_password(self) -> None:
         self.join("eva")
-        seen = [self.ask("PUT", "/api/me/password", {"old": PASSWORD, "new": OTHER}, "eva"),
-                self.ask("PATCH", "/api/users/eva", {"password": "Third+Secret3"}),
-                self.ask("POST", "/api/users", {"username": "x y", "password": "Fourth+Secret4"}),
-                self.ask("GET", "/api/audit"), self.ask("GET", "/api/users")]
+        seen = [
+            self.ask("PUT", "/api/me/password", {"old": PASSWORD, "new": OTHER}, "eva"),
+            self.ask("PATCH", "/api/users/eva", {"password": "Third+Secret3"}),
+            self.ask("POST", "/api/users", {"username": "x y", "password": "Fourth+Secret4"}),
+            self.ask("GET", "/api/audit"),
+            self.ask("GET", "/api/users"),
+        ]
         text = b"".join(answer.body for answer in seen).decode() + json.dumps(self.events())
         for secret in (PASSWORD, OTHER, "Third+Secret3", "Fourth+Secret4", "$argon2"):
             self.assertNotIn(secret, text)

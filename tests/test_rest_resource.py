@@ -23,7 +23,9 @@ class ResourceCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.calls: list[Call] = []
         self.result: Any = {"n": 1}
-        self.client = RestClient([Route.public("/api/thing", Operations("/api/thing", self.operations(), identify, unheard))])
+        self.client = RestClient(
+            [Route.public("/api/thing", Operations("/api/thing", self.operations(), identify, unheard))]
+        )
 
     def operations(self) -> list[Operation]:
         limit = Parameter("limit", {"type": "integer", "minimum": 1, "maximum": 9}, "")
@@ -31,14 +33,28 @@ class ResourceCase(SynchronousTestCase):
         names = Parameter("name", {"type": "array", "items": TEXT, "maxItems": 2}, "", many=True)
         id = Parameter("id", TEXT, "", "path")
         rest = Parameter("rest", {"type": "string"}, "", "path", rest=True)
-        body = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"],
-                "additionalProperties": False}
+        body = {
+            "type": "object",
+            "properties": {"a": {"type": "integer"}},
+            "required": ["a"],
+            "additionalProperties": False,
+        }
         return [
             Operation("GET", "/api/thing", READER, "", OK, self.handle, parameters=(limit, flag, names)),
-            Operation("POST", "/api/thing", Permission.User_rw, "", {201: Answer("Made", {})}, self.handle, body=body),
+            Operation(
+                "POST",
+                "/api/thing",
+                Permission.User_rw,
+                "",
+                {201: Answer("Made", {})},
+                self.handle,
+                body=body,
+            ),
             Operation("GET", "/api/thing/{id}", Permission.Device_r, "", OK, self.handle, parameters=(id,)),
             Operation("PUT", "/api/thing/{id}", ANY, "", OK, self.handle, parameters=(id,), body=body),
-            Operation("DELETE", "/api/thing/{id}", ANY, "", {204: Answer("Gone")}, self.handle, parameters=(id,)),
+            Operation(
+                "DELETE", "/api/thing/{id}", ANY, "", {204: Answer("Gone")}, self.handle, parameters=(id,)
+            ),
             Operation("POST", "/api/thing/{id}/knock", PUBLIC, "", OK, self.handle, parameters=(id,)),
             Operation("GET", "/api/thing/tree/{rest}", PUBLIC, "", OK, self.handle, parameters=(rest,)),
         ]
@@ -63,8 +79,16 @@ class RoutingTests(ResourceCase):
             self.assertEqual(self.calls[-1].path, values)
 
     def test_what_is_not_there(self) -> None:
-        for path in ("/api/thing/", "/api/thing//", "/api/thing/x/y", "/api/thing/x/knock/", "/api/thing/x/",
-                     "/api/thing/tree/", "/api/thing/toolonganame", "/api/thing/%FF"):
+        for path in (
+            "/api/thing/",
+            "/api/thing//",
+            "/api/thing/x/y",
+            "/api/thing/x/knock/",
+            "/api/thing/x/",
+            "/api/thing/tree/",
+            "/api/thing/toolonganame",
+            "/api/thing/%FF",
+        ):
             answer = self.client("GET", path)
             self.assertEqual((answer.status, answer.error["code"]), (404, "FILE_NOT_FOUND"), path)
 
@@ -104,8 +128,10 @@ class IdentityTests(ResourceCase):
                 answer = self.client(method, path, by=by)
                 self.assertEqual(answer.status, status, f"{by}: {method} {path}")
                 if status == 401:
-                    self.assertEqual((answer.error["code"], answer.error["message"]),
-                                     ("INVALID_CREDENTIALS", "Unauthorized"))
+                    self.assertEqual(
+                        (answer.error["code"], answer.error["message"]),
+                        ("INVALID_CREDENTIALS", "Unauthorized"),
+                    )
 
     def test_rights_come_before_what_is_wrong_with_the_request(self) -> None:
         self.assertEqual(self.client("POST", "/api/thing", body=b"{", by="viewer").status, 403)
@@ -132,10 +158,23 @@ class ParameterTests(ResourceCase):
             self.assertEqual(self.calls[-1].query, values)
 
     def test_wrong_values(self) -> None:
-        for query in ("limit=", "limit=0", "limit=10", "limit=1.5", "limit=x", "limit=" + "9" * 100, "flag=1",
-                      "name=a&name=b&name=c", "name=", "name=" + "a" * 5000, "name=%FF"):
+        for query in (
+            "limit=",
+            "limit=0",
+            "limit=10",
+            "limit=1.5",
+            "limit=x",
+            "limit=" + "9" * 100,
+            "flag=1",
+            "name=a&name=b&name=c",
+            "name=",
+            "name=" + "a" * 5000,
+            "name=%FF",
+        ):
             answer = self.client("GET", "/api/thing?" + query)
-            self.assertEqual((answer.status, answer.error["details"]), (400, {"key": query.partition("=")[0]}), query)
+            self.assertEqual(
+                (answer.status, answer.error["details"]), (400, {"key": query.partition("=")[0]}), query
+            )
 
 
 class BodyTests(ResourceCase):
@@ -145,23 +184,39 @@ class BodyTests(ResourceCase):
 
     def test_types(self) -> None:
         for kind, status in (
-            ("application/json", 201), ("Application/JSON; charset=UTF-8", 201), ('application/json;charset="utf-8"', 201),
-            (None, 415), ("text/plain", 415), ("application/x-www-form-urlencoded", 415),
-            ("application/json; charset=latin-1", 415), ("application/jsonx", 415), ("multipart/form-data", 415),
+            ("application/json", 201),
+            ("Application/JSON; charset=UTF-8", 201),
+            ('application/json;charset="utf-8"', 201),
+            (None, 415),
+            ("text/plain", 415),
+            ("application/x-www-form-urlencoded", 415),
+            ("application/json; charset=latin-1", 415),
+            ("application/jsonx", 415),
+            ("multipart/form-data", 415),
         ):
             headers = {"Content-Type": kind} if kind else {}
             answer = self.client("POST", "/api/thing", body=b'{"a": 1}', headers=headers)
             self.assertEqual(answer.status, status, kind)
-        self.assertEqual(self.client("POST", "/api/thing", {"a": 1}, headers={"Content-Encoding": "gzip"}).status, 415)
+        self.assertEqual(
+            self.client("POST", "/api/thing", {"a": 1}, headers={"Content-Encoding": "gzip"}).status, 415
+        )
 
     def test_what_is_no_json(self) -> None:
         for body in (b"", b"{", b'{"a": 1, "a": 2}', b'{"a": NaN}', b"\xff", b"[" * 100):
-            answer = self.client("POST", "/api/thing", body=body, headers={"Content-Type": "application/json"})
+            answer = self.client(
+                "POST", "/api/thing", body=body, headers={"Content-Type": "application/json"}
+            )
             self.assertEqual((answer.status, answer.error["code"]), (400, "INVALID_FORMAT"), body)
         self.assertEqual(self.calls, [])
 
     def test_what_does_not_fit(self) -> None:
-        for value, key in (({}, "a"), ({"a": "1"}, "a"), ({"a": True}, "a"), ({"a": 1, "b": 2}, None), ([], None)):
+        for value, key in (
+            ({}, "a"),
+            ({"a": "1"}, "a"),
+            ({"a": True}, "a"),
+            ({"a": 1, "b": 2}, None),
+            ([], None),
+        ):
             answer = self.client("POST", "/api/thing", value)
             self.assertEqual((answer.status, answer.error["code"]), (422, "INVALID_FORMAT"), value)
             self.assertEqual(answer.error["details"], {"key": key} if key else None)
@@ -174,7 +229,14 @@ class BodyTests(ResourceCase):
 class ConditionTests(ResourceCase):
     def test_reading_what_is_known(self) -> None:
         tag = self.client("GET", "/api/thing").headers["etag"]
-        for given, status in ((tag, 304), (f'"x", {tag}', 304), (f"W/{tag}", 304), ("*", 304), ('"x"', 200), (tag[:-1], 200)):
+        for given, status in (
+            (tag, 304),
+            (f'"x", {tag}', 304),
+            (f"W/{tag}", 304),
+            ("*", 304),
+            ('"x"', 200),
+            (tag[:-1], 200),
+        ):
             answer = self.client("GET", "/api/thing", headers={"If-None-Match": given})
             self.assertEqual(answer.status, status, given)
             self.assertEqual(answer.headers["etag"], tag)
@@ -192,11 +254,15 @@ class ConditionTests(ResourceCase):
         self.assertEqual(self.client("DELETE", "/api/thing/x", headers={"If-Match": '"x"'}).status, 412)
 
     def test_making_only_what_is_not_there(self) -> None:
-        self.assertEqual(self.client("PUT", "/api/thing/x", {"a": 1}, headers={"If-None-Match": "*"}).status, 412)
+        self.assertEqual(
+            self.client("PUT", "/api/thing/x", {"a": 1}, headers={"If-None-Match": "*"}).status, 412
+        )
         self.result = Gone("nothing there")
         self.assertEqual(self.client("PUT", "/api/thing/x", {"a": 1}, headers={"If-Match": "*"}).status, 412)
         # It comes to the handler, which says that it is not there.
-        self.assertEqual(self.client("PUT", "/api/thing/x", {"a": 1}, headers={"If-None-Match": "*"}).status, 404)
+        self.assertEqual(
+            self.client("PUT", "/api/thing/x", {"a": 1}, headers={"If-None-Match": "*"}).status, 404
+        )
 
     def test_a_tag_of_its_own(self) -> None:
         self.result = Reply({"n": 1}, etag="v7")
@@ -204,7 +270,11 @@ class ConditionTests(ResourceCase):
         self.assertEqual(self.client("PUT", "/api/thing/x", {"a": 1}).headers["etag"], '"v7"')
 
     def test_nobody_keeps_an_answer(self) -> None:
-        for method, path, value in (("GET", "/api/thing", None), ("POST", "/api/thing", {"a": 1}), ("GET", "/api/no", None)):
+        for method, path, value in (
+            ("GET", "/api/thing", None),
+            ("POST", "/api/thing", {"a": 1}),
+            ("GET", "/api/no", None),
+        ):
             self.assertEqual(self.client(method, path, value).headers["cache-control"], "no-store")
 
 

@@ -20,7 +20,9 @@ class CheckTests(SynchronousTestCase):
         return True
 
     def test_values(self) -> None:
-        person = record({"name": text(least=1, most=3)}, {"age": {"type": "integer", "minimum": 0}}, closed=True)
+        person = record(
+            {"name": text(least=1, most=3)}, {"age": {"type": "integer", "minimum": 0}}, closed=True
+        )
         for schema, good, bad in (
             ({}, (None, 1, "a", [], {}), ()),
             ({"type": "integer"}, (1, -1, 1.0), (True, 1.5, "1", None)),
@@ -32,8 +34,16 @@ class CheckTests(SynchronousTestCase):
             ({"enum": [1, "a"]}, (1, "a"), (True, "b")),
             (text(least=1, most=2), ("a", "ab"), ("", "abc")),
             (text(pattern="^[a-z]+$"), ("ab",), ("aB",)),
-            ({"type": "array", "items": {"type": "integer"}, "minItems": 1, "maxItems": 2}, ([1],), ([], [1, 2, 3], ["a"])),
-            (person, ({"name": "a"}, {"name": "a", "age": 1}), ({}, {"name": ""}, {"name": "a", "x": 1}, {"age": 1})),
+            (
+                {"type": "array", "items": {"type": "integer"}, "minItems": 1, "maxItems": 2},
+                ([1],),
+                ([], [1, 2, 3], ["a"]),
+            ),
+            (
+                person,
+                ({"name": "a"}, {"name": "a", "age": 1}),
+                ({}, {"name": ""}, {"name": "a", "x": 1}, {"age": 1}),
+            ),
             ({"type": "object", "additionalProperties": {"type": "integer"}}, ({}, {"a": 1}), ({"a": "b"},)),
             ({"type": "object", "minProperties": 1, "maxProperties": 1}, ({"a": 1},), ({}, {"a": 1, "b": 2})),
             (nullable({"enum": ["a"]}), ("a", None), ("b",)),
@@ -57,7 +67,9 @@ class CheckTests(SynchronousTestCase):
             self.assertEqual(error.key, key)
 
     def test_a_name_from_outside_is_cut_and_quoted(self) -> None:
-        error = self.assertRaises(Invalid, check, {'"x\n' * 100: 1}, record({"a": {}}, closed=True) | {"required": []})
+        error = self.assertRaises(
+            Invalid, check, {'"x\n' * 100: 1}, record({"a": {}}, closed=True) | {"required": []}
+        )
         self.assertLess(len(error.reason), 300)
         self.assertNotIn("\n", error.reason)
 
@@ -66,12 +78,40 @@ class SpecTests(SynchronousTestCase):
     """`of_writing` lets through what Spec.check does, where JSON Schema can say it."""
 
     def test_the_same_answer_as_the_spec(self) -> None:
-        values: list[Any] = [None, True, 0, 1, 2, 3, 5, 10, 11, -1, 1.5, "a", "c", "x" * 4096, "x" * 4097, [], {}, [1], {"a": 1}]
+        values: list[Any] = [
+            None,
+            True,
+            0,
+            1,
+            2,
+            3,
+            5,
+            10,
+            11,
+            -1,
+            1.5,
+            "a",
+            "c",
+            "x" * 4096,
+            "x" * 4097,
+            [],
+            {},
+            [1],
+            {"a": 1},
+        ]
         for spec in (
-            Spec("a/b", bool), Spec("a/b", int), Spec("a/b", int, min=0, max=10), Spec("a/b", int, min=1),
-            Spec("a/b", int, max=3), Spec("a/b", int, min=1, max=9, step=2), Spec("a/b", int, choices=(1, 2)),
-            Spec("a/b", float, min=0, max=1.5), Spec("a/b", str), Spec("a/b", str, choices=("a", "b")),
-            Spec("a/b", list), Spec("a/b", dict),
+            Spec("a/b", bool),
+            Spec("a/b", int),
+            Spec("a/b", int, min=0, max=10),
+            Spec("a/b", int, min=1),
+            Spec("a/b", int, max=3),
+            Spec("a/b", int, min=1, max=9, step=2),
+            Spec("a/b", int, choices=(1, 2)),
+            Spec("a/b", float, min=0, max=1.5),
+            Spec("a/b", str),
+            Spec("a/b", str, choices=("a", "b")),
+            Spec("a/b", list),
+            Spec("a/b", dict),
         ):
             for value in values:
                 found = True
@@ -93,4 +133,6 @@ class SpecTests(SynchronousTestCase):
 
     def test_a_reading_may_be_unknown_or_out_of_range(self) -> None:
         schema = of_reading(Spec("a/b", int, min=0, max=10, unit="%", doc="How much.", default=1))
-        self.assertEqual(schema, {"type": ["integer", "null"], "description": "How much.", "x-unit": "%", "default": 1})
+        self.assertEqual(
+            schema, {"type": ["integer", "null"], "description": "How much.", "x-unit": "%", "default": 1}
+        )

@@ -33,13 +33,22 @@ class Cameras(dict):
     """Two cameras, of which the second one is away."""
 
     def __init__(self) -> None:
-        super().__init__(front=self.make("front", "streaming", Format("mjpeg", 640, 480, 30.0)),
-                         back=self.make("back", "absent", None))
+        super().__init__(
+            front=self.make("front", "streaming", Format("mjpeg", 640, 480, 30.0)),
+            back=self.make("back", "absent", None),
+        )
         self.main = self["front"]
 
     def make(self, id: str, status: str, format: Any) -> Any:
-        return SimpleNamespace(id=id, name=id.title(), status=status, reason="" if format else "unplugged",
-                               online=format is not None, pipeline=SimpleNamespace(format=format), measured_fps=29.9)
+        return SimpleNamespace(
+            id=id,
+            name=id.title(),
+            status=status,
+            reason="" if format else "unplugged",
+            online=format is not None,
+            pipeline=SimpleNamespace(format=format),
+            measured_fps=29.9,
+        )
 
 
 class CamerasTests(SynchronousTestCase):
@@ -48,11 +57,23 @@ class CamerasTests(SynchronousTestCase):
 
     def test_all(self) -> None:
         front, back = self.client("GET", "/api/cameras", by="viewer").json["cameras"]
-        self.assertEqual(front, {
-            "id": "front", "name": "Front", "main": True, "connected": True, "state": "streaming", "reason": "",
-            "resolution": "640x480", "framerate": 30.0, "format": "mjpeg", "measured_fps": 29.9,
-            "snapshot": "/cam/front/snapshot.jpg", "stream": "/cam/front/stream.mjpg",
-        })
+        self.assertEqual(
+            front,
+            {
+                "id": "front",
+                "name": "Front",
+                "main": True,
+                "connected": True,
+                "state": "streaming",
+                "reason": "",
+                "resolution": "640x480",
+                "framerate": 30.0,
+                "format": "mjpeg",
+                "measured_fps": 29.9,
+                "snapshot": "/cam/front/snapshot.jpg",
+                "stream": "/cam/front/stream.mjpg",
+            },
+        )
         self.assertEqual((back["connected"], back["reason"], back["resolution"]), (False, "unplugged", None))
 
     def test_one(self) -> None:
@@ -60,7 +81,9 @@ class CamerasTests(SynchronousTestCase):
         self.assertEqual(self.client("GET", "/api/cameras/no").status, 404)
 
     def test_those_of_others_are_not_told(self) -> None:
-        self.assertEqual([c["id"] for c in self.client("GET", "/api/cameras", by="front").json["cameras"]], ["front"])
+        self.assertEqual(
+            [c["id"] for c in self.client("GET", "/api/cameras", by="front").json["cameras"]], ["front"]
+        )
         hidden, missing = (self.client("GET", f"/api/cameras/{id}", by="front") for id in ("back", "no"))
         self.assertEqual((hidden.status, hidden.error["message"]), (missing.status, missing.error["message"]))
 
@@ -78,7 +101,9 @@ class ConfigTests(SynchronousTestCase):
             '[limits]\nmax_body = 2048\n[cameras.front]\nsource = "file:/video.mp4"\nsize = "640x480"\n'
             '[cameras.back]\nsource = "v4l2:rtsp://eva:Correct-Horse1@10.0.0.9/live?token=abcdef"\n'
         )
-        config = load(file, environ={"CAMD_DATA_DIR": str(folder), "CAMD_LIMITS__REQUEST_TIMEOUT": "9"}, options={})
+        config = load(
+            file, environ={"CAMD_DATA_DIR": str(folder), "CAMD_LIMITS__REQUEST_TIMEOUT": "9"}, options={}
+        )
         self.client = client_of(ConfigNoun(SimpleNamespace(config=config)))
         self.file = file
 
@@ -86,7 +111,10 @@ class ConfigTests(SynchronousTestCase):
         answer = self.client("GET", "/api/config", by="viewer").json
         self.assertEqual(answer["file"], str(self.file))
         values = answer["values"]
-        self.assertEqual((values["limits.max_body"]["value"], values["limits.max_body"]["origin"]), (2048, f"{self.file}:2"))
+        self.assertEqual(
+            (values["limits.max_body"]["value"], values["limits.max_body"]["origin"]),
+            (2048, f"{self.file}:2"),
+        )
         self.assertEqual(values["cameras.front.size"]["value"], "640x480")
         self.assertEqual(values["log_level"]["origin"], "built-in")
         timeout = values["limits.request_timeout"]
@@ -116,8 +144,15 @@ class ConfigTests(SynchronousTestCase):
             self.assertEqual(self.client("GET", "/api/config", by=by).status, status)
 
     def test_values_as_json(self) -> None:
-        for value, expected in ((None, None), (True, True), ((640, 480), "640x480"), (("a", "b"), ["a", "b"]), ((), []),
-                                (Path("/a"), "/a"), (1.5, 1.5)):
+        for value, expected in (
+            (None, None),
+            (True, True),
+            ((640, 480), "640x480"),
+            (("a", "b"), ["a", "b"]),
+            ((), []),
+            (Path("/a"), "/a"),
+            (1.5, 1.5),
+        ):
             self.assertEqual(shown(value), expected)
 
 

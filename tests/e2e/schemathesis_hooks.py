@@ -17,7 +17,7 @@ _addresses = random.Random(1)
 _numbers = itertools.count(1)
 _send = requests.adapters.HTTPAdapter.send
 _CAMERA = re.compile("[a-z][a-z0-9_]*")
-#: The id of the token that the requests come with. Ids are learned from answers, and this one must not be revoked.
+#: The id of the token that the requests come with. Ids are learned from answers; this one must stay.
 _OWN = os.environ["CAMD_SCHEMATHESIS_OWN"]
 
 # JSON Schema cannot say what a good password is.
@@ -28,15 +28,17 @@ schemathesis.openapi.format(
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
-    """What else the document cannot say: a new password is none of the last five, and an administrator has all
-    cameras. What is wrong on purpose stays wrong."""
+    """What else the document cannot say: a new password is none of the last five, and an administrator has
+    all cameras. What is wrong on purpose stays wrong."""
     body = case.body
     if not isinstance(body, dict):
         return
     if isinstance(body.get("password"), str) and body["password"].startswith("Correct-"):
         case.body = body = {**body, "password": f"Correct-{next(_numbers)}-horse"}
     name = str((case.path_parameters or {}).get("name", "")).lower()
-    if (name == "admin" or str(body.get("role")).lower().startswith("admin")) and _are_cameras(body.get("cameras")):
+    if (name == "admin" or str(body.get("role")).lower().startswith("admin")) and _are_cameras(
+        body.get("cameras")
+    ):
         case.body = {**body, "cameras": None}
 
 
@@ -45,8 +47,8 @@ def _are_cameras(value: Any) -> bool:
 
 
 def _send_from_elsewhere(adapter: Any, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
-    """Each request comes from somebody else: wrong secrets are tried, too, which locks who sends them and slows
-    the account. No hook of schemathesis sees those requests."""
+    """Each request comes from somebody else: wrong secrets are tried, too, which locks who sends them and
+    slows the account. No hook of schemathesis sees those requests."""
     request.headers["X-Forwarded-For"] = f"10.{_addresses.randrange(256)}.{_addresses.randrange(256)}.9"
     if str(request.headers.get("Authorization", "")).startswith("Basic "):
         wrong = base64.b64encode(f"user{next(_numbers)}:Wrong-password-0".encode()).decode()

@@ -9,7 +9,8 @@ from .daemon import PASSWORD, Daemon
 
 _TOML = '[cameras.cam1]\nsource = "test:"\n'
 _LOGIN = """fetch("../api/login", {method: "POST", headers: {"Content-Type": "application/json"},
-  body: JSON.stringify({username: "admin", password: arguments[0]})}).then(answer => { window.signedIn = answer.ok; }) && 0"""
+  body: JSON.stringify({username: "admin", password: arguments[0]})})
+  .then(answer => { window.signedIn = answer.ok; }) && 0"""
 
 
 class DocsTests(TestCase):
@@ -37,8 +38,10 @@ class DocsTests(TestCase):
 
             visible = "document.querySelectorAll('.operation:not([hidden])').length"
             everything = browser.ask(visible)
-            browser.ask("(search => { search.value = 'device password'; search.dispatchEvent(new Event('input')); })("
-                        "document.getElementById('search'))")
+            browser.ask(
+                "(search => { search.value = 'device password'; search.dispatchEvent(new Event('input')); })("
+                "document.getElementById('search'))"
+            )
             self.assertGreater(everything, browser.ask(visible))
             self.assertGreater(browser.ask(visible), 0)
             self.assertEqual(browser.driver.get_log("browser"), [])

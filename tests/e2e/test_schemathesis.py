@@ -1,7 +1,7 @@
-"""Generated requests, valid and not, to everything in the OpenAPI document of a real camd: answers are as it says.
+"""Generated requests, valid and not, to everything in the OpenAPI document of a real camd: it keeps to that.
 
-Rate limits are off, and a proxy is trusted, so that each request can come from another address: the lock-out of
-addresses that send wrong secrets stays on, and would keep schemathesis itself out soon.
+Rate limits are off, and a proxy is trusted, so that each request can come from another address: the lock-out
+of addresses that send wrong secrets stays on, and would keep schemathesis itself out soon.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ max-examples = {examples}
 [phases.stateful]
 enabled = false
 """
-#: Streams end with the client only, and WebSockets are not asked by plain requests; both have tests of their own.
+#: Streams end with the client only, and WebSockets are not asked by plain requests; both have other tests.
 #: The other names of /api/users lead to the same resource, and hashing passwords for each takes minutes.
 EXCLUDED = (
     r"^/(stream|cam/\{id\}/stream\.mjpg|api|api/v1|wamp)$"
@@ -84,11 +84,32 @@ class SchemathesisTests(TestCase):
             settings.write_text(_SCHEMATHESIS.format(hooks=HOOKS, token=daemon.token, examples=EXAMPLES))
             (own,) = ask(daemon, "api/tokens")["tokens"]
             ran = subprocess.run(
-                [python, "-c", _RUN, "--config-file", str(settings), "run", daemon.url + "api/openapi.json",
-                 "--url", daemon.url, "--exclude-path-regex", EXCLUDED, "--checks", "all",
-                 "--request-timeout", "15", "--no-color"],
-                cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                check=False, timeout=self.timeout, env={**os.environ, "CAMD_SCHEMATHESIS_OWN": own["id"]},
+                [
+                    python,
+                    "-c",
+                    _RUN,
+                    "--config-file",
+                    str(settings),
+                    "run",
+                    daemon.url + "api/openapi.json",
+                    "--url",
+                    daemon.url,
+                    "--exclude-path-regex",
+                    EXCLUDED,
+                    "--checks",
+                    "all",
+                    "--request-timeout",
+                    "15",
+                    "--no-color",
+                ],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+                timeout=self.timeout,
+                env={**os.environ, "CAMD_SCHEMATHESIS_OWN": own["id"]},
             )
             # Else the rest was asked for nothing.
             self.assertEqual(len(ask(daemon, "api/me")["permissions"]), 15)

@@ -11,13 +11,21 @@ from .schema import component, listing, record, text
 if TYPE_CHECKING:
     from ...auth.audit import Audit
 
-_ENTRY = component("AuditEntry", record({
-    "time": {"type": "string", "format": "date-time"},
-    "event": text("What happened"),
-    "by": text("Who did it"),
-    "address": text("From where"),
-}, doc="With further members, as the event has them"))
-_LIMIT = Parameter("limit", {"type": "integer", "minimum": 1, "maximum": 500, "default": 100}, "How many at most")
+_ENTRY = component(
+    "AuditEntry",
+    record(
+        {
+            "time": {"type": "string", "format": "date-time"},
+            "event": text("What happened"),
+            "by": text("Who did it"),
+            "address": text("From where"),
+        },
+        doc="With further members, as the event has them",
+    ),
+)
+_LIMIT = Parameter(
+    "limit", {"type": "integer", "minimum": 1, "maximum": 500, "default": 100}, "How many at most"
+)
 
 
 class AuditNoun:
@@ -29,9 +37,15 @@ class AuditNoun:
     def operations(self) -> list[Operation]:
         # It has the names of users and where they are: not for everybody who may see the system's state.
         return [
-            Operation("GET", "/api/audit", Permission.User_r, "Read the audit log", {
-                200: Answer("The newest entries, the newest last", record({"entries": listing(_ENTRY)})),
-            }, self.read, parameters=(_LIMIT,)),
+            Operation(
+                "GET",
+                "/api/audit",
+                Permission.User_r,
+                "Read the audit log",
+                {200: Answer("The newest entries, the newest last", record({"entries": listing(_ENTRY)}))},
+                self.read,
+                parameters=(_LIMIT,),
+            )
         ]
 
     def read(self, call: Call) -> Any:

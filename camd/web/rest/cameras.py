@@ -14,20 +14,25 @@ if TYPE_CHECKING:
     from ...media.cameras import Cameras
 
 _NUMBER = {"type": ["number", "null"]}
-_CAMERA = component("Camera", record({
-    "id": text(),
-    "name": text("What people call it"),
-    "main": {**BOOLEAN, "description": "It is behind the short addresses"},
-    "connected": {**BOOLEAN, "description": "It delivers, or would if somebody watched"},
-    "state": text("disabled, absent, opening, idle, streaming, stalled or backoff"),
-    "reason": text("Why it does not deliver", most=4096),
-    "resolution": nullable(text("1280x720; null until it was opened")),
-    "framerate": {**_NUMBER, "description": "Pictures a second as the device says"},
-    "format": nullable(text("How the device delivers: mjpeg, yuyv422, ...")),
-    "measured_fps": {**_NUMBER, "description": "Pictures a second that arrived"},
-    "snapshot": text("Path of one picture"),
-    "stream": text("Path of all pictures"),
-}))
+_CAMERA = component(
+    "Camera",
+    record(
+        {
+            "id": text(),
+            "name": text("What people call it"),
+            "main": {**BOOLEAN, "description": "It is behind the short addresses"},
+            "connected": {**BOOLEAN, "description": "It delivers, or would if somebody watched"},
+            "state": text("disabled, absent, opening, idle, streaming, stalled or backoff"),
+            "reason": text("Why it does not deliver", most=4096),
+            "resolution": nullable(text("1280x720; null until it was opened")),
+            "framerate": {**_NUMBER, "description": "Pictures a second as the device says"},
+            "format": nullable(text("How the device delivers: mjpeg, yuyv422, ...")),
+            "measured_fps": {**_NUMBER, "description": "Pictures a second that arrived"},
+            "snapshot": text("Path of one picture"),
+            "stream": text("Path of all pictures"),
+        }
+    ),
+)
 _ID = Parameter("id", text(least=1, most=32), "The id of the camera", "path")
 
 
@@ -40,15 +45,30 @@ class CamerasNoun:
     def operations(self) -> list[Operation]:
         read = Permission.Device_r
         return [
-            Operation("GET", "/api/cameras", read, "List the cameras", {
-                200: Answer("In the order of the configuration", record({"cameras": listing(_CAMERA)})),
-            }, self.list, "Their settings are states: `cameras/<id>/...`."),
-            Operation("GET", "/api/cameras/{id}", read, "Read a camera", {200: Answer("The camera", _CAMERA)},
-                      self.read, parameters=(_ID,)),
+            Operation(
+                "GET",
+                "/api/cameras",
+                read,
+                "List the cameras",
+                {200: Answer("In the order of the configuration", record({"cameras": listing(_CAMERA)}))},
+                self.list,
+                "Their settings are states: `cameras/<id>/...`.",
+            ),
+            Operation(
+                "GET",
+                "/api/cameras/{id}",
+                read,
+                "Read a camera",
+                {200: Answer("The camera", _CAMERA)},
+                self.read,
+                parameters=(_ID,),
+            ),
         ]
 
     def list(self, call: Call) -> Any:
-        return {"cameras": [self._shown(camera) for camera in self._cameras.values() if _may(call, camera.id)]}
+        return {
+            "cameras": [self._shown(camera) for camera in self._cameras.values() if _may(call, camera.id)]
+        }
 
     def read(self, call: Call) -> Any:
         camera = self._cameras.get(call.path["id"])

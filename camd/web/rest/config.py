@@ -16,18 +16,39 @@ from .schema import BOOLEAN, component, nullable, record, text
 if TYPE_CHECKING:
     from ...app import App
 
-_SETTING = component("Setting", record({
-    "value": {"description": "As one would write it in the file; passwords are blotted out, null is off or not set"},
-    "origin": text("built-in, a file with its line, a variable of the environment, or an option", most=4096),
-    "fixed": {**BOOLEAN, "description": "Given by environment or command line, so it cannot change at run time"},
-    "effect": text("What a change touches: live, restarts camera, restarts listener, restarts daemon"),
-    "doc": text("What it means", most=4096),
-}))
-_CONFIG = component("Config", record({
-    "file": nullable(text(most=4096), "The main file"),
-    "data_dir": text("Where camd keeps what must survive a restart", most=4096),
-    "values": {"type": "object", "additionalProperties": _SETTING, "description": "Dotted key -> its setting"},
-}))
+_SETTING = component(
+    "Setting",
+    record(
+        {
+            "value": {"description": "As in the file; passwords are blotted out, null is off or not set"},
+            "origin": text(
+                "built-in, a file with its line, a variable of the environment, or an option", most=4096
+            ),
+            "fixed": {
+                **BOOLEAN,
+                "description": "Given by environment or command line, so it cannot change at run time",
+            },
+            "effect": text(
+                "What a change touches: live, restarts camera, restarts listener, restarts daemon"
+            ),
+            "doc": text("What it means", most=4096),
+        }
+    ),
+)
+_CONFIG = component(
+    "Config",
+    record(
+        {
+            "file": nullable(text(most=4096), "The main file"),
+            "data_dir": text("Where camd keeps what must survive a restart", most=4096),
+            "values": {
+                "type": "object",
+                "additionalProperties": _SETTING,
+                "description": "Dotted key -> its setting",
+            },
+        }
+    ),
+)
 _TABLES = [name for name, node in SCHEMA.items() if not isinstance(node, Key)]
 _SECTION = Parameter("section", {"type": "string", "enum": _TABLES}, "A table of the configuration", "path")
 
@@ -41,12 +62,23 @@ class ConfigNoun:
     def operations(self) -> list[Operation]:
         read = Permission.System_r
         return [
-            Operation("GET", "/api/config", read, "Read the configuration", {
-                200: Answer("Every key with its value and where it comes from", _CONFIG),
-            }, self.read),
-            Operation("GET", "/api/config/{section}", read, "Read a table of the configuration", {
-                200: Answer("Its keys and values", {"type": "object"}),
-            }, self.section, parameters=(_SECTION,)),
+            Operation(
+                "GET",
+                "/api/config",
+                read,
+                "Read the configuration",
+                {200: Answer("Every key with its value and where it comes from", _CONFIG)},
+                self.read,
+            ),
+            Operation(
+                "GET",
+                "/api/config/{section}",
+                read,
+                "Read a table of the configuration",
+                {200: Answer("Its keys and values", {"type": "object"})},
+                self.section,
+                parameters=(_SECTION,),
+            ),
         ]
 
     def read(self, call: Call) -> Any:

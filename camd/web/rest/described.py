@@ -16,34 +16,49 @@ from .users import CAMERAS, NAME, PASSWORD
 _OF_PLUGINS = "routes of plugins"
 _MEDIA, _SYSTEM = Permission.Media_r, Permission.System_r
 _CAMERA = Parameter("id", text(least=1, most=32), "The id of the camera", "path")
-_QUALITY = Parameter("quality", {"type": "integer", "minimum": 1, "maximum": 100}, "JPEG quality; without it the camera's own pictures")
-_MAX_AGE = Parameter("max_age", {"type": "number", "minimum": 0, "maximum": 3600}, "Oldest picture that will do, in seconds")
+_QUALITY = Parameter(
+    "quality",
+    {"type": "integer", "minimum": 1, "maximum": 100},
+    "JPEG quality; without it the camera's own pictures",
+)
+_MAX_AGE = Parameter(
+    "max_age", {"type": "number", "minimum": 0, "maximum": 3600}, "Oldest picture that will do, in seconds"
+)
 _PICTURE: Schema = {"type": "string", "contentMediaType": "image/jpeg"}
 _NO_PICTURE = "No picture can be had now"
 _MESSAGE: Schema = {"type": "object", "description": "A message of the WebSocket: see docs/state.md"}
 _CHECKS: Schema = {"type": "object", "additionalProperties": text(most=4096)}
 _LOGIN = record({"username": NAME, "password": text(least=1, most=1024)})
 _SETUP = record({"code": text(least=1, most=64), "username": NAME, "password": PASSWORD})
-_SESSION = component("Session", record({
-    "token": text("The secret of the session, good as bearer"),
-    "username": text(),
-    "permissions": listing({"type": "string"}),
-    "cameras": CAMERAS,
-}))
+_SESSION = component(
+    "Session",
+    record(
+        {
+            "token": text("The secret of the session, good as bearer"),
+            "username": text(),
+            "permissions": listing({"type": "string"}),
+            "cameras": CAMERAS,
+        }
+    ),
+)
 
 
 def _picture(path: str, camera: bool = False) -> Operation:
     answers = {
-        200: Answer("A JPEG", _PICTURE, "image/jpeg", {
-            "X-Timestamp": "When it was taken, Unix seconds",
-            "X-Camd-Frame-Age": "Its age in seconds",
-        }),
+        200: Answer(
+            "A JPEG",
+            _PICTURE,
+            "image/jpeg",
+            {"X-Timestamp": "When it was taken, Unix seconds", "X-Camd-Frame-Age": "Its age in seconds"},
+        ),
         400: Answer("A parameter is out of range"),
         404: Answer("There is no camera"),
         503: Answer(_NO_PICTURE + ": a JPEG that says why, or an error"),
     }
     where = (_CAMERA,) if camera else ()
-    return Operation("GET", path, _MEDIA, "One picture", answers, parameters=(*where, _QUALITY, _MAX_AGE), tag="pictures")
+    return Operation(
+        "GET", path, _MEDIA, "One picture", answers, parameters=(*where, _QUALITY, _MAX_AGE), tag="pictures"
+    )
 
 
 def _stream(path: str, camera: bool = False) -> Operation:
@@ -53,23 +68,49 @@ def _stream(path: str, camera: bool = False) -> Operation:
         404: Answer("There is no camera"),
     }
     where = (_CAMERA,) if camera else ()
-    return Operation("GET", path, _MEDIA, "Every picture, until the client leaves", answers,
-                     doc="A slow client gets the newest picture only. `/?action=stream` is the same as `/stream`.",
-                     parameters=(*where, _QUALITY), tag="pictures")
+    return Operation(
+        "GET",
+        path,
+        _MEDIA,
+        "Every picture, until the client leaves",
+        answers,
+        doc="A slow client gets the newest picture only. `/?action=stream` is the same as `/stream`.",
+        parameters=(*where, _QUALITY),
+        tag="pictures",
+    )
 
 
 def _health(path: str) -> Operation:
-    health = record({"status": {"type": "string", "enum": ["healthy", "degraded"]},
-                     "timestamp": {"type": "string", "format": "date-time"}}, {"checks": _CHECKS})
-    return Operation("GET", path, PUBLIC, "Whether the process is well", {200: Answer("It answers", health)},
-                     doc="`checks` is for holders of `System_r`.", tag="health")
+    health = record(
+        {
+            "status": {"type": "string", "enum": ["healthy", "degraded"]},
+            "timestamp": {"type": "string", "format": "date-time"},
+        },
+        {"checks": _CHECKS},
+    )
+    return Operation(
+        "GET",
+        path,
+        PUBLIC,
+        "Whether the process is well",
+        {200: Answer("It answers", health)},
+        doc="`checks` is for holders of `System_r`.",
+        tag="health",
+    )
 
 
 def _ready(path: str) -> Operation:
     ready = record({"ready": BOOLEAN}, {"reasons": _CHECKS})
     answers = {200: Answer("They can", ready), 503: Answer("One of them cannot", ready)}
-    return Operation("GET", path, PUBLIC, "Whether the cameras can deliver", answers,
-                     doc="`reasons` are for holders of `System_r`.", tag="health")
+    return Operation(
+        "GET",
+        path,
+        PUBLIC,
+        "Whether the cameras can deliver",
+        answers,
+        doc="`reasons` are for holders of `System_r`.",
+        tag="health",
+    )
 
 
 #: Of the core, by path.
@@ -80,35 +121,87 @@ DESCRIBED: tuple[Operation, ...] = (
     _stream("/cam/{id}/stream.mjpg", camera=True),
     *(_health(path) for path in ("/health", "/healthz")),
     *(_ready(path) for path in ("/ready", "/readyz")),
-    Operation("GET", "/metrics", _SYSTEM, "Figures for Prometheus", {
-        200: Answer("Text exposition format", {"type": "string"}, "text/plain"),
-    }, tag="health"),
-    Operation("GET", "/api/status", _SYSTEM, "Everything that a dashboard asks for", {
-        200: Answer("Sizes in bytes", component("Status", {"type": "object"})),
-    }, tag="health"),
-    Operation("GET", "/api/schema", READER, "All states with type, range, unit and permissions", {
-        200: Answer("What the asker may read", record({"schema": {"type": "object"}})),
-    }, tag="state"),
-    Operation("GET", "/api", READER, "The WebSocket", {
-        101: Answer("Messages in JSON, both ways"),
-        426: Answer("A WebSocket is wanted"),
-    }, doc="With `Upgrade: websocket`.", tag="state"),
-    Operation("POST", "/api", READER, "One message of the WebSocket, answered", {
-        200: Answer("The answer; a refusal is one with `error`", _MESSAGE),
-        400: Answer("Not JSON", _MESSAGE),
-    }, body=_MESSAGE, tag="state"),
-    Operation("POST", "/api/login", PUBLIC, "Sign in", {
-        200: Answer("Signed in; the secret is in `token`, and in a cookie", _SESSION),
-        401: Answer("The name or the password is wrong"),
-    }, doc="With HTTP Basic the body may be left out.", body=_LOGIN, tag="me"),
-    Operation("POST", "/api/logout", ANY, "Sign out", {
-        200: Answer("The session ended", record({"authenticated": BOOLEAN})),
-    }, doc="An API token is not touched.", tag="me"),
-    Operation("POST", "/api/setup", PUBLIC, "Create the first administrator", {
-        200: Answer("Created, and signed in", _SESSION),
-        401: Answer("The code is wrong"),
-        409: Answer("There is an administrator already"),
-    }, doc="With the code that camd printed when it started.", body=_SETUP, tag="me"),
+    Operation(
+        "GET",
+        "/metrics",
+        _SYSTEM,
+        "Figures for Prometheus",
+        {200: Answer("Text exposition format", {"type": "string"}, "text/plain")},
+        tag="health",
+    ),
+    Operation(
+        "GET",
+        "/api/status",
+        _SYSTEM,
+        "Everything that a dashboard asks for",
+        {200: Answer("Sizes in bytes", component("Status", {"type": "object"}))},
+        tag="health",
+    ),
+    Operation(
+        "GET",
+        "/api/schema",
+        READER,
+        "All states with type, range, unit and permissions",
+        {200: Answer("What the asker may read", record({"schema": {"type": "object"}}))},
+        tag="state",
+    ),
+    Operation(
+        "GET",
+        "/api",
+        READER,
+        "The WebSocket",
+        {101: Answer("Messages in JSON, both ways"), 426: Answer("A WebSocket is wanted")},
+        doc="With `Upgrade: websocket`.",
+        tag="state",
+    ),
+    Operation(
+        "POST",
+        "/api",
+        READER,
+        "One message of the WebSocket, answered",
+        {
+            200: Answer("The answer; a refusal is one with `error`", _MESSAGE),
+            400: Answer("Not JSON", _MESSAGE),
+        },
+        body=_MESSAGE,
+        tag="state",
+    ),
+    Operation(
+        "POST",
+        "/api/login",
+        PUBLIC,
+        "Sign in",
+        {
+            200: Answer("Signed in; the secret is in `token`, and in a cookie", _SESSION),
+            401: Answer("The name or the password is wrong"),
+        },
+        doc="With HTTP Basic the body may be left out.",
+        body=_LOGIN,
+        tag="me",
+    ),
+    Operation(
+        "POST",
+        "/api/logout",
+        ANY,
+        "Sign out",
+        {200: Answer("The session ended", record({"authenticated": BOOLEAN}))},
+        doc="An API token is not touched.",
+        tag="me",
+    ),
+    Operation(
+        "POST",
+        "/api/setup",
+        PUBLIC,
+        "Create the first administrator",
+        {
+            200: Answer("Created, and signed in", _SESSION),
+            401: Answer("The code is wrong"),
+            409: Answer("There is an administrator already"),
+        },
+        doc="With the code that camd printed when it started.",
+        body=_SETUP,
+        tag="me",
+    ),
 )
 
 
@@ -131,8 +224,15 @@ def of_route(route: Route) -> list[Operation]:
     described = getattr(resource, "described", None)
     if described is not None:
         return [
-            Operation(method, route.path, _needed(route, method), one["summary"],
-                      {status: Answer(text) for status, text in one["answers"].items()}, body=one["body"], tag=_OF_PLUGINS)
+            Operation(
+                method,
+                route.path,
+                _needed(route, method),
+                one["summary"],
+                {status: Answer(text) for status, text in one["answers"].items()},
+                body=one["body"],
+                tag=_OF_PLUGINS,
+            )
             for method, one in described.items()
             if _needed(route, method) is not None
         ]
@@ -144,7 +244,11 @@ def of_route(route: Route) -> list[Operation]:
         permission = _needed(route, method)
         if permission is not None:
             answers = {200: Answer("As the resource says")}
-            found.append(Operation(method, route.path, permission, text[:200] or "A resource", answers, tag=_OF_PLUGINS))
+            found.append(
+                Operation(
+                    method, route.path, permission, text[:200] or "A resource", answers, tag=_OF_PLUGINS
+                )
+            )
     return found
 
 

@@ -34,12 +34,24 @@ class DocumentsNoun:
 
     def operations(self) -> list[Operation]:
         return [
-            Operation("GET", "/api/openapi.json", READER, "This document", {
-                200: Answer("OpenAPI 3.1, with the states that the asker may use", {"type": "object"}),
-            }, self.openapi, tag="documents"),
-            Operation("GET", "/api/docs", PUBLIC, "This document for people", {
-                200: Answer("A page", {"type": "string"}, "text/html; charset=utf-8"),
-            }, self.page, tag="documents"),
+            Operation(
+                "GET",
+                "/api/openapi.json",
+                READER,
+                "This document",
+                {200: Answer("OpenAPI 3.1, with the states that the asker may use", {"type": "object"})},
+                self.openapi,
+                tag="documents",
+            ),
+            Operation(
+                "GET",
+                "/api/docs",
+                PUBLIC,
+                "This document for people",
+                {200: Answer("A page", {"type": "string"}, "text/html; charset=utf-8")},
+                self.page,
+                tag="documents",
+            ),
         ]
 
     async def openapi(self, call: Call) -> Reply:
@@ -50,7 +62,9 @@ class DocumentsNoun:
         reply = self._kept.get(key)
         if reply is None:
             made = document(operations, self._app.state, by, base)
-            content = await self._app.threads.io(lambda: dumps(made).encode())  # milliseconds with many cameras
+            content = await self._app.threads.io(
+                lambda: dumps(made).encode()
+            )  # milliseconds with many cameras
             reply = Reply(headers=_CACHED, etag=tag_of(content), content=content)
             if len(self._kept) >= _KEPT and key not in self._kept:
                 del self._kept[next(iter(self._kept))]

@@ -13,13 +13,18 @@ from .users import CAMERAS, PASSWORD
 if TYPE_CHECKING:
     from ...auth.users import Users
 
-_ME = component("Me", record({
-    "username": text("`guest` for whoever has not signed in"),
-    "authenticated": {**BOOLEAN, "description": "Whether somebody has signed in"},
-    "permissions": listing({"type": "string"}, doc="What this request may, in the product's order"),
-    "cameras": CAMERAS,
-    "how": text("What proved the identity: session, bearer, url, basic, digest, password or guest"),
-}))
+_ME = component(
+    "Me",
+    record(
+        {
+            "username": text("`guest` for whoever has not signed in"),
+            "authenticated": {**BOOLEAN, "description": "Whether somebody has signed in"},
+            "permissions": listing({"type": "string"}, doc="What this request may, in the product's order"),
+            "cameras": CAMERAS,
+            "how": text("What proved the identity: session, bearer, url, basic, digest, password or guest"),
+        }
+    ),
+)
 _CHANGE = record({"old": text("The password until now", most=1024), "new": PASSWORD}, closed=True)
 
 
@@ -31,11 +36,27 @@ class MeNoun:
 
     def operations(self) -> list[Operation]:
         return [
-            Operation("GET", "/api/me", READER, "Who am I", {200: Answer("The identity of this request", _ME)}, self.read),
-            Operation("PUT", "/api/me/password", ANY, "Change one's own password", {
-                204: Answer("Changed; all sessions ended, this one too"),
-                403: Answer("The old password is wrong"),
-            }, self.change_password, "API tokens and the device password stay.", body=_CHANGE),
+            Operation(
+                "GET",
+                "/api/me",
+                READER,
+                "Who am I",
+                {200: Answer("The identity of this request", _ME)},
+                self.read,
+            ),
+            Operation(
+                "PUT",
+                "/api/me/password",
+                ANY,
+                "Change one's own password",
+                {
+                    204: Answer("Changed; all sessions ended, this one too"),
+                    403: Answer("The old password is wrong"),
+                },
+                self.change_password,
+                "API tokens and the device password stay.",
+                body=_CHANGE,
+            ),
         ]
 
     def read(self, call: Call) -> Any:
@@ -43,7 +64,9 @@ class MeNoun:
 
     async def change_password(self, call: Call) -> None:
         try:
-            await self._users.change_own_password(call.by, call.body["old"], call.body["new"], address=call.address)
+            await self._users.change_own_password(
+                call.by, call.body["old"], call.body["new"], address=call.address
+            )
         except Locked:
             raise
         except Unauthorized:  # 401 would say that the asker is not signed in

@@ -14,17 +14,25 @@ from .state import change_schema, value_schema
 
 ONE_STATE = "/api/state/{name}"
 _VALUES, _CHANGES = "StateValues", "StateChanges"
-_ERROR = record({"error": record({
-    "code": text("For programs: INVALID_FORMAT, PERMISSION_DENIED, ..."),
-    "message": text("For people", most=4096),
-    "details": {"description": "More, for some errors: the key that is meant"},
-    "timestamp": {"type": "integer", "description": "Unix milliseconds"},
-})})
+_ERROR = record(
+    {
+        "error": record(
+            {
+                "code": text("For programs: INVALID_FORMAT, PERMISSION_DENIED, ..."),
+                "message": text("For people", most=4096),
+                "details": {"description": "More, for some errors: the key that is meant"},
+                "timestamp": {"type": "integer", "description": "Unix milliseconds"},
+            }
+        )
+    }
+)
 _RETRY = {"Retry-After": "Seconds until another try makes sense"}
 #: Refusals by status: one text each, for they mean the same everywhere.
 _REFUSALS = {
     400: Answer("The request is malformed"),
-    401: Answer("Nobody has signed in, or the secret is wrong", headers={"WWW-Authenticate": "What is accepted"}),
+    401: Answer(
+        "Nobody has signed in, or the secret is wrong", headers={"WWW-Authenticate": "What is accepted"}
+    ),
     403: Answer("The permission is missing"),
     404: Answer("It is not there"),
     409: Answer("It does not fit what is there"),
@@ -37,24 +45,42 @@ _REFUSALS = {
     503: Answer("The device does not answer, or the server is busy", headers=_RETRY),
 }
 _SECURITY_SCHEMES = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "An API token: `Authorization: Bearer camd_...`"},
-    "basic": {"type": "http", "scheme": "basic",
-              "description": "Account and password, or any name and an API token as password"},
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API token: `Authorization: Bearer camd_...`",
+    },
+    "basic": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "Account and password, or any name and an API token as password",
+    },
     "digest": {"type": "http", "scheme": "digest", "description": "Account and device password"},
-    "cookie": {"type": "apiKey", "in": "cookie", "name": "camd_session", "description": "Set by `POST /api/login`"},
-    "token": {"type": "apiKey", "in": "query", "name": "token",
-              "description": "For pictures, streams and WebSockets of clients that cannot send headers"},
+    "cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "camd_session",
+        "description": "Set by `POST /api/login`",
+    },
+    "token": {
+        "type": "apiKey",
+        "in": "query",
+        "name": "token",
+        "description": "For pictures, streams and WebSockets of clients that cannot send headers",
+    },
 }
 _HTTP = [{"bearer": []}, {"basic": []}, {"digest": []}, {"cookie": []}]
 _ABOUT = """The cameras and the state of this camd over HTTP.
 
 Everything is JSON, UTF-8; times are Unix milliseconds where nothing else is said. An answer to `GET` has an
 `ETag`: send it back as `If-None-Match` to save the transfer, or as `If-Match` with a change that must not
-overwrite somebody else's. `HEAD` works wherever `GET` does. Unknown query parameters are ignored; unknown members
-of a body are refused. The document shows the states that its reader may read."""
+overwrite somebody else's. `HEAD` works wherever `GET` does. Unknown query parameters are ignored; unknown
+members of a body are refused. The document shows the states that its reader may read."""
 
 
-def document(operations: Iterable[Operation], state: Iterable[Observable], by: Principal, base: str = "") -> Schema:
+def document(
+    operations: Iterable[Operation], state: Iterable[Observable], by: Principal, base: str = ""
+) -> Schema:
     """The document as a JSON value. base: the path under which a proxy shows the sites. Reactor thread."""
     readable = [o for o in state if by.may(o.spec.read, o.name)]
     writable = [o for o in state if by.may(o.spec.write, o.name)]
@@ -95,10 +121,16 @@ def _states(
     del like_read["parameters"], like_write["parameters"]
     known = set(readable)
     for observable in readable:
-        yield _state_path(observable), "get", _state(read, like_read, observable, _pointer(_VALUES, observable))
+        yield (
+            _state_path(observable),
+            "get",
+            _state(read, like_read, observable, _pointer(_VALUES, observable)),
+        )
     for observable in writable:
         # Who may write without reading gets the readback all the same.
-        values = _pointer(_VALUES, observable) if observable in known else of_reading(spec_for(observable, by))
+        values = (
+            _pointer(_VALUES, observable) if observable in known else of_reading(spec_for(observable, by))
+        )
         entry = _state(write, like_write, observable, values)
         entry["requestBody"] = _body(change_schema(_pointer(_CHANGES, observable)))
         yield _state_path(observable), "put", entry
@@ -108,9 +140,15 @@ def _schemas(readable: list[Observable], writable: list[Observable], by: Princip
     return {
         "Error": _ERROR,
         **COMPONENTS,
-        _VALUES: {**COMPONENTS[_VALUES], "properties": {o.name: of_reading(spec_for(o, by)) for o in readable}},
-        _CHANGES: {**COMPONENTS[_CHANGES], "properties": {o.name: of_writing(spec_for(o, by)) for o in writable},
-                   "additionalProperties": False},
+        _VALUES: {
+            **COMPONENTS[_VALUES],
+            "properties": {o.name: of_reading(spec_for(o, by)) for o in readable},
+        },
+        _CHANGES: {
+            **COMPONENTS[_CHANGES],
+            "properties": {o.name: of_writing(spec_for(o, by)) for o in writable},
+            "additionalProperties": False,
+        },
     }
 
 
@@ -130,7 +168,7 @@ def _pointer(component: str, observable: Observable) -> Schema:
 
 
 def _state(operation: Operation, like: Schema, observable: Observable, values: Schema) -> Schema:
-    """The entry of one state: that of the Operation (like) without its variable, with the values of this state."""
+    """The entry of one state: like that of the Operation, without its variable, with values of its own."""
     spec = observable.spec
     needed = spec.read if operation.method == "GET" else spec.write
     answer = _answer(200, Answer(operation.answers[200].doc, value_schema(values)))
@@ -192,8 +230,12 @@ def _tag(operation: Operation) -> str:
 
 
 def _parameter(parameter: Parameter) -> Schema:
-    entry: Schema = {"name": parameter.name, "in": parameter.where, "description": parameter.doc,
-                     "schema": parameter.schema}
+    entry: Schema = {
+        "name": parameter.name,
+        "in": parameter.where,
+        "description": parameter.doc,
+        "schema": parameter.schema,
+    }
     if parameter.where == "path":
         entry["required"] = True
     return entry

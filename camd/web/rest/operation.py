@@ -18,7 +18,18 @@ from ...state.permission import Permission, Principal
 from ..request import Request
 from .schema import Schema
 
-__all__ = ["ANY", "PUBLIC", "READER", "Answer", "Call", "NotAllowed", "Operation", "Parameter", "Rejected", "Reply"]
+__all__ = [
+    "ANY",
+    "PUBLIC",
+    "READER",
+    "Answer",
+    "Call",
+    "NotAllowed",
+    "Operation",
+    "Parameter",
+    "Rejected",
+    "Reply",
+]
 
 #: Who may, beside the holders of a Permission, ANY who is signed in, and READERs: everybody.
 PUBLIC = "public"

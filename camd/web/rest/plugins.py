@@ -12,15 +12,20 @@ from .schema import BOOLEAN, component, listing, record, text
 if TYPE_CHECKING:
     from ...plugins import PluginInfo, Plugins
 
-_PLUGIN = component("Plugin", record({
-    "name": text(),
-    "state": {"type": "string", "enum": ["ok", "alert", "blocked"]},
-    "reason": text("Why it does not run, and what helps", most=4096),
-    "module": text(most=1024),
-    "distribution": text("The package that brings it"),
-    "version": text(),
-    "core": {**BOOLEAN, "description": "A part of camd itself that uses the plugin hooks"},
-}))
+_PLUGIN = component(
+    "Plugin",
+    record(
+        {
+            "name": text(),
+            "state": {"type": "string", "enum": ["ok", "alert", "blocked"]},
+            "reason": text("Why it does not run, and what helps", most=4096),
+            "module": text(most=1024),
+            "distribution": text("The package that brings it"),
+            "version": text(),
+            "core": {**BOOLEAN, "description": "A part of camd itself that uses the plugin hooks"},
+        }
+    ),
+)
 _NAME = Parameter("name", text(least=1), "The name of the plugin", "path")
 
 
@@ -33,11 +38,23 @@ class PluginsNoun:
     def operations(self) -> list[Operation]:
         read = Permission.System_r
         return [
-            Operation("GET", "/api/plugins", read, "List the plugins", {
-                200: Answer("In the order in which they are called", record({"plugins": listing(_PLUGIN)})),
-            }, self.list),
-            Operation("GET", "/api/plugins/{name}", read, "Read a plugin", {200: Answer("The plugin", _PLUGIN)},
-                      self.read, parameters=(_NAME,)),
+            Operation(
+                "GET",
+                "/api/plugins",
+                read,
+                "List the plugins",
+                {200: Answer("In the order in which they are called", record({"plugins": listing(_PLUGIN)}))},
+                self.list,
+            ),
+            Operation(
+                "GET",
+                "/api/plugins/{name}",
+                read,
+                "Read a plugin",
+                {200: Answer("The plugin", _PLUGIN)},
+                self.read,
+                parameters=(_NAME,),
+            ),
         ]
 
     def list(self, call: Call) -> Any:
@@ -51,5 +68,7 @@ class PluginsNoun:
 
 
 def _shown(info: PluginInfo) -> dict[str, Any]:
-    return {key: getattr(info, key) for key in
-            ("name", "state", "reason", "module", "distribution", "version", "core")}
+    return {
+        key: getattr(info, key)
+        for key in ("name", "state", "reason", "module", "distribution", "version", "core")
+    }

@@ -83,7 +83,9 @@ class Operations(Resource):
 
     isLeaf = True
 
-    def __init__(self, path: str, operations: Iterable[Operation], identify: Identify, audit: Callable[..., None]):
+    def __init__(
+        self, path: str, operations: Iterable[Operation], identify: Identify, audit: Callable[..., None]
+    ):
         super().__init__()
         self.operations = tuple(operations)
         self._identify = identify

@@ -31,17 +31,44 @@ class RolesNoun:
         roles = {"type": "object", "additionalProperties": _PERMISSIONS}
         fixed = Answer("The product's roles are fixed, and one that somebody holds cannot go")
         return [
-            Operation("GET", "/api/roles", read, "List the roles", {
-                200: Answer("Role -> its permissions, the product's four first", record({"roles": roles})),
-            }, self.list),
-            Operation("GET", _PATH, read, "Read a role", {200: Answer("The role", _ROLE)}, self.read,
-                      parameters=(_NAME,)),
-            Operation("PUT", _PATH, write, "Make or change a role", {
-                200: Answer("Changed", _ROLE), 201: Answer("Made", _ROLE), 409: fixed,
-            }, self.write, "Of the product's roles only `guest` can be changed: what everybody may without "
-                           "signing in.", (_NAME,), record({"permissions": _PERMISSIONS}, closed=True)),
-            Operation("DELETE", _PATH, write, "Remove a role", {204: Answer("Removed"), 409: fixed}, self.remove,
-                      "`guest` goes back to no permissions.", (_NAME,)),
+            Operation(
+                "GET",
+                "/api/roles",
+                read,
+                "List the roles",
+                {200: Answer("Role -> its permissions, the product's four first", record({"roles": roles}))},
+                self.list,
+            ),
+            Operation(
+                "GET",
+                _PATH,
+                read,
+                "Read a role",
+                {200: Answer("The role", _ROLE)},
+                self.read,
+                parameters=(_NAME,),
+            ),
+            Operation(
+                "PUT",
+                _PATH,
+                write,
+                "Make or change a role",
+                {200: Answer("Changed", _ROLE), 201: Answer("Made", _ROLE), 409: fixed},
+                self.write,
+                "Of the product's roles only `guest` can be changed: what everybody may without signing in.",
+                (_NAME,),
+                record({"permissions": _PERMISSIONS}, closed=True),
+            ),
+            Operation(
+                "DELETE",
+                _PATH,
+                write,
+                "Remove a role",
+                {204: Answer("Removed"), 409: fixed},
+                self.remove,
+                "`guest` goes back to no permissions.",
+                (_NAME,),
+            ),
         ]
 
     def list(self, call: Call) -> Any:

@@ -38,12 +38,19 @@ def component(name: str, schema: Schema) -> Schema:
     return {"$ref": _POINTER + name}
 
 
-PERMISSION = component("Permission", {"type": "string", "enum": [permission.name for permission in Permission]})
+PERMISSION = component(
+    "Permission", {"type": "string", "enum": [permission.name for permission in Permission]}
+)
 PERMISSIONS: Schema = {"type": "array", "items": PERMISSION, "maxItems": 32}
 
 
-def record(required: dict[str, Schema] | None = None, optional: dict[str, Schema] | None = None, *,
-           closed: bool = False, doc: str = "") -> Schema:
+def record(
+    required: dict[str, Schema] | None = None,
+    optional: dict[str, Schema] | None = None,
+    *,
+    closed: bool = False,
+    doc: str = "",
+) -> Schema:
     """An object with these members. closed: no others, which is right for what comes in; what goes out
     stays open, so that a later version can say more."""
     schema: Schema = {"type": "object", "properties": {**(required or {}), **(optional or {})}}
@@ -136,8 +143,13 @@ def _described(schema: Schema, spec: Spec) -> Schema:
 # -- checking
 
 _KINDS: dict[str, tuple[type, ...]] = {
-    "boolean": (bool,), "integer": (int,), "number": (int, float), "string": (str,), "array": (list,),
-    "object": (dict,), "null": (type(None),),
+    "boolean": (bool,),
+    "integer": (int,),
+    "number": (int, float),
+    "string": (str,),
+    "array": (list,),
+    "object": (dict,),
+    "null": (type(None),),
 }
 _compiled = cache(re.compile)
 
@@ -150,7 +162,9 @@ def check(value: Any, schema: Schema, key: str = "") -> None:
         _check_any(value, schema["anyOf"], key)
     if "type" in schema:
         _check_type(value, schema["type"], key)
-    if "enum" in schema and not any(value == known and type(value) is type(known) for known in schema["enum"]):
+    if "enum" in schema and not any(
+        value == known and type(value) is type(known) for known in schema["enum"]
+    ):
         raise Invalid(key, "Value must be one of " + ", ".join(map(str, schema["enum"])))
     if isinstance(value, str):
         _check_text(value, schema, key)
@@ -194,7 +208,9 @@ def _check_number(value: float, schema: Schema, key: str) -> None:
     if not low <= value <= high:
         if "minimum" in schema and "maximum" in schema:
             raise Invalid(key, f"Value must be between {low} and {high}")
-        raise Invalid(key, f"Value must be at least {low}" if value < low else f"Value must be at most {high}")
+        raise Invalid(
+            key, f"Value must be at least {low}" if value < low else f"Value must be at most {high}"
+        )
 
 
 def _check_list(value: list[Any], schema: Schema, key: str) -> None:

@@ -19,11 +19,17 @@ _REV: Schema = {"type": "integer", "description": "Revision of the state; it gro
 _BOOT = text("Names this run of camd; revisions of another run mean nothing")
 #: Replaced in the document by one member for each name that its reader may read, or write.
 VALUES = component("StateValues", record(doc="Name -> value, null while it is unknown"))
-CHANGES = component("StateChanges", {**record(doc="Name -> new value"), "minProperties": 1, "maxProperties": 1000})
-_NAME = Parameter("name", text("A name, with its slashes", least=3), "The name of the state", "path", rest=True)
+CHANGES = component(
+    "StateChanges", {**record(doc="Name -> new value"), "minProperties": 1, "maxProperties": 1000}
+)
+_NAME = Parameter(
+    "name", text("A name, with its slashes", least=3), "The name of the state", "path", rest=True
+)
 _PATTERNS = Parameter(
-    "name", listing(text(least=1, most=100, pattern="^[a-z0-9_./*-]+$"), most=50),
-    "Only these names; one that ends in `*` is a beginning", many=True,
+    "name",
+    listing(text(least=1, most=100, pattern="^[a-z0-9_./*-]+$"), most=50),
+    "Only these names; one that ends in `*` is a beginning",
+    many=True,
 )
 
 
@@ -48,23 +54,60 @@ class StateNoun:
 
     def operations(self) -> list[Operation]:
         changed = {200: Answer("What the values are now", record({"values": VALUES, "rev": _REV}))}
-        doc = ("All or nothing: when one value is refused none is changed. Names that are not in the body stay as they "
-               "are. The answer has the values that were really taken.")
+        doc = (
+            "All or nothing: when one value is refused none is changed. Names that are not in the body stay "
+            "as they are. The answer has the values that were really taken."
+        )
         return [
-            Operation("GET", "/api/state", READER, "Read all values", {
-                200: Answer("What the asker may read", record({"values": VALUES, "rev": _REV, "boot": _BOOT})),
-                403: Answer("A name without `*` may not be read"),
-                404: Answer("A name without `*` is not there"),
-            }, self.read_all, parameters=(_PATTERNS,)),
-            Operation("PATCH", "/api/state", READER, "Set some values", changed, self.write_all, doc, body=CHANGES),
-            Operation("PUT", "/api/state", READER, "Set some values (as PATCH)", changed, self.write_all, doc,
-                      body=CHANGES),
-            Operation("GET", "/api/state/{name}", READER, "Read a value", {200: Answer("The value", ONE)},
-                      self.read, parameters=(_NAME,)),
-            Operation("PUT", "/api/state/{name}", READER, "Set a value", {
-                200: Answer("The value that was really taken", ONE),
-            }, self.write, "With `If-Match` only if nobody has changed it meanwhile.", parameters=(_NAME,),
-                      body=change_schema({}), there=self.can_be_set),
+            Operation(
+                "GET",
+                "/api/state",
+                READER,
+                "Read all values",
+                {
+                    200: Answer(
+                        "What the asker may read", record({"values": VALUES, "rev": _REV, "boot": _BOOT})
+                    ),
+                    403: Answer("A name without `*` may not be read"),
+                    404: Answer("A name without `*` is not there"),
+                },
+                self.read_all,
+                parameters=(_PATTERNS,),
+            ),
+            Operation(
+                "PATCH", "/api/state", READER, "Set some values", changed, self.write_all, doc, body=CHANGES
+            ),
+            Operation(
+                "PUT",
+                "/api/state",
+                READER,
+                "Set some values (as PATCH)",
+                changed,
+                self.write_all,
+                doc,
+                body=CHANGES,
+            ),
+            Operation(
+                "GET",
+                "/api/state/{name}",
+                READER,
+                "Read a value",
+                {200: Answer("The value", ONE)},
+                self.read,
+                parameters=(_NAME,),
+            ),
+            Operation(
+                "PUT",
+                "/api/state/{name}",
+                READER,
+                "Set a value",
+                {200: Answer("The value that was really taken", ONE)},
+                self.write,
+                "With `If-Match` only if nobody has changed it meanwhile.",
+                parameters=(_NAME,),
+                body=change_schema({}),
+                there=self.can_be_set,
+            ),
         ]
 
     def can_be_set(self, call: Call) -> bool:

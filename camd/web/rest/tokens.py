@@ -27,14 +27,31 @@ _FIELDS = {
 }
 TOKEN = component("Token", record(_FIELDS))
 _MADE = component("MadeToken", record({"token": text("The secret, shown this once"), **_FIELDS}))
-_NEW = component("NewToken", record({
-    "name": text("What it is for, in one line", least=1, most=100, pattern="^[^\\x00-\\x20\\x7f][^\\x00-\\x1f\\x7f]*$"),
-}, {
-    "permissions": nullable({**PERMISSIONS, "minItems": 1}, "Null or absent: all that its user holds, now and later"),
-    "cameras": CAMERAS,
-    "days": nullable({"type": "number", "minimum": 0.001, "maximum": LONGEST_DAYS}, "Until it expires; null for never"),
-    "user": nullable(NAME, "For somebody else; needs `User_rw`"),
-}, closed=True))
+_NEW = component(
+    "NewToken",
+    record(
+        {
+            "name": text(
+                "What it is for, in one line",
+                least=1,
+                most=100,
+                pattern="^[^\\x00-\\x20\\x7f][^\\x00-\\x1f\\x7f]*$",
+            )
+        },
+        {
+            "permissions": nullable(
+                {**PERMISSIONS, "minItems": 1}, "Null or absent: all that its user holds, now and later"
+            ),
+            "cameras": CAMERAS,
+            "days": nullable(
+                {"type": "number", "minimum": 0.001, "maximum": LONGEST_DAYS},
+                "Until it expires; null for never",
+            ),
+            "user": nullable(NAME, "For somebody else; needs `User_rw`"),
+        },
+        closed=True,
+    ),
+)
 _ID = Parameter("id", text(least=1, most=64, pattern="^[A-Za-z0-9_-]+$"), "The id of the token", "path")
 _PATH = "/api/tokens/{id}"
 
@@ -47,18 +64,48 @@ class TokensNoun:
 
     def operations(self) -> list[Operation]:
         return [
-            Operation("GET", "/api/tokens", ANY, "List tokens", {
-                200: Answer("The tokens, without their secrets", record({"tokens": listing(TOKEN)})),
-            }, self.list, "One's own; with `User_r` those of everybody."),
-            Operation("POST", "/api/tokens", ANY, "Make a token", {
-                201: Answer("The token with its secret", _MADE, headers={"Location": "Where it is"}),
-                404: Answer("There is no such user"),
-                409: Answer("The user has too many tokens"),
-            }, self.create, "It never holds more rights than its user.", body=_NEW),
-            Operation("GET", _PATH, ANY, "Read a token", {200: Answer("The token", TOKEN)}, self.read,
-                      parameters=(_ID,)),
-            Operation("DELETE", _PATH, ANY, "Revoke a token", {204: Answer("It is good for nothing any more")},
-                      self.revoke, "One's own, or with `User_rw` anyone's.", (_ID,)),
+            Operation(
+                "GET",
+                "/api/tokens",
+                ANY,
+                "List tokens",
+                {200: Answer("The tokens, without their secrets", record({"tokens": listing(TOKEN)}))},
+                self.list,
+                "One's own; with `User_r` those of everybody.",
+            ),
+            Operation(
+                "POST",
+                "/api/tokens",
+                ANY,
+                "Make a token",
+                {
+                    201: Answer("The token with its secret", _MADE, headers={"Location": "Where it is"}),
+                    404: Answer("There is no such user"),
+                    409: Answer("The user has too many tokens"),
+                },
+                self.create,
+                "It never holds more rights than its user.",
+                body=_NEW,
+            ),
+            Operation(
+                "GET",
+                _PATH,
+                ANY,
+                "Read a token",
+                {200: Answer("The token", TOKEN)},
+                self.read,
+                parameters=(_ID,),
+            ),
+            Operation(
+                "DELETE",
+                _PATH,
+                ANY,
+                "Revoke a token",
+                {204: Answer("It is good for nothing any more")},
+                self.revoke,
+                "One's own, or with `User_rw` anyone's.",
+                (_ID,),
+            ),
         ]
 
     def list(self, call: Call) -> Any:
@@ -66,7 +113,9 @@ class TokensNoun:
 
     async def create(self, call: Call) -> Reply:
         secret, entry = await self._users.create_token(call.by, **call.body, address=call.address)
-        return Reply({"token": secret, **entry}, headers={"Location": f"/api/tokens/{quote(entry['id'], safe='')}"})
+        return Reply(
+            {"token": secret, **entry}, headers={"Location": f"/api/tokens/{quote(entry['id'], safe='')}"}
+        )
 
     def read(self, call: Call) -> Any:
         for entry in self._users.tokens(call.by):

@@ -32,7 +32,8 @@ function prose(text) {
 function resolve(schema) {
   let name = "";
   for (let hops = 0; schema?.$ref && hops < 8; hops += 1) {
-    const steps = schema.$ref.slice(2).split("/").map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
+    const steps = schema.$ref.slice(2).split("/")
+      .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
     if (steps.length === 3) name = steps[2];
     schema = steps.reduce((node, step) => node?.[step], api);
   }
@@ -50,9 +51,10 @@ function typeOf(reference) {
   });
   let text = words.join(" or ");
   if (schema.enum && !name) text = schema.enum.map((value) => JSON.stringify(value)).join(", ");
-  if (schema.minimum !== undefined && schema.maximum !== undefined) text += ` ${schema.minimum} to ${schema.maximum}`;
-  else if (schema.minimum !== undefined) text += ` from ${schema.minimum}`;
-  else if (schema.maximum !== undefined) text += ` up to ${schema.maximum}`;
+  const { minimum: low, maximum: high } = schema;
+  if (low !== undefined && high !== undefined) text += ` ${low} to ${high}`;
+  else if (low !== undefined) text += ` from ${low}`;
+  else if (high !== undefined) text += ` up to ${high}`;
   if (schema.multipleOf) text += `, steps of ${schema.multipleOf}`;
   if (schema["x-unit"]) text += `, in ${schema["x-unit"]}`;
   if (schema.default !== undefined) text += `, default ${JSON.stringify(schema.default)}`;
@@ -65,9 +67,9 @@ function rows(reference, required, depth = 0) {
   if (schema.type === "array") return rows(schema.items ?? {}, required, depth);
   const found = [];
   for (const [name, member] of Object.entries(schema.properties ?? {})) {
-    const must = schema.required?.includes(name);
+    const optional = required && !schema.required?.includes(name) ? " optional" : "";
     const row = make("tr", {},
-      make("td", {}, make("code", {}, name), required && !must ? make("span", { className: "soft" }, " optional") : ""),
+      make("td", {}, make("code", {}, name), make("span", { className: "soft" }, optional)),
       make("td", { className: "type" }, typeOf(member)),
       make("td", {}, ...prose(member.description ?? resolve(member).schema.description ?? "")));
     row.dataset.depth = depth;
@@ -80,25 +82,30 @@ function section(title, ...children) {
   return [make("h3", {}, title), ...children];
 }
 
+function table(found) {
+  return make("table", {}, make("tbody", {}, ...found));
+}
+
 function members(schema, required) {
   const found = rows(schema, required);
-  return found.length ? make("table", {}, make("tbody", {}, ...found)) : make("p", { className: "type" }, typeOf(schema));
+  return found.length ? table(found) : make("p", { className: "type" }, typeOf(schema));
 }
 
 function parametersOf(operation) {
-  return make("table", {}, make("tbody", {}, ...operation.parameters.map((parameter) => make("tr", {},
+  return table(operation.parameters.map((parameter) => make("tr", {},
     make("td", {}, make("code", {}, parameter.name), make("span", { className: "soft" }, ` ${parameter.in}`)),
     make("td", { className: "type" }, typeOf(parameter.schema)),
-    make("td", {}, ...prose(parameter.description ?? ""))))));
+    make("td", {}, ...prose(parameter.description ?? "")))));
 }
 
 function answersOf(operation) {
-  return make("table", {}, make("tbody", {}, ...Object.entries(operation.responses).map(([status, reference]) => {
+  return table(Object.entries(operation.responses).map(([status, reference]) => {
     const { schema: answer } = resolve(reference);
     const kinds = Object.keys(answer.content ?? {}).filter((kind) => kind !== "application/json").join(", ");
     const text = kinds ? `${answer.description} (\`${kinds}\`)` : answer.description;
-    return make("tr", {}, make("td", {}, make("code", {}, status)), make("td", { colSpan: 2 }, ...prose(text)));
-  })));
+    const cells = [make("td", {}, make("code", {}, status)), make("td", { colSpan: 2 }, ...prose(text))];
+    return make("tr", {}, ...cells);
+  }));
 }
 
 /** A value that fits, for the example. */
@@ -126,7 +133,10 @@ function curl(method, path, operation) {
   const lines = [`curl${flag} "${base}${path}"`];
   if (operation.security?.length !== 0) lines.push('-H "Authorization: Bearer $TOKEN"');
   const body = operation.requestBody?.content["application/json"]?.schema;
-  if (body) lines.push("-H 'Content-Type: application/json'", `-d '${JSON.stringify(example(body)).replaceAll("'", "'\\''")}'`);
+  if (body) {
+    const value = JSON.stringify(example(body)).replaceAll("'", "'\\''");
+    lines.push("-H 'Content-Type: application/json'", `-d '${value}'`);
+  }
   const text = lines.join(" \\\n  ");
   const button = make("button", { className: "copy", type: "button" }, "Copy");
   button.addEventListener("click", async () => {
@@ -196,7 +206,7 @@ function filter(text) {
   const words = text.toLowerCase().split(/\s+/);
   for (const group of document.querySelectorAll(".group")) {
     const entries = [...group.querySelectorAll(".operation")];
-    for (const operation of entries) operation.hidden = !words.every((word) => operation.dataset.text.includes(word));
+    for (const entry of entries) entry.hidden = !words.every((word) => entry.dataset.text.includes(word));
     group.hidden = entries.every((operation) => operation.hidden);
   }
 }
@@ -223,7 +233,8 @@ async function start() {
   }
   if (!api) {
     const page = make("a", { href: new URL(".", import.meta.url).href }, "sign in");
-    complain(...(answer.status === 401 ? ["Please ", page, " first; then load this page again."] : [`camd answered with ${answer.status}.`]));
+    if (answer.status === 401) complain("Please ", page, " first; then load this page again.");
+    else complain(`camd answered with ${answer.status}.`);
     return;
   }
   show();
