@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Self
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from .client import MeasurementError
 from .peer import Peer
@@ -43,6 +43,11 @@ class Server:
     def tls_port(self) -> int:
         """The TCP port of HTTPS, of peers that have it."""
         return int(self._places["{tls_port}"])
+
+    @property
+    def token(self) -> str:
+        """What shows who asks, of peers that want to know; else ""."""
+        return unquote(self._places.get("{token}", ""))
 
     def url(self, what: str, *, tls: bool = False) -> str:
         """The address of the `stream`, the `snapshot` or the `websocket`."""

@@ -180,10 +180,11 @@ class _LagWatch:
 
     def _follow(self) -> None:
         body = json.dumps({"get": ["system/loop_lag"]})
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._server.token}"}
         while not self._over.wait(1.0):
             one = _connection(self._server, tls=False)
             try:
-                one.request("POST", "/api", body, {"Content-Type": "application/json"})
+                one.request("POST", "/api", body, headers)
                 values = json.loads(one.getresponse().read()).get("values", {})
                 self._seen += [float(value) for value in values.values()]
             except (OSError, ValueError, http.client.HTTPException):
