@@ -20,7 +20,7 @@ from .capture import Capture
 from .controls import Controls
 from .device import KERNEL, Device, Identity, Kernel, explain, explained
 from .modes import choose, formats, modes
-from .nodes import devices, find, paths
+from .nodes import devices, find, stamps
 
 
 class V4l2Source:
@@ -62,30 +62,19 @@ class V4l2Source:
                 if path == self.address:
                     raise explain(error, path, "looking for the camera", self._kernel) from error
         self._path = None
-        seen = self._nodes()
+        seen = stamps(self._kernel)
         if self._searched is not None and self._searched[0] == seen:
             raise SourceError(*self._searched[1])
         try:
-            self._path = find(self.address, self._kernel)
+            self._path = self._find()
         except SourceError as error:
             self._searched = seen, (str(error), error.state)
             raise
 
-    def _nodes(self) -> list[tuple]:
-        """The nodes with their rights: udev hands a new node to its group a moment after it appears."""
-        seen = []
-        for path in paths(self._kernel):
-            try:
-                status = self._kernel.stat(path)
-            except OSError:
-                continue
-            seen.append((path, status.st_mode, status.st_uid, status.st_gid))
-        return seen
-
     def open(self, settings: SourceSettings) -> Format:
         """Start streaming in the mode nearest to the settings. Capture thread."""
         self.close()
-        self._path = path = find(self.address, self._kernel)
+        self._path = path = self._find()
         with explained(path, "opening the camera", self._kernel), ExitStack() as undo:
             device = undo.enter_context(Device.open(path, self._kernel))
             _capturing(device)
@@ -125,9 +114,13 @@ class V4l2Source:
         is duplicated, so that the capture thread may close its own without waiting for ours."""
         with explained(self._path or "V4L2", doing, self._kernel), self._lock:
             shared = self._device.share() if self._device is not None else None
-        path = find(self.address, self._kernel) if shared is None else shared.path
+        path = self._find() if shared is None else shared.path
         with explained(path, doing, self._kernel), shared or Device.open(path, self._kernel) as device:
             yield device
+
+    def _find(self) -> str:
+        """The path of the camera now; of several that the address fits, that of the one it was before."""
+        return find(self.address, self._kernel, self._known[0].bus if self._known is not None else "")
 
     def close(self) -> None:
         """Stop and let go. Never raises; may be called twice, and while another thread reads."""
