@@ -42,11 +42,13 @@ class ConfigError(CamdError):
 
 class SourceError(CamdError):
     """A source cannot deliver. `state` is the camera state it leads to: "absent" when the device is
-    not there, "stalled" when it is silent, "backoff" for everything that is worth another try."""
+    not there, "stalled" when it is silent, "backoff" for everything that is worth another try. `retry`:
+    seconds to wait at least before that try, given or taken a fifth, for many may want to come at once."""
 
-    def __init__(self, text: str, state: str = "backoff"):
+    def __init__(self, text: str, state: str = "backoff", retry: float | None = None):
         super().__init__(text)
         self.state = state
+        self.retry = retry
 
 
 class Refused(CamdError):

@@ -17,6 +17,7 @@ every client stays connected and sees why.
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -257,7 +258,7 @@ class Camera:
     def _opened(self, format: Format) -> None:
         self.pipeline.opened(format)
         self.settings.opened(format)
-        self.settings.publish(outputs=self.pipeline.outputs())
+        self._publish_outputs()
         ensureDeferred(self.controls.reapply()).addErrback(self._log_failure)
         self._settle(True)
 
@@ -304,6 +305,8 @@ class Camera:
         if status == "backoff":
             wait = BACKOFF[min(self._failures, len(BACKOFF) - 1)]
             self._failures += 1
+        if isinstance(error, SourceError) and error.retry is not None:
+            wait = max(wait, error.retry) * random.uniform(0.8, 1.2)
         news = (status, str(error)) != (self._status, self._reason)
         self._become(status, str(error))
         self._settle(failure)
@@ -366,8 +369,7 @@ class Camera:
         if self._drawing:
             return
         self._drawing = True
-        format = self.pipeline.format
-        width, height = (format.width, format.height) if format else self.config.size or CARD_SIZE
+        width, height = self.pipeline.picture_size or self.config.size or CARD_SIZE
         reason = self._reason or "waiting for the camera"
         drawn = self._threads.io(self._codecs.card, self.name, reason, time.time(), width, height)
         drawn.addCallbacks(self._drawn, self._log_failure)

@@ -41,6 +41,7 @@ class SourceSettings:
     camera: what people call it, for pictures that are drawn.
     address: the part of `source` behind the scheme ("/dev/video0" of "v4l2:/dev/video0").
     codec: "mjpeg", "yuyv422", ... as in Format.
+    username, password: how camd is known to a network camera; "" where it asks nobody.
     """
 
     camera: str
@@ -49,6 +50,8 @@ class SourceSettings:
     height: int | None = None
     fps: float | None = None
     codec: str | None = None
+    username: str = ""
+    password: str = field(default="", repr=False)
 
 
 class Source(Protocol):
@@ -57,6 +60,9 @@ class Source(Protocol):
     `open`, `read` and `close` come from one capture thread. `set` and `probe` come from another
     thread, at any time, also while `read` waits or while the source is closed, and must not wait
     behind `read`. All raise SourceError with a text for people: what is wrong and what helps.
+
+    A source that has to log in for `probe`, too, has one method more, `sign_in(username, password)`. It
+    asks nobody, and may be called at any time; what the settings of `open` say counts from then on.
     """
 
     def probe(self) -> Capabilities:
