@@ -124,12 +124,14 @@ class FakePoll:
 
 
 class FakeKernel(Kernel):
-    """cameras: path -> camera; files: contents of sysfs; now: the monotonic clock, seconds."""
+    """cameras: path -> camera; files: contents of sysfs; links: path -> where it leads; now: the monotonic
+    clock, seconds."""
 
     def __init__(self, cameras: dict[str, FakeCamera] | None = None, abi: Abi | None = None):
         self.abi = abi or Abi()
         self.cameras = {"/dev/video0": FakeCamera()} if cameras is None else cameras
         self.files: dict[str, str] = {}
+        self.links: dict[str, str] = {}
         self.fds: dict[int, FakeCamera] = {}
         self.opened = 0
         self.now = 1000.0
@@ -149,6 +151,9 @@ class FakeKernel(Kernel):
 
     def listdir(self, path: str) -> list[str]:
         return ["null", "video", "videotape1"] + [name.removeprefix(f"{path}/") for name in self.cameras]
+
+    def realpath(self, path: str) -> str:
+        return self.links.get(path, path)
 
     def stat(self, path: str) -> SimpleNamespace:
         if path not in self.cameras:

@@ -36,6 +36,7 @@ class Kernel:
     dup = staticmethod(os.dup)
     stat = staticmethod(os.stat)
     listdir = staticmethod(os.listdir)
+    realpath = staticmethod(os.path.realpath)
     poll = staticmethod(select.poll)
     monotonic = staticmethod(time.monotonic)
     time = staticmethod(time.time)

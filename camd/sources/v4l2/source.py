@@ -20,7 +20,7 @@ from .capture import Capture
 from .controls import Controls
 from .device import KERNEL, Device, Identity, Kernel, explain, explained
 from .modes import choose, formats, modes
-from .nodes import devices, find, stamps
+from .nodes import find, stamps
 
 
 class V4l2Source:
