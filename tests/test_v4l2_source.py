@@ -271,6 +271,29 @@ class ReadTests(SourceCase):
 
 
 class FaultTests(SourceCase):
+    def test_h264_key_frames_come_with_their_parameter_sets(self) -> None:
+        """The camera sends them once; who joins later needs them, too."""
+        self.camera.formats = {v4l2.PIX_FMT_H264: {(1280, 720): ((1, 30),)}}
+        self.open(codec="h264")
+        start, sps, pps, aud = b"\0\0\0\1", b"\x67sps", b"\x68pps", b"\x09\xf0"
+        idr, inter = b"\x65idr", b"\x41inter"
+        units = ([sps, pps, idr], [inter], [idr], [aud, idr], [b"\x67other", idr], [aud, inter])
+        self.camera.shots = [Shot(b"".join(start + unit for unit in one)) for one in units]
+        packets = [self.source.read(1) for _ in units]
+        expected = (
+            [sps, pps, idr], [inter], [sps, pps, idr], [aud, sps, pps, idr], [b"\x67other", pps, idr], [aud, inter],
+        )  # fmt: skip
+        for packet, parts in zip(packets, expected, strict=True):
+            self.assertEqual(packet.data, b"".join(start + unit for unit in parts))
+        self.assertEqual([packet.keyframe for packet in packets], [True, False, True, True, True, False])
+
+    def test_times_never_go_back(self) -> None:
+        self.open()
+        self.camera.shots = [Shot(age=age) for age in (0.02, 0.08, 0.05, 0.01)]
+        times = [self.source.read(1).pts for _ in range(4)]
+        self.assertEqual(times, sorted(times))
+        self.assertAlmostEqual(times[-1] - times[0], 0.01)
+
     def test_not_open(self) -> None:
         self.assertIn("not open", str(self.refusal(self.source.read, 0.1)))
 

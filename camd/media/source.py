@@ -25,13 +25,17 @@ class Capabilities:
 
     name: for people ("HD Pro Webcam C920"); controls: Specs whose `name` is the bare control name
     behind "control/" ("control/brightness"), default and range the device's, in the order in
-    which the device accepts them; values: what the device holds now, by bare name.
+    which the device accepts them; values: what the device holds now, by bare name. inactive: bare names of
+    controls that have no effect now, as a manual value under its automatic; volatile: of those that the device
+    changes by itself.
     """
 
     name: str = ""
     modes: tuple[Mode, ...] = ()
     controls: tuple[Spec, ...] = ()
     values: dict[str, Value] = field(default_factory=dict)
+    inactive: frozenset[str] = frozenset()
+    volatile: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

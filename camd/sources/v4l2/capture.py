@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import re
 import select
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,6 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from ...media.frame import Packet
+from ...wire import nal
 from . import abi as v4l2
 from .device import Device, PixelFormat, explain
 
@@ -26,7 +26,6 @@ _FRUITLESS = 20
 _OLDEST = 10.0
 _HALF_RANGE = 1 << 31
 _SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
-_IDR = re.compile(rb"\x00\x00\x01[\x25\x45\x65]")  # a slice of an instantaneous decoding refresh picture
 
 
 class Capture:
@@ -46,6 +45,8 @@ class Capture:
         self._lock = Lock()  # held while a buffer is ours, so that stop cannot unmap it under read
         self._streaming = False
         self._sequence: int | None = None
+        self._taken = 0.0
+        self._video = Video() if codec == "h264" else None
         self._fruitless = 0
         self._poll = device.kernel.poll()
         # One struct serves every DQBUF and QBUF: the driver leaves type and memory as they are.
@@ -122,10 +123,11 @@ class Capture:
             stamp = seconds + microseconds * 1e-6
             if grabbed - _OLDEST < stamp <= grabbed:
                 taken = stamp
-        keyframe = True
-        if self._codec == "h264":  # not every driver sets the flag
-            keyframe = bool(flags & v4l2.BUF_FLAG_KEYFRAME) or _IDR.search(data) is not None
+        self._taken = taken = max(taken, self._taken)  # a driver's clock may go back; ours never does
         wall = device.kernel.time() - (grabbed - taken)
+        if self._video is None:
+            return Packet(data, self._codec, taken, wall, grabbed)
+        data, keyframe = self._video.complete(data, bool(flags & v4l2.BUF_FLAG_KEYFRAME))
         return Packet(data, self._codec, taken, wall, grabbed, keyframe)
 
     def _forgive(self, error: OSError) -> None:
@@ -154,6 +156,31 @@ class Capture:
             device.call(
                 device.abi.reqbufs, count=0, type=v4l2.BUF_TYPE_VIDEO_CAPTURE, memory=v4l2.MEMORY_MMAP
             )
+
+
+class Video:
+    """The access units of an H.264 camera: says where decoding can begin, and sees to it that it can.
+
+    Cameras send their parameter sets before the first key frame, not all before every one.
+    """
+
+    def __init__(self) -> None:
+        self._sets: dict[int, list[bytes]] = {}  # the newest of each nal_unit_type
+
+    def complete(self, data: bytes, flagged: bool) -> tuple[bytes, bool]:
+        """The access unit, a key frame with its parameter sets before it, and whether it is one. flagged: the
+        driver says so; not every driver does."""
+        own: dict[int, list[bytes]] = {}
+        for unit in nal.parameter_sets(data, "h264"):
+            own.setdefault(nal.kind(unit, "h264"), []).append(unit)
+        self._sets |= own
+        keyframe = flagged or nal.is_keyframe(data, "h264")
+        if not keyframe or own.keys() == self._sets.keys():
+            return data, keyframe
+        sets = [unit for kind in sorted(self._sets) for unit in self._sets[kind]]
+        units = [unit for unit in nal.split(data) if nal.kind(unit, "h264") not in self._sets]
+        begin = 1 if units and nal.kind(units[0], "h264") == nal.H264_AUD else 0  # which nothing may precede
+        return nal.annex_b([*units[:begin], *sets, *units[begin:]]), True
 
 
 def _extractor(codec: str, pixels: PixelFormat) -> Callable[[mmap, int], bytes | None]:

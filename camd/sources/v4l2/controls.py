@@ -33,12 +33,13 @@ _CONTROLS, _MENU_ITEMS = 256, 256
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """One control: its number, its kind, and its Spec. menu: raw value -> label."""
+    """One control: its number, its kind, its Spec, and its flags when it was asked. menu: raw value -> label."""
 
     id: int
     kind: int
     spec: Spec
     readable: bool
+    flags: int = 0
     menu: MappingProxyType[int, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
@@ -70,6 +71,19 @@ class Controls:
     def specs(self) -> tuple[Spec, ...]:
         """In the order in which the device accepts them: automatics before what they govern."""
         return tuple(control.spec for control in self._by_name.values())
+
+    @property
+    def inactive(self) -> frozenset[str]:
+        """Those that had no effect when the device was asked, such as a manual value under its automatic."""
+        return self._flagged(v4l2.CTRL_FLAG_INACTIVE)
+
+    @property
+    def volatile(self) -> frozenset[str]:
+        """Those that the device changes by itself, such as the exposure time that its automatic has chosen."""
+        return self._flagged(v4l2.CTRL_FLAG_VOLATILE)
+
+    def _flagged(self, flag: int) -> frozenset[str]:
+        return frozenset(name for name, control in self._by_name.items() if control.flags & flag)
 
     def values(self, device: Device) -> dict[str, Value]:
         """What the device holds now, without those that it does not tell. Raises OSError if it is away."""
@@ -212,19 +226,19 @@ def _control(device: Device, got: dict) -> Control | None:
         doc=label,
     )
     if spec.type is bool:
-        return Control(got["id"], kind, spec, readable)
+        return Control(got["id"], kind, spec, readable, flags)
     if kind == v4l2.CTRL_TYPE_INTEGER:
         if low > high:
             return None
         default = min(max(default, low), high)
         spec = replace(spec, default=default, min=low, max=high, step=_step(got["step"], low, high, default))
-        return Control(got["id"], kind, spec, readable)
+        return Control(got["id"], kind, spec, readable, flags)
     menu = _menu(device, got["id"], kind, low, high)
     if not menu:
         return None
     choices = tuple(menu.values())
     spec = replace(spec, default=menu.get(default, choices[0]), choices=choices)
-    return Control(got["id"], kind, spec, readable, MappingProxyType(menu))
+    return Control(got["id"], kind, spec, readable, flags, MappingProxyType(menu))
 
 
 def _step(step: int, low: int, high: int, default: int) -> int:

@@ -49,6 +49,8 @@ class V4l2Source:
                 modes=modes(device),
                 controls=controls.specs,
                 values=controls.values(device),
+                inactive=controls.inactive,
+                volatile=controls.volatile,
             )
 
     def present(self) -> None:
