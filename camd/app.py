@@ -12,7 +12,7 @@ from .auth.audit import Audit
 from .auth.site_certificate import SiteCertificate
 from .auth.users import Users
 from .config import CameraConfig, Config
-from .encoders import adjust, card, jpeg
+from .encoders import adjust, card, h264, jpeg, video_decoder
 from .events import Events
 from .extensions import Extensions
 from .listeners import Listeners
@@ -20,6 +20,7 @@ from .media.camera import Camera
 from .media.cameras import Cameras
 from .media.pipeline import Codecs
 from .plugins import Plugins
+from .processing import scale
 from .services import RootService, Step
 from .sources import file, testpicture, v4l2
 from .state import Spec, State, Store
@@ -33,7 +34,19 @@ from .web.web import Web
 from .web.websocket import StateFactory
 
 #: Parts of camd that use the plugin hooks like anyone's plugin.
-CORE = {"v4l2": v4l2, "file": file, "test": testpicture, "jpeg": jpeg}
+CORE = {"v4l2": v4l2, "file": file, "test": testpicture, "jpeg": jpeg, "h264": h264}
+
+
+class _Interim:
+    """Until processing is wired."""
+
+    def __init__(self, brightness=50, contrast=50, saturation=50, sharpness=50, **_):
+        self._adjustment = adjust.Adjustment(brightness, contrast, saturation, sharpness)
+        self.reasons = () if self._adjustment.neutral else ("the picture is adjusted",)
+        self.apply = self._adjustment.apply
+
+    def output_size(self, width, height):
+        return width, height
 
 
 class App:
@@ -57,7 +70,9 @@ class App:
         self.plugins = Plugins(reactor, trace=trace_hooks)
         self.events = Events(self.plugins)
         self.extensions = Extensions(self)
-        self.codecs = Codecs(self.extensions.encoders, jpeg.decode, adjust.Adjustment, card.card)
+        self.codecs = Codecs(
+            self.extensions.encoders, jpeg.decode, video_decoder.VideoDecoder, _Interim, scale.scale, card.card
+        )
         self.cameras = Cameras(self.state, self.extensions.sources, self._make_camera, self.threads.allow_sources)
         self.metrics, self.core_metrics = core_registry(self)
         self.audit = Audit(config.data_dir, self.threads, later=reactor.callLater)

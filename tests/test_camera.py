@@ -16,18 +16,33 @@ MODES = (Mode("mjpeg", 640, 480, (30.0,)), Mode("yuyv422", 1280, 720, (10.0,)))
 CONTROLS = (Spec("control/gain", int, default=1, min=0, max=9, read="Device_r", write="Device_rw", persist=True),)
 
 
-class Adjustment:
-    def __init__(self, brightness=50, contrast=50, saturation=50, sharpness=50):
-        self.neutral = (brightness, contrast, saturation, sharpness) == (50, 50, 50, 50)
+class Processing:
+    def __init__(self, brightness=50, contrast=50, saturation=50, sharpness=50, rotate=0, **others):
+        adjusted = (brightness, contrast, saturation, sharpness) != (50, 50, 50, 50)
+        self.reasons = ("the picture is adjusted",) * adjusted + ("rotated",) * bool(rotate)
+        self.rotate = rotate
 
     def apply(self, frame):
         return frame
+
+    def output_size(self, width, height):
+        return (height, width) if self.rotate % 180 else (width, height)
+
+
+class Decoder:
+    def __init__(self, format):
+        pass
+
+    def decode(self, packet):
+        return Frame("image", packet.pts, packet.wall, packet.grabbed)
 
 
 CODECS = Codecs(
     encoders={"mjpeg": lambda quality: lambda frame: Packet(b"q%d" % quality, "mjpeg", frame.pts, 0, 0)},
     decode=lambda packet, format: Frame("image", packet.pts, packet.wall, packet.grabbed),
-    adjustment=Adjustment,
+    decoder=Decoder,
+    processing=Processing,
+    scale=lambda frame, width, height: frame,
     card=lambda camera, reason, when, width, height: Packet(
         f"{camera}: {reason} {width}x{height}".encode(), "mjpeg", 0, when, 0, card=True
     ),
@@ -124,7 +139,7 @@ class CameraTests(SynchronousTestCase):
         packet = jpeg_packet()
         self.picture(packet)
         self.assertIs(self.camera.stream().last, packet)
-        self.assertEqual((self.threads.encoded, self.value("outputs")), (0, {"mjpeg": "pass-through"}))
+        self.assertEqual((self.threads.encoded, self.value("outputs")["mjpeg"]), (0, "pass-through"))
 
     def test_one_encode_for_all_and_none_for_nobody(self):
         self.camera.start()
@@ -151,7 +166,7 @@ class CameraTests(SynchronousTestCase):
         self.successResultOf(self.state["cameras/cam1/brightness"].set(70, EVERYONE))
         self.picture()
         self.assertEqual(self.got, [b"q85"])
-        self.assertEqual(self.value("outputs"), {"mjpeg": "encoding, because the picture is adjusted"})
+        self.assertEqual(self.value("outputs")["mjpeg"], "encoding, because the picture is adjusted")
 
     def test_absent_shows_the_card_and_comes_back(self):
         self.source.away = SourceError("not there", state="absent")

@@ -144,7 +144,8 @@ class MetricsTests(SynchronousTestCase):
         self.assertEqual(self.value("camd_camera_bytes_total", camera="cam1"), 3 * len(jpeg_packet().data))
         self.assertEqual(self.value("camd_camera_up", camera="cam1"), 0)
         self.assertEqual(self.value("camd_camera_reconnects_total", camera="cam1", reason="backoff"), 1)
-        self.assertEqual(self.value("camd_camera_encode_seconds_count", camera="cam1"), 0)
+        self.app.cameras["cam1"].statistics.encode_times["mjpeg"].add(0.002)
+        self.assertEqual(self.value("camd_camera_encode_seconds_count", camera="cam1", codec="mjpeg"), 1)
         for stage in self.app.cameras["cam1"].drops():
             self.value("camd_camera_dropped_frames_total", camera="cam1", stage=stage)
 

@@ -31,14 +31,17 @@ from ..config import CameraConfig
 from ..errors import SourceError
 from ..state.event import Event
 from ..state.state import State
+from .appearance import Appearance
 from .capture import STALL, Capture
 from .controls import Controls
 from .frame import Encoding, Format, Frame, Packet
 from .pipeline import Codecs, Pipeline
+from .rendition import Rendition
+from .renditions import Renditions
 from .settings import Settings
 from .source import Capabilities, Source
 from .statistics import Statistics
-from .stream import Stream
+from .stream import Deliver, Stream, Subscription
 
 if TYPE_CHECKING:
     from ..threads import Threads
@@ -101,14 +104,27 @@ class Camera:
         self._ticker = LoopingCall(self._tick)
         self._ticker.clock = reactor
         self._reopened: Deferred[bool] | None = None
+        prefix = f"cameras/{self.id}/"
         self.settings = Settings(config, state, self._restart, self._set_quality)
-        self.controls = Controls(f"cameras/{self.id}/", state, source, threads.io, self._adjust)
+        self.appearance = Appearance(prefix, state, self._process)
+        self.renditions = Renditions(prefix, state, self._render)
+        self.controls = Controls(prefix, state, source, threads.io, self.appearance.change)
 
     # ---------------------------------------------------------------- what others use
 
     def stream(self, encoding: Encoding = Encoding("mjpeg")) -> Stream:
         """The stream of that encoding: subscribe to it to see pictures. Encoding("bgr") has Frames."""
         return self.pipeline.stream(encoding)
+
+    def frames(
+        self, deliver: Deliver, size: tuple[int, int] | None = None, fps: float | None = None, kind: str = "plugin"
+    ) -> Subscription:
+        """Call deliver(Frame) for every picture, or at most `fps` a second, until the Subscription is closed.
+
+        Frame.image is BGR, uint8, height x width x 3, read-only, as everybody sees it (turned, masked), and
+        fitted into `size` (width, height), never enlarged. deliver runs in the reactor thread: what
+        takes longer than a few milliseconds belongs into `app.threads.encode`."""
+        return self.pipeline.stream(Encoding("bgr", size=size)).subscribe(deliver, kind=kind, fps=fps)
 
     def newest(self, encoding: Encoding = Encoding("mjpeg")) -> Frame | Packet | None:
         """The newest picture that is there already. Asking keeps an open device open."""
@@ -379,8 +395,15 @@ class Camera:
         if self._status != "streaming" and self.pipeline.source.running:
             self.pipeline.source.publish(card)
 
-    def _adjust(self, **values: int) -> None:
-        self.pipeline.adjust(**values)
+    def _process(self, **values: Any) -> None:
+        self.pipeline.process(**values)
+        self._publish_outputs()
+
+    def _render(self, rendition: Rendition) -> None:
+        self.pipeline.render(rendition)
+        self._publish_outputs()
+
+    def _publish_outputs(self) -> None:
         self.settings.publish(outputs=self.pipeline.outputs())
 
     def _set_quality(self, quality: int) -> None:

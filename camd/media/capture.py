@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 
 from ..errors import SourceError
-from .frame import Format, Frame, Packet
+from .frame import INTER, Format, Frame, Packet
+from .policy import Gop, Latest, Policy
 from .source import Source, SourceSettings
 
 if TYPE_CHECKING:
@@ -27,9 +28,9 @@ FIRST_PICTURE = 8.0
 class Capture:
     """Opens a source, reads until stopped, closes it; all of that in one capture thread.
 
-    The hand-over has one slot: a picture that the reactor had no time for is replaced by the next
-    and counted in `missed`. One callFromThread a picture, and none while one is under way.
-    opened(format) and arrived(item) are called in the reactor thread.
+    The hand-over keeps the newest picture, or of coded video a bounded queue cut at key frames: what
+    the reactor had no time for is counted in `missed`. One callFromThread a picture, and none while one
+    is under way. opened(format) and arrived(item) are called in the reactor thread.
     """
 
     def __init__(
@@ -48,7 +49,8 @@ class Capture:
         self._reactor = reactor
         self._stopping = threading.Event()
         self._lock = threading.Lock()
-        self._slot: Frame | Packet | None = None
+        self._waiting: Policy = Latest()
+        self._called = False
 
     def start(self, threads: Threads) -> Deferred[None]:
         """Fires when the source is closed: with None after `stop`, else with why it failed."""
@@ -63,6 +65,7 @@ class Capture:
             return
         try:
             format = self._source.open(self._settings)
+            self._waiting = Gop() if format.codec in INTER else Latest()
             self._reactor.callFromThread(self._tell_opened, format)
             self._read(max(STALL, 5 / format.fps if format.fps > 0 else 0))
         finally:
@@ -81,17 +84,18 @@ class Capture:
 
     def _hand_over(self, item: Frame | Packet) -> None:
         with self._lock:
-            waiting, self._slot = self._slot, item
-        if waiting is None:
+            self.missed += self._waiting.put(item)
+            called, self._called = self._called, True
+        if not called:
             self._reactor.callFromThread(self._take_over)
-        else:
-            self.missed += 1
 
     def _take_over(self) -> None:
         with self._lock:
-            item, self._slot = self._slot, None
-        if not self._stopping.is_set():
-            self._arrived(item)
+            items = list(iter(self._waiting.take, None))
+            self._called = False
+        for item in items:
+            if not self._stopping.is_set():
+                self._arrived(item)
 
     def _tell_opened(self, format: Format) -> None:
         if not self._stopping.is_set():

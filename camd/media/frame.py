@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy
 
+#: Codecs whose packets need those before them: one left out breaks all until the next key frame.
+INTER = frozenset({"h264", "hevc"})
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
     """A picture in memory.
 
     image: uint8, height x width x 3, BGR, full range, read-only.
-    pts: presentation time, seconds on the source's clock; wall: the same moment, UTC seconds;
-    grabbed: when the host had it, seconds on CLOCK_MONOTONIC.
+    pts: when it was taken, seconds on CLOCK_MONOTONIC, as even as the source's own clock, and growing;
+    wall: the same moment, UTC seconds; grabbed: when the host had it, seconds on CLOCK_MONOTONIC.
     """
 
     image: numpy.ndarray
@@ -28,8 +31,9 @@ class Frame:
 class Packet:
     """Encoded or packed bytes of one picture; times as in Frame.
 
-    codec: "mjpeg" (one whole JPEG), or a packed raw layout in FFmpeg's names ("yuyv422").
-    card: a placeholder drawn by camd, not a picture of the camera.
+    codec: "mjpeg" (one whole JPEG), "h264" or "hevc" (one access unit in the byte stream format of
+    Annex B, a key frame with its parameter sets before it), or a packed raw layout in FFmpeg's names
+    ("yuyv422"). card: a placeholder drawn by camd, not a picture of the camera.
     """
 
     data: bytes
@@ -63,8 +67,14 @@ class Format:
 class Encoding:
     """Names one stream of a camera: (camera, Encoding) is its address.
 
-    codec: "source" (untouched), "bgr" (Frames), "mjpeg"; quality: 1..100, None: the camera's own.
+    codec: "source" (untouched), "bgr" (Frames), "mjpeg", "h264", "hevc" (only as the camera gives it).
+    rendition: "main" or "sub", which tells size, rate and bitrate; size (a box in pixels, into which
+    the picture is fitted), fps (1/s), bitrate (bit/s) and quality (JPEG, 1..100) ask for another one.
     """
 
     codec: str
     quality: int | None = None
+    rendition: str = "main"
+    size: tuple[int, int] | None = None
+    fps: float | None = None
+    bitrate: int | None = None

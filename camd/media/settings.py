@@ -14,11 +14,11 @@ from ..config import CameraConfig
 from ..state.permission import Permission
 from ..state.spec import Spec, Value
 from ..state.state import State
-from .frame import Format
+from .frame import INTER, Format
 from .source import Capabilities, SourceSettings
 
 #: What a source may deliver: camd can make pictures of nothing else.
-CODECS = frozenset({"bgr", "mjpeg", "yuyv422", "nv12"})
+CODECS = frozenset({"bgr", "mjpeg", "yuyv422", "nv12"}) | INTER
 _R, _RW = Permission.Device_r, Permission.Device_rw
 _FACTS = (
     Spec("camera/name", str, read=_R, doc="Name of the camera, for people."),

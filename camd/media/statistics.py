@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 #: Upper bounds of the buckets for the time of one encode (seconds).
@@ -18,6 +18,10 @@ class Timings:
     counts: list[int] = field(default_factory=lambda: [0] * (len(ENCODE_BOUNDS) + 1))
     total: float = 0.0
 
+    @property
+    def count(self) -> int:
+        return sum(self.counts)
+
     def add(self, seconds: float) -> None:
         self.counts[bisect_left(self.bounds, seconds)] += 1
         self.total += seconds
@@ -27,15 +31,16 @@ class Timings:
 class Statistics:
     """Counters of one camera. frames and bytes: delivered by the source; missed: pictures that the
     reactor had no time for; lost: pictures that the device lost before they could be read;
-    reconnects: failures by the state they led to; encodes: the time of each encode job."""
+    reconnects: failures by the state they led to; encode_times: of each encode job, by codec."""
 
     frames: int = 0
     bytes: int = 0
     missed: int = 0
     lost: int = 0
     reconnects: Counter[str] = field(default_factory=Counter)
-    encode_times: Timings = field(default_factory=Timings)
+    encode_times: dict[str, Timings] = field(default_factory=lambda: defaultdict(Timings))
 
     @property
-    def encodes(self) -> int:
-        return sum(self.encode_times.counts)
+    def encodes(self) -> dict[str, int]:
+        """Pictures encoded since the start, by codec."""
+        return {codec: times.count for codec, times in sorted(self.encode_times.items())}

@@ -2,8 +2,9 @@
 
 The forces. A picture must reach every client once, whatever the others do; a client that does not
 read must cost no memory and delay nobody; nothing may be encoded that nobody watches. So a Stream
-never waits and never queues: each Subscription decides what happens while its consumer is paused,
-and demand climbs from the Subscription through the Streams to the source by itself.
+never waits and never queues: each Subscription decides by its policy what happens while its consumer
+is paused, and demand climbs from the Subscription through the Streams to the source by itself, and
+with it the rate at which pictures are wanted.
 
 Refused: a queue per client (memory grows with the slowest), one shared ring with cursors (a slow
 reader then sees old pictures, which for live pictures is worse than none).
@@ -12,34 +13,19 @@ reader then sees old pictures, which for live pictures is worse than none).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from .pace import Pace
+from .policy import Gop, History, Latest, Policy
+
+if TYPE_CHECKING:
+    from .stage import Stage
+
 Deliver = Callable[[Any], None]
-
-
-class Latest:
-    """Policy: while the consumer is paused keep only the newest item. Right for pictures."""
-
-    __slots__ = ("_item",)
-
-    def __init__(self) -> None:
-        self._item: Any = None
-
-    def put(self, item: Any) -> int:
-        """Keep an item; returns how many were dropped for it."""
-        dropped = self._item is not None
-        self._item = item
-        return dropped
-
-    def take(self) -> Any:
-        """The next item to deliver, or None."""
-        item, self._item = self._item, None
-        return item
 
 
 @implementer(IPushProducer)
@@ -50,10 +36,18 @@ class Subscription:
     than once: Twisted calls stopProducing and also fires notifyFinish when a connection is lost.
     """
 
-    __slots__ = ("kind", "drops", "delivered", "_stream", "_deliver", "_policy", "_on_end", "_paused", "_resuming")
+    __slots__ = (
+        "kind", "drops", "delivered", "_stream", "_deliver", "_policy", "_on_end", "_pace", "_paused", "_resuming",
+    )
 
     def __init__(
-        self, stream: Stream, deliver: Deliver, policy: Latest, kind: str, on_end: Callable[[], None] | None
+        self,
+        stream: Stream,
+        deliver: Deliver,
+        policy: Policy,
+        kind: str,
+        on_end: Callable[[], None] | None,
+        fps: float | None,
     ):
         self.kind = kind
         self.drops = 0
@@ -62,13 +56,35 @@ class Subscription:
         self._deliver = deliver
         self._policy = policy
         self._on_end = on_end
+        self._pace = Pace(fps) if fps else None
         self._paused = False
         self._resuming = False
 
+    @property
+    def fps(self) -> float | None:
+        """At most so many items a second are wanted; None: all. Left-out ones are no drops."""
+        return self._pace.fps if self._pace is not None else None
+
+    @fps.setter
+    def fps(self, fps: float | None) -> None:
+        if fps == self.fps:
+            return
+        if fps and self._pace is not None:
+            self._pace.fps = fps
+        else:
+            self._pace = Pace(fps) if fps else None
+        if self._stream is not None:
+            self._stream._demand_changed()
+
     def offer(self, item: Any) -> None:
         """The Stream's side: deliver now, or leave it to the policy."""
+        if self._pace is not None and not self._pace.takes(item.pts):
+            return
         if self._paused:
             self.drops += self._policy.put(item)
+        elif self._policy.waits:
+            self.drops += self._policy.put(item)
+            self.resumeProducing()
         else:
             self.delivered += 1
             self._deliver(item)
@@ -85,6 +101,8 @@ class Subscription:
             while not self._paused and self._stream is not None:
                 item = self._policy.take()
                 if item is None:
+                    if self._policy.waits:
+                        self._stream.request_keyframe()
                     return
                 self.delivered += 1
                 self._deliver(item)
@@ -105,7 +123,8 @@ class Subscription:
         stream, self._stream = self._stream, None
         if stream is not None:
             self._deliver = _ignore
-            self._policy.take()
+            while self._policy.take() is not None:
+                pass
             stream._leave(self)
 
 
@@ -117,13 +136,15 @@ class Stream:
     """Publishes items to its Subscriptions. Reactor thread only.
 
     on_start is called for the first subscriber, on_stop after the last one left. last: the newest
-    item; whoever publishes clears it when it is over.
+    item; whoever publishes clears it when it is over. history: of coded video, the group of pictures
+    under way; None where every item stands alone.
     """
 
     log = Logger()
 
     def __init__(self, on_start: Callable[[], None] = lambda: None, on_stop: Callable[[], None] = lambda: None):
         self.last: Any = None
+        self.history: History | None = None
         self._on_start = on_start
         self._on_stop = on_stop
         self._subscriptions: tuple[Subscription, ...] = ()
@@ -133,7 +154,11 @@ class Stream:
     def derive(self, work: Callable[[Any], Any]) -> Stage:
         """The Stage that makes work(item) of every item: one for all who ask with this function."""
         if work not in self._derived:
-            self._derived[work] = Stage(self, work)
+            from .stage import Stage
+
+            stage = self._derived[work] = Stage(self, work)
+            if self.history is not None:
+                stage.policy, stage.history = Gop, History()
         return self._derived[work]
 
     def with_derived(self) -> Iterator[Stream]:
@@ -150,27 +175,48 @@ class Stream:
     def subscribe(
         self,
         deliver: Deliver,
-        policy: Latest | None = None,
+        policy: Policy | None = None,
         kind: str = "plugin",
         on_end: Callable[[], None] | None = None,
+        fps: float | None = None,
     ) -> Subscription:
-        """Deliver every item from now on. kind: what the consumer is, for counting ("" is not
-        counted as a client); on_end() is called when the camera goes for good."""
-        subscription = Subscription(self, deliver, policy or Latest(), kind, on_end)
+        """Deliver every item from now on, or at most `fps` a second.
+
+        kind: what the consumer is, for counting ("" is not counted as a client); on_end() is called
+        when the camera goes for good. With a policy for coded video the first item is a key frame:
+        one made for the newcomer, or else the newest, followed by all that came since.
+        """
+        policy = policy or Latest()
+        subscription = Subscription(self, deliver, policy, kind, on_end, fps)
+        if policy.waits and self.history and not self.request_keyframe():
+            policy.begin(self.history)
         self._subscriptions += (subscription,)
         if len(self._subscriptions) == 1:
             self._on_start()
+        self._demand_changed()
         return subscription
 
     def publish(self, item: Any) -> None:
         """Offer one item to every Subscription; none can harm another."""
         self.last = item
+        if self.history is not None:
+            self.history.add(item)
         for subscription in self._subscriptions:
             try:
                 subscription.offer(item)
             except Exception:
                 self.log.failure("a {kind} consumer failed and is dropped", kind=subscription.kind)
                 subscription.close()
+
+    def forget(self) -> None:
+        """What was published is over: it is nobody's newest any more."""
+        self.last = None
+        if self.history is not None:
+            self.history.clear()
+
+    def request_keyframe(self) -> bool:
+        """Ask for a key frame soon; False if there will be none on demand, as with a camera's own video."""
+        return False
 
     @property
     def running(self) -> bool:
@@ -181,82 +227,23 @@ class Stream:
         return self._subscriptions
 
     @property
+    def wanted_fps(self) -> float | None:
+        """The highest rate that a subscriber wants (1/s); None: everything."""
+        rates = [subscription.fps for subscription in self._subscriptions]
+        return None if None in rates else max(rates, default=None)
+
+    @property
     def drops(self) -> int:
         """Items that clients did not get because they were slow, since the start."""
         return self._dropped_before + sum(s.drops for s in self._subscriptions if s.kind)
 
+    def _demand_changed(self) -> None:
+        """Somebody came, left, or wants another rate."""
+
     def _leave(self, subscription: Subscription) -> None:
         self._dropped_before += subscription.drops if subscription.kind else 0
         self._subscriptions = tuple(s for s in self._subscriptions if s is not subscription)
-        if not self._subscriptions:
+        if self._subscriptions:
+            self._demand_changed()
+        else:
             self._on_stop()
-
-
-class Stage(Stream):
-    """A Stream made from another one, such as an encoder.
-
-    work(item) returns the item to publish, None for nothing, or a Deferred of either. While a
-    Deferred is out the Stage pauses its own subscription: one job in flight, and of the items that
-    come meanwhile the newest is next. The others are counted in `skipped`.
-    """
-
-    def __init__(self, upstream: Stream, work: Callable[[Any], Any]):
-        super().__init__(self._start, self._stop)
-        self._upstream = upstream
-        self._work = work
-        self._feed: Subscription | None = None
-        self._skipped_before = 0
-        self.failures = 0
-
-    @property
-    def upstream(self) -> Stream:
-        return self._upstream
-
-    @upstream.setter
-    def upstream(self, upstream: Stream) -> None:
-        """Feed from another Stream from now on; joined before the old one is left, so that the
-        demand further up never falls to nothing in between."""
-        if upstream is self._upstream:
-            return
-        self._upstream = upstream
-        old = self._feed
-        if old is not None:
-            self._start()
-            self._leave_feed(old)
-
-    @property
-    def skipped(self) -> int:
-        return self._skipped_before + (self._feed.drops if self._feed else 0)
-
-    def _start(self) -> None:
-        self._feed = self._upstream.subscribe(self._arrived, kind="", on_end=self.end)
-
-    def _stop(self) -> None:
-        feed, self._feed = self._feed, None
-        self._leave_feed(feed)
-
-    def _leave_feed(self, feed: Subscription) -> None:
-        self._skipped_before += feed.drops
-        feed.close()
-
-    def _arrived(self, item: Any) -> None:
-        feed = self._feed
-        try:
-            result = self._work(item)
-        except Exception as error:
-            self._failed(error)
-            return
-        if isinstance(result, Deferred):
-            feed.pauseProducing()
-            result.addCallbacks(self._finished, lambda failure: self._failed(failure.value), callbackArgs=(feed,))
-            result.addBoth(lambda _: feed.resumeProducing())
-        elif result is not None:
-            self.publish(result)
-
-    def _finished(self, result: Any, feed: Subscription) -> None:
-        if feed is self._feed and result is not None:  # else stopped or fed from elsewhere meanwhile
-            self.publish(result)
-
-    def _failed(self, error: Exception) -> None:
-        self.failures += 1
-        self.log.warn("picture dropped: {error}", error=error)

@@ -196,7 +196,7 @@ class CoreCollector(Collector):
             labels=["camera", "reason"],
         )  # fmt: skip
         encode = HistogramMetricFamily(
-            "camd_camera_encode_seconds", "Time to encode one picture.", labels=["camera"]
+            "camd_camera_encode_seconds", "Time to encode one picture.", labels=["camera", "codec"]
         )
         for camera in self._app.cameras.values():
             label = [camera.id]
@@ -211,7 +211,8 @@ class CoreCollector(Collector):
                 age.add_metric(label, seconds)
             for reason, count in statistics.reconnects.items():
                 reconnects.add_metric([*label, reason], count)
-            _add_histogram(encode, label, statistics.encode_times)
+            for codec, times in statistics.encode_times.items():
+                _add_histogram(encode, [*label, codec], times)
         yield from (up, frames, size, dropped, age, reconnects, encode)
 
     def _clients(self) -> Iterator[Metric]:

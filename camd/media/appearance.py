@@ -1,0 +1,75 @@
+"""Appearance: what is done to a camera's picture before anybody sees it, as observables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from twisted.logger import Logger
+
+from ..errors import Invalid
+from ..state.permission import Permission
+from ..state.spec import Spec, Value
+from ..state.state import State
+
+_R, _RW = Permission.Device_r, Permission.Device_rw
+_SPECS = (
+    Spec("camera/rotate", int, default=0, choices=(0, 90, 180, 270), unit="degrees", read=_R, write=_RW, persist=True,
+         doc="How far the picture is turned, clockwise."),
+    Spec("camera/flip", str, default="none", choices=("none", "horizontal", "vertical", "both"), read=_R, write=_RW,
+         persist=True, doc="How the picture is mirrored, after it was turned."),
+    Spec("camera/crop", list, default=[0.0, 0.0, 1.0, 1.0], read=_R, write=_RW, persist=True,
+         doc="The part of the picture that is shown: x, y, width and height, each 0 to 1."),
+    Spec("camera/masks", list, default=[], read=_R, write=_RW, persist=True,
+         doc="Parts of the picture that nobody ever sees: polygons of points [x, y], each 0 to 1."),
+    Spec("camera/overlay/text", str, default="", read=_R, write=_RW, persist=True, doc="Text on the picture."),
+    Spec("camera/overlay/time", bool, default=False, read=_R, write=_RW, persist=True,
+         doc="Whether date and time are on the picture."),
+    Spec("camera/overlay/position", str, default="top-left", read=_R, write=_RW, persist=True,
+         choices=("top-left", "top", "top-right", "bottom-left", "bottom", "bottom-right"),
+         doc="Where text and time are."),
+    Spec("camera/overlay/size", int, default=4, min=1, max=20, unit="%", read=_R, write=_RW, persist=True,
+         doc="Height of the letters, in parts of the picture's."),
+    Spec("camera/overlay/logo", str, default="", read=_R, write=Permission.System_rw, persist=True,
+         doc="A PNG file on camd's machine that is shown in the opposite corner."),
+)
+
+
+class Appearance:
+    """Orientation, crop, masks and overlay of one camera under its prefix ("cameras/cam1/"), joined with
+    the view of its digital pan-tilt-zoom and the adjustments that its device lacks. Reactor thread only.
+
+    process(**values) takes all of them whenever one changes, and raises Invalid for what cannot be done;
+    then nothing changes.
+    """
+
+    log = Logger()
+
+    def __init__(self, prefix: str, state: State, process: Callable[..., None]):
+        self._process = process
+        self._values: dict[str, Any] = {}
+        for spec in _SPECS:
+            name = spec.name.partition("/")[2]
+            observable = state.declare(replace(spec, name=prefix + name), partial(self._set, name))
+            wanted = spec.default if observable.target is None else observable.target
+            try:
+                observable.publish(self._set(name, wanted))
+            except Invalid as error:  # such as a logo that is gone
+                self.log.warn("{name} not restored: {error}", name=observable.name, error=error)
+                observable.publish(self._set(name, spec.default))
+
+    def change(self, **values: Any) -> None:
+        """Take these values of the Processing beside those set here: view, brightness, gamma, ..."""
+        self._take({**self._values, **values})
+
+    def _set(self, name: str, value: Value) -> Value:
+        self._take({**self._values, name: value})
+        return value
+
+    def _take(self, values: dict[str, Any]) -> None:
+        overlay = {name.partition("/")[2]: value for name, value in values.items() if name.startswith("overlay/")}
+        plain = {name: value for name, value in values.items() if "/" not in name}
+        self._process(overlay=overlay, **plain)
+        self._values = values

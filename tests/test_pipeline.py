@@ -1,0 +1,225 @@
+"""Pipeline: what is passed through, what is made, and that nothing is made twice or for nobody."""
+
+from collections import Counter
+
+from twisted.internet.defer import maybeDeferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from camd.errors import Invalid
+from camd.media import Encoding, Format, Frame, Gop, Packet
+from camd.media.pipeline import MOST_STREAMS, Codecs, Pipeline
+from camd.media.rendition import Rendition, fitted
+from camd.media.statistics import Statistics
+
+
+class Image:
+    def __init__(self, width, height):
+        self.shape = height, width, 3
+
+
+class Processing:
+    def __init__(self, reasons=(), turned=False):
+        self.reasons = tuple(reasons)
+        self.turned = turned
+
+    def apply(self, frame):
+        return frame
+
+    def output_size(self, width, height):
+        return (height, width) if self.turned else (width, height)
+
+
+class Encoder:
+    made = 0
+
+    def __init__(self, settings):
+        Encoder.made += 1
+        self.settings = settings
+        self.count = 0
+        self.closed = False
+
+    def encode(self, frame, keyframe):
+        key = keyframe or self.count == 0
+        self.count += 1
+        data = b"%dx%d %d" % (frame.image.shape[1], frame.image.shape[0], self.settings.bitrate)
+        return Packet(data, "h264", frame.pts, 0, frame.grabbed, keyframe=key)
+
+    def close(self):
+        self.closed = True
+
+
+class PipelineTests(SynchronousTestCase):
+    def setUp(self):
+        self.jobs = Counter()
+        self.now = 0.0
+        Encoder.made = 0
+
+        def counted(name, f):
+            def work(*args):
+                self.jobs[name] += 1
+                return f(*args)
+
+            return work
+
+        class Decoder:
+            def __init__(inner, format):
+                self.jobs["decoders"] += 1
+
+            def decode(inner, packet):
+                self.jobs["decode video"] += 1
+                return Frame(Image(1280, 720), packet.pts, 0, 0)
+
+        codecs = Codecs(
+            encoders={
+                "mjpeg": lambda quality: counted("jpeg", lambda frame: Packet(b"q%d" % quality, "mjpeg", frame.pts, 0, 0)),
+                "h264": Encoder,
+            },
+            decode=counted("decode", lambda packet, format: Frame(Image(1280, 720), packet.pts, 0, 0)),
+            decoder=Decoder,
+            processing=Processing,
+            scale=counted("scale", lambda frame, width, height: Frame(Image(width, height), frame.pts, 0, 0)),
+            card=None,
+        )
+        self.statistics = Statistics()
+        self.pipeline = Pipeline(codecs, self, self.statistics, lambda: None, lambda: None, lambda: self.now)
+        self.got = []
+
+    def encode(self, f, *args):
+        return maybeDeferred(f, *args)
+
+    def watch(self, *args, policy=None, fps=None, **kwargs):
+        encoding = Encoding(*args, **kwargs)
+        policy = policy or (Gop() if encoding.codec in ("h264", "hevc") else None)
+        return self.pipeline.stream(encoding).subscribe(self.got.append, policy, fps=fps)
+
+    def opened(self, codec, fps=30.0):
+        self.pipeline.opened(Format(codec, 1280, 720, fps))
+
+    def feed(self, codec, count=1, start=0, card=False):
+        for number in range(start, start + count):
+            self.now = number / 30
+            if codec == "bgr":
+                self.pipeline.source.publish(Frame(Image(1280, 720), number / 30, 0, number / 30))
+            else:
+                key = codec not in ("h264", "hevc") or number % 10 == 0
+                self.pipeline.source.publish(
+                    Packet(b"%d" % number, codec, number / 30, 0, number / 30, keyframe=key, card=card)
+                )
+
+    def test_video_of_the_camera_goes_out_untouched(self):
+        self.opened("h264")
+        self.watch("h264")
+        self.feed("h264", 20)
+        self.assertEqual([packet.data for packet in self.got], [b"%d" % n for n in range(20)])
+        self.assertEqual(self.jobs, {"decoders": 1})
+        self.assertEqual(self.pipeline.outputs()["h264"], "pass-through")
+
+    def test_video_is_decoded_only_for_pixels_and_once(self):
+        self.opened("h264")
+        self.watch("h264")
+        self.watch("mjpeg")
+        self.watch("mjpeg", rendition="sub")
+        self.feed("h264", 10)
+        self.assertEqual((self.jobs["decode video"], self.jobs["jpeg"]), (10, 20))
+
+    def test_a_newcomer_who_wants_pixels_of_a_video_begins_at_its_key_frame(self):
+        self.opened("h264")
+        self.watch("h264")
+        self.feed("h264", 5)
+        self.watch("bgr")
+        self.feed("h264", 1, start=5)
+        self.assertEqual(self.jobs["decode video"], 6)
+
+    def test_one_encode_for_all_viewers_of_a_rendition(self):
+        self.opened("mjpeg")
+        for _ in range(3):
+            self.watch("h264")
+        self.feed("mjpeg", 4)
+        self.assertEqual((self.jobs["decode"], self.statistics.encodes), (4, {"h264": 4}))
+        self.assertEqual(self.pipeline.outputs()["h264"], "encoding, because the camera gives mjpeg")
+
+    def test_a_newcomer_gets_a_key_frame_made_but_not_more_than_one_a_second(self):
+        self.opened("bgr")
+        self.watch("h264")
+        self.feed("bgr", 60)
+        del self.got[:]
+        self.watch("h264")
+        self.feed("bgr", 1, start=60)
+        self.assertEqual([packet.keyframe for packet in self.got], [True, True])
+        del self.got[:]
+        self.feed("bgr", 3, start=61)
+        self.watch("h264")
+        self.feed("bgr", 1, start=64)
+        self.assertEqual(Counter(packet.keyframe for packet in self.got), {False: 2 * 4 + 4, True: 1})
+
+    def test_the_sub_rendition_is_smaller_and_slower(self):
+        self.pipeline.render(Rendition("sub", (640, 360), 15.0))
+        self.opened("bgr")
+        self.watch("h264", rendition="sub")
+        self.feed("bgr", 30)
+        self.assertEqual((len(self.got), self.jobs["scale"]), (15, 15))
+        self.assertTrue(self.got[0].data.startswith(b"640x360"))
+
+    def test_another_bitrate_makes_a_new_encoder_for_the_same_viewers(self):
+        self.opened("bgr")
+        self.watch("h264")
+        self.feed("bgr", 2)
+        rendition = self.pipeline.rendition("main")
+        self.pipeline.render(Rendition("main", video=rendition.video.__class__(bitrate=300_000)))
+        self.feed("bgr", 1, start=2)
+        self.assertEqual((Encoder.made, self.got[-1].data, self.got[-1].keyframe), (2, b"1280x720 300000", True))
+
+    def test_the_card_and_the_way_back(self):
+        self.opened("h264")
+        self.watch("h264")
+        self.feed("h264", 3)
+        self.feed("mjpeg", 2, start=40, card=True)
+        self.assertEqual([(p.card, p.keyframe) for p in self.got[3:]], [(True, True), (True, False)])
+        self.opened("h264")
+        self.feed("h264", 6, start=48)
+        self.assertEqual([p.data for p in self.got[5:]], [b"50", b"51", b"52", b"53"])
+
+    def test_a_slower_picture_is_cheaper(self):
+        self.opened("mjpeg")
+        self.pipeline.stream(Encoding("bgr")).subscribe(self.got.append, fps=5)
+        self.feed("mjpeg", 60)
+        self.assertEqual((len(self.got), self.jobs["decode"]), (10, 10))
+
+    def test_switching_all_off_returns_to_pass_through(self):
+        self.opened("mjpeg")
+        self.watch("mjpeg")
+        self.pipeline.process(reasons=["rotated"], turned=True)
+        self.feed("mjpeg", 1)
+        self.assertEqual((self.got[-1].data, self.pipeline.size(Encoding("mjpeg"))), (b"q85", (720, 1280)))
+        self.assertEqual(self.pipeline.outputs()["mjpeg"], "encoding, because rotated")
+        self.pipeline.process()
+        self.feed("mjpeg", 1, start=1)
+        self.assertEqual((self.got[-1].data, self.pipeline.outputs()["mjpeg"]), (b"1", "pass-through"))
+
+    def test_hevc_is_the_cheapest_video_where_the_camera_gives_it(self):
+        self.pipeline.render(Rendition("sub", (640, 360)))
+        self.opened("hevc")
+        self.assertEqual(self.pipeline.video().codec, "hevc")
+        self.assertEqual(self.pipeline.video("sub").codec, "h264")
+        self.watch("hevc")
+        self.feed("hevc", 3)
+        self.assertEqual((len(self.got), self.jobs), (3, {"decoders": 1}))
+        self.pipeline.process(reasons=["masked"])
+        self.assertEqual(self.pipeline.video().codec, "h264")
+
+    def test_too_many_different_ones_are_refused_and_idle_ones_make_room(self):
+        watching = [self.watch("mjpeg", quality) for quality in range(1, MOST_STREAMS)]  # and the pictures they are made of
+        self.assertRaises(Invalid, self.watch, "mjpeg", 99)
+        watching[0].close()
+        self.watch("mjpeg", 99)
+
+    def test_what_there_is_not(self):
+        for wrong in ({"codec": "vp9"}, {"codec": "mjpeg", "quality": 0}, {"codec": "bgr", "size": (1, 1)},
+                      {"codec": "mjpeg", "rendition": "third"}, {"codec": "h264", "bitrate": 1}):
+            self.assertRaises(Invalid, self.pipeline.stream, Encoding(**wrong))
+
+    def test_fitted(self):
+        self.assertEqual(fitted(1280, 720, None), (1280, 720))
+        self.assertEqual(fitted(1280, 720, (640, 640)), (640, 360))
+        self.assertEqual(fitted(640, 480, (640, 360)), (480, 360))
+        self.assertEqual(fitted(320, 240, (640, 360)), (320, 240))
