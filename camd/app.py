@@ -9,20 +9,26 @@ from twisted.logger import Logger
 
 from . import __version__
 from .auth.audit import Audit
+from .auth.camera_login import open_login
 from .auth.site_certificate import SiteCertificate
 from .auth.users import Users
-from .config import CameraConfig, Config
-from .encoders import adjust, card, h264, jpeg, video_decoder
+from .config import CameraConfig, Config, load
+from .config.change import Read
+from .configuration import Configuration
+from .encoders import card, h264, jpeg, video_decoder
 from .events import Events
 from .extensions import Extensions
 from .listeners import Listeners
+from .log import levels
 from .media.camera import Camera
 from .media.cameras import Cameras
 from .media.pipeline import Codecs
 from .plugins import Plugins
-from .processing import scale
+from .processing.from_json import processing_from_json
+from .processing.scale import scale
 from .services import RootService, Step
 from .sources import file, testpicture, v4l2
+from .sources.default import default_source
 from .state import Spec, State, Store
 from .state import store as state_store
 from .threads import Threads
@@ -37,28 +43,19 @@ from .web.websocket import StateFactory
 CORE = {"v4l2": v4l2, "file": file, "test": testpicture, "jpeg": jpeg, "h264": h264}
 
 
-class _Interim:
-    """Until processing is wired."""
-
-    def __init__(self, brightness=50, contrast=50, saturation=50, sharpness=50, **_):
-        self._adjustment = adjust.Adjustment(brightness, contrast, saturation, sharpness)
-        self.reasons = () if self._adjustment.neutral else ("the picture is adjusted",)
-        self.apply = self._adjustment.apply
-
-    def output_size(self, width, height):
-        return width, height
-
-
 class App:
     """The facade that plugins receive. Reactor thread only.
 
     state, cameras, users, audit, events, web, threads, metrics (a prometheus_client registry), plugins,
-    config, log, reactor.
+    config (what is in force), configuration (how it changes), log, reactor.
+
+    read(text): the configuration as it is now, or as it would be with this text in the run-time store; for
+    tests it may be left out.
     """
 
     log = Logger(namespace="camd")
 
-    def __init__(self, config: Config, reactor: Any, trace_hooks: bool = False):
+    def __init__(self, config: Config, reactor: Any, trace_hooks: bool = False, read: Read | None = None):
         self.config = config
         self.reactor = reactor
         self.threads = Threads(reactor)
@@ -71,9 +68,12 @@ class App:
         self.events = Events(self.plugins)
         self.extensions = Extensions(self)
         self.codecs = Codecs(
-            self.extensions.encoders, jpeg.decode, video_decoder.VideoDecoder, _Interim, scale.scale, card.card
+            self.extensions.encoders, jpeg.decode, video_decoder.VideoDecoder, processing_from_json, scale, card.card
         )
-        self.cameras = Cameras(self.state, self.extensions.sources, self._make_camera, self.threads.allow_sources)
+        self.cameras = Cameras(
+            self.state, self.extensions.sources, self._make_camera, self.threads.allow_sources,
+            lambda camera: open_login(config.data_dir, camera),
+        )
         self.metrics, self.core_metrics = core_registry(self)
         self.audit = Audit(config.data_dir, self.threads, later=reactor.callLater)
         self.users = Users(config.data_dir, self.threads, reactor, self.audit, config)
@@ -81,6 +81,7 @@ class App:
         self.certificate = SiteCertificate(config, self.state, self.threads, reactor, self.audit,
                                            self._certificate_changed)
         self.listeners = Listeners(self)
+        self.configuration = Configuration(self, read or self._read, self._found_camera)
         self.web = Web(self)
         broadcast = Broadcast(self.state, reactor)
         self.web.serve_websocket(StateFactory(self.api, broadcast, config.websocket, reactor, self.web))
@@ -94,19 +95,27 @@ class App:
         self.core_metrics.certificate_expiry = expiry
         self.web.configure(self.config)  # which knows the names in it
 
+    def _read(self, text: str | None) -> Config:
+        options = {"data-dir": str(self.config.data_dir)}
+        return load(self.config.file, environ={}, options=options, store=text)
+
+    def _found_camera(self) -> CameraConfig:
+        """The camera of a camd that was told of none; blocks."""
+        camera = self.cameras.get("cam1")
+        return camera.config if camera is not None else CameraConfig("cam1", default_source())
+
     async def start_cameras(self) -> None:
         """The configured cameras; without any, the first V4L2 camera, or else the test picture."""
         configs = self.config.cameras
         if not configs:
-            found = await self.threads.io(v4l2.devices)
-            address = next((f"v4l2:{device['id']}" for device in found if device.get("modes")), "test:")
-            configs = {"cam1": CameraConfig("cam1", address)}
+            configs = {"cam1": await self.threads.io(self._found_camera)}
         self.cameras.configure(configs, self.config.main_camera)
 
     async def reload(self, config: Config) -> None:
-        """Take a new configuration and read the certificates again; cameras that did not change
-        go on undisturbed. Listeners and data directory are taken at the next start."""
+        """Bring another configuration into force and read the certificates again; cameras that did not change
+        go on undisturbed. Listeners are not opened here, see Configuration."""
         before, self.config = self.config, config
+        levels.set("", config.log_level)
         self.web.configure(config)
         await self.certificate.reload(config)
         if (config.cameras, config.main_camera) != (before.cameras, before.main_camera):
@@ -126,6 +135,7 @@ def build(app: App, root: RootService) -> RootService:
         Step("https", app.listeners.open_https, app.listeners.close_https),
         Step("websocket", stop=app.web.stop),
         Step("plugin services", app.extensions.start_services, app.extensions.stop_services),
+        Step("configuration", app.configuration.start, app.configuration.stop),
     ):
         step.setServiceParent(root)
     return root

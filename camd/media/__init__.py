@@ -8,6 +8,6 @@ from .stage import Stage
 from .stream import Stream, Subscription
 
 __all__ = (
-    "Capabilities", "Encoding", "Format", "Frame", "Gop", "Latest", "Mode", "Packet", "Source", "SourceSettings", "Stage",
-    "Stream", "Subscription", "snapshot",
-)
+    "Capabilities", "Encoding", "Format", "Frame", "Gop", "Latest", "Mode", "Packet", "Source", "SourceSettings",
+    "Stage", "Stream", "Subscription", "snapshot",
+)  # fmt: skip

@@ -28,9 +28,9 @@ _SPECS = (
     Spec("camera/overlay/time", bool, default=False, read=_R, write=_RW, persist=True,
          doc="Whether date and time are on the picture."),
     Spec("camera/overlay/position", str, default="top-left", read=_R, write=_RW, persist=True,
-         choices=("top-left", "top", "top-right", "bottom-left", "bottom", "bottom-right"),
+         choices=("top-left", "top", "top-right", "left", "center", "right", "bottom-left", "bottom", "bottom-right"),
          doc="Where text and time are."),
-    Spec("camera/overlay/size", int, default=4, min=1, max=20, unit="%", read=_R, write=_RW, persist=True,
+    Spec("camera/overlay/size", int, default=4, min=2, max=20, unit="%", read=_R, write=_RW, persist=True,
          doc="Height of the letters, in parts of the picture's."),
     Spec("camera/overlay/logo", str, default="", read=_R, write=Permission.System_rw, persist=True,
          doc="A PNG file on camd's machine that is shown in the opposite corner."),
@@ -58,7 +58,7 @@ class Appearance:
                 observable.publish(self._set(name, wanted))
             except Invalid as error:  # such as a logo that is gone
                 self.log.warn("{name} not restored: {error}", name=observable.name, error=error)
-                observable.publish(self._set(name, spec.default))
+                observable.publish(spec.default)
 
     def change(self, **values: Any) -> None:
         """Take these values of the Processing beside those set here: view, brightness, gamma, ..."""

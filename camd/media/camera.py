@@ -18,7 +18,6 @@ every client stays connected and sees why.
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -33,9 +32,12 @@ from ..state.event import Event
 from ..state.state import State
 from .appearance import Appearance
 from .capture import STALL, Capture
+from .condition import Condition
 from .controls import Controls
 from .frame import Encoding, Format, Frame, Packet
+from .meter import Meter
 from .pipeline import Codecs, Pipeline
+from .placeholder import Placeholder
 from .rendition import Rendition
 from .renditions import Renditions
 from .settings import Settings
@@ -81,15 +83,12 @@ class Camera:
         self.config = config
         self.statistics = Statistics()
         self.pipeline = Pipeline(codecs, threads, self.statistics, self._demanded, self._released)
-        self.measured_fps = 0.0
-        self._published_fps = 0.0
+        self.meter = Meter()
+        no_picture = lambda: self.status != "streaming"  # noqa: E731
+        self._placeholder = Placeholder(codecs.card, threads.io, self.pipeline.source, no_picture)
         self._source = source
         self._threads = threads
-        self._codecs = codecs
         self._reactor = reactor
-        self._on_event = on_event
-        self._status = "disabled"
-        self._reason = ""
         self._capture: Capture | None = None
         self._closed: Deferred[None] = succeed(None)
         self._linger: Any = None
@@ -97,15 +96,15 @@ class Camera:
         self._failures = 0
         self._looking = False
         self._asked = 0.0  # clock time of the last call that the device has to return from
-        self._drawing = False
         self._heard = 0.0  # clock time of the newest picture, or of the demand that waits for one
-        self._frames_before = 0
         self._running = False
         self._ticker = LoopingCall(self._tick)
         self._ticker.clock = reactor
         self._reopened: Deferred[bool] | None = None
+        self._starts_again: Deferred[None] | None = None
         prefix = f"cameras/{self.id}/"
         self.settings = Settings(config, state, self._restart, self._set_quality)
+        self.condition = Condition(self.id, self.settings.publish, on_event)
         self.appearance = Appearance(prefix, state, self._process)
         self.renditions = Renditions(prefix, state, self._render)
         self.controls = Controls(prefix, state, source, threads.io, self.appearance.change)
@@ -139,22 +138,27 @@ class Camera:
     @property
     def status(self) -> str:
         """disabled, absent, opening, idle, streaming, stalled or backoff."""
-        return self._status
+        return self.condition.status
 
     @property
     def reason(self) -> str:
         """Why the camera is not well, for people; "" if it is."""
-        return self._reason
+        return self.condition.reason
 
     @property
     def online(self) -> bool:
         """Openable: it streams, or it would if somebody watched."""
-        return self._status in ("idle", "streaming") or (self._status == "opening" and not self._reason)
+        return self.condition.online
+
+    @property
+    def measured_fps(self) -> float:
+        """Pictures in the last second."""
+        return self.meter.fps
 
     @property
     def age(self) -> float | None:
         """Seconds since the newest picture; None while not streaming."""
-        return self._reactor.seconds() - self._heard if self._status == "streaming" else None
+        return self._reactor.seconds() - self._heard if self.status == "streaming" else None
 
     @property
     def missed(self) -> int:
@@ -174,15 +178,32 @@ class Camera:
         """Begin to look for the device. Never fails: what is wrong becomes state and reason."""
         self._running = True
         if not self.config.enabled:
-            self._become("disabled", "switched off in the configuration")
+            self.condition.become("disabled", "switched off in the configuration")
             return
-        self._become("opening", "")
+        self.condition.become("opening")
         self._look()
         self._ticker.start(TICK, now=False)
 
+    def reconfigure(self, config: CameraConfig, is_other: bool = False) -> None:
+        """Take another configuration, and open the device anew if that is needed; streams and their clients
+        stay. is_other: the source was exchanged for another one."""
+        before, self.config = self.config, config
+        reopens = self.settings.reconfigure(before, config)
+        if is_other or config.enabled != before.enabled:
+            again = self._starts_again = self.stop()
+            again.addBoth(lambda _: self._start_again(again))
+        elif reopens:
+            self._restart().addErrback(lambda failure: None)  # the state tells
+
+    def _start_again(self, stopped: Deferred[None]) -> None:
+        if self._starts_again is stopped:  # not stopped once more meanwhile
+            self.start()
+            if self.pipeline.source.running and not self.config.enabled:
+                self._show_card()
+
     def stop(self) -> Deferred[None]:
         """Fires when the device is closed, or after PATIENCE: a device may hang for ever."""
-        self._running = False
+        self._running, self._starts_again = False, None
         if self._ticker.running:
             self._ticker.stop()
         for call in (self._linger, self._retry):
@@ -202,9 +223,9 @@ class Camera:
         if self._linger is not None and self._linger.active():
             self._linger.cancel()
         self._linger = None
-        if self._status == "idle":
+        if self.status == "idle":
             self._open()
-        elif self._status not in ("streaming", "opening"):
+        elif self.status not in ("streaming", "opening"):
             self._show_card()
 
     def _released(self) -> None:
@@ -244,7 +265,7 @@ class Camera:
 
     def _ready(self, _: Any) -> None:
         if self._capture is None and self._running:
-            self._become("idle", "")
+            self.condition.become("idle")
             if self.pipeline.source.running:
                 self._open()
             else:
@@ -258,11 +279,11 @@ class Camera:
 
     def _answered(self, _: Any) -> None:
         """The idle device is there; if it had been silent, it is well again."""
-        if self._status == "stalled":
+        if self.status == "stalled":
             self._ready(None)
 
     def _open(self) -> None:
-        self._become("opening", "")
+        self.condition.become("opening")
         self._asked = self._reactor.seconds()
         if self._heard < self._reactor.seconds() - CARD_AFTER:
             self._heard = self._reactor.seconds()
@@ -283,9 +304,9 @@ class Camera:
         self.statistics.frames += 1
         if isinstance(item, Packet):
             self.statistics.bytes += len(item.data)
-        if self._status != "streaming":
+        if self.status != "streaming":
             self._failures = 0
-            self._become("streaming", "")
+            self.condition.become("streaming")
         self.pipeline.source.publish(item)
 
     def _close(self) -> None:
@@ -315,7 +336,7 @@ class Camera:
         else:
             status = "backoff"
             self.log.failure("unexpected failure of camera {camera}", failure, camera=self.id)
-        if self._status in ("streaming", "stalled"):
+        if self.status in ("streaming", "stalled"):
             self.statistics.reconnects[status] += 1
         wait = TICK
         if status == "backoff":
@@ -323,8 +344,7 @@ class Camera:
             self._failures += 1
         if isinstance(error, SourceError) and error.retry is not None:
             wait = max(wait, error.retry) * random.uniform(0.8, 1.2)
-        news = (status, str(error)) != (self._status, self._reason)
-        self._become(status, str(error))
+        news = self.condition.become(status, str(error))
         self._settle(failure)
         if news and self.pipeline.source.running:
             self._show_card()
@@ -342,58 +362,31 @@ class Camera:
     def _tick(self) -> None:
         self._measure()
         silent = self._reactor.seconds() - self._heard
-        if self._status == "streaming" and silent > STALL:
-            self._become("stalled", f"no picture for {silent:.0f} s")  # the capture loop may hang
+        if self.status == "streaming" and silent > STALL:
+            self.condition.become("stalled", f"no picture for {silent:.0f} s")  # the capture loop may hang
         elif self._waits and self._reactor.seconds() - self._asked > SILENT:
-            self._become("stalled", "the device does not answer")
+            self.condition.become("stalled", "the device does not answer")
         if self.pipeline.source.running:
-            if self._status != "streaming" and silent >= CARD_AFTER:
+            if self.status != "streaming" and silent >= CARD_AFTER:
                 self._show_card()
-        elif self._status == "idle":
+        elif self.status == "idle":
             self._check_present()
 
     @property
     def _waits(self) -> bool:
         """Whether a call to the device is under way that decides how it is."""
-        return self._status == "opening" or (self._status == "idle" and self._looking)
+        return self.status == "opening" or (self.status == "idle" and self._looking)
 
     def _measure(self) -> None:
-        frames = self.statistics.frames
-        self.measured_fps, self._frames_before = (frames - self._frames_before) / TICK, frames
+        self.meter.read(self.statistics.frames, TICK)
         clients = sum(self.pipeline.clients().values())
-        self.settings.publish(clients=clients, drops=sum(self.drops().values()))
-        # A change goes to every client: 30 pictures in one second and 29 in the next is none.
-        if abs(self.measured_fps - self._published_fps) >= max(2, 0.1 * self._published_fps):
-            self._published_fps = self.measured_fps
-            self.settings.publish(measured_fps=round(self.measured_fps))
+        self.settings.publish(clients=clients, drops=sum(self.drops().values()), measured_fps=self.meter.steady)
 
-    def _become(self, status: str, reason: str) -> None:
-        if (status, reason) == (self._status, self._reason):
-            return
-        if reason and status != self._status:
-            self.log.warn("camera {camera} is {status}: {reason}", camera=self.id, status=status, reason=reason)
-        if status != self._status and "streaming" in (status, self._status):
-            self._on_event(Event("camera", camera=self.id, data={"state": status, "reason": reason}))
-        if status != self._status:
-            self.settings.publish(state=status, since=round(time.time(), 3))
-        self._status, self._reason = status, reason
-        self.settings.publish(state=status, reason=reason, online=self.online)
-
-    # ---------------------------------------------------------------- pictures that are not the camera's
+    # ---------------------------------------------------------------- what clients see
 
     def _show_card(self) -> None:
-        if self._drawing:
-            return
-        self._drawing = True
-        width, height = self.pipeline.picture_size or self.config.size or CARD_SIZE
-        reason = self._reason or "waiting for the camera"
-        drawn = self._threads.io(self._codecs.card, self.name, reason, time.time(), width, height)
-        drawn.addCallbacks(self._drawn, self._log_failure)
-
-    def _drawn(self, card: Packet) -> None:
-        self._drawing = False
-        if self._status != "streaming" and self.pipeline.source.running:
-            self.pipeline.source.publish(card)
+        size = self.pipeline.picture_size or self.config.size or CARD_SIZE
+        self._placeholder.show(self.name, self.condition.reason or "waiting for the camera", *size)
 
     def _process(self, **values: Any) -> None:
         self.pipeline.process(**values)
@@ -410,5 +403,4 @@ class Camera:
         self.pipeline.quality = quality
 
     def _log_failure(self, failure: Failure) -> None:
-        self._drawing = False
         self.log.failure("camera {camera}", failure, camera=self.id)

@@ -150,8 +150,12 @@ class Pipeline:
         self._reroute()
 
     def process(self, **values: Any) -> None:
-        """Do this to every picture from now on; the values are those of the Processing."""
+        """Do this to every picture from now on, the newest ones included: what was to be seen on them may be
+        masked now. The values are those of the Processing; raises Invalid, and then nothing changes."""
         self._processing = self._codecs.processing(**values)
+        for stream in self.streams:
+            if stream is not self.source:
+                stream.forget()
         self._reroute()
 
     def render(self, rendition: Rendition) -> None:
@@ -264,7 +268,7 @@ class Pipeline:
             if any(stream.running for stream in stage.with_derived())
         }
         if len(self._streams) >= MOST_STREAMS:
-            raise Invalid("size", f"{MOST_STREAMS} different pictures of this camera are watched; ask for one of them")
+            raise Invalid("size", f"{MOST_STREAMS} different pictures of this camera are watched already")
 
     def _make(self, encoding: Encoding) -> Stage:
         if encoding.codec == "bgr":

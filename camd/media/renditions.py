@@ -21,14 +21,20 @@ _DEFAULTS: dict[str, dict[str, Value]] = {
 }
 _PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium")
 _SPECS = (
-    Spec("camera/size", str, unit="px", doc="The box into which the picture is fitted, never enlarged; empty: as it is."),
+    Spec("camera/size", str, unit="px",
+         doc="The box into which the picture is fitted, never enlarged; empty: as it is."),
     Spec("camera/fps", float, min=0, max=1000, unit="frames/s", doc="Pictures a second at most; 0: all."),
-    Spec("camera/quality", int, min=0, max=100, unit="%", doc="Quality of JPEG pictures; 0: the camera's `jpeg_quality`."),
-    Spec("camera/bitrate", int, min=16_000, max=100_000_000, unit="bit/s", doc="Bitrate of H.264, where camd encodes."),
-    Spec("camera/key_interval", float, default=2.0, min=0.2, max=60, unit="s", doc="Time between key frames of H.264."),
-    Spec("camera/preset", str, default="ultrafast", choices=_PRESETS, doc="How hard the encoder tries, in x264's words."),
-    Spec("camera/profile", str, default="baseline", choices=("baseline", "main", "high"), doc="Profile of H.264."),
-)
+    Spec("camera/quality", int, min=0, max=100, unit="%",
+         doc="Quality of JPEG pictures; 0: the camera's `jpeg_quality`."),
+    Spec("camera/bitrate", int, min=16_000, max=100_000_000, unit="bit/s",
+         doc="Bitrate of H.264, where camd encodes."),
+    Spec("camera/key_interval", float, default=2.0, min=0.2, max=60, unit="s",
+         doc="Time between key frames of H.264."),
+    Spec("camera/preset", str, default="ultrafast", choices=_PRESETS,
+         doc="How hard the encoder tries, in x264's words."),
+    Spec("camera/profile", str, default="baseline", choices=("baseline", "main", "high"),
+         doc="Profile of H.264."),
+)  # fmt: skip
 
 
 class Renditions:
@@ -44,10 +50,9 @@ class Renditions:
             for spec in _SPECS:
                 name = spec.name.partition("/")[2]
                 default = _DEFAULTS[rendition].get(name, spec.default)
-                observable = state.declare(
-                    replace(spec, name=f"{prefix}{rendition}/{name}", default=default, read=_R, write=_RW, persist=True),
-                    partial(self._set, rendition, name),
-                )
+                path = f"{prefix}{rendition}/{name}"
+                ours = replace(spec, name=path, default=default, read=_R, write=_RW, persist=True)
+                observable = state.declare(ours, partial(self._set, rendition, name))
                 value = default if observable.target is None else observable.target
                 self._values[rendition][name] = value
                 observable.publish(value)

@@ -33,6 +33,7 @@ class Stage(Stream):
         self._work = work
         self._feed: Subscription | None = None
         self._skipped_before = 0
+        self._era = 0  # what began in an earlier one is not published any more
 
     @property
     def upstream(self) -> Stream:
@@ -65,6 +66,10 @@ class Stage(Stream):
 
     def request_keyframe(self) -> bool:
         return self._upstream.request_keyframe()
+
+    def forget(self) -> None:
+        super().forget()
+        self._era += 1
 
     def _demand_changed(self) -> None:
         if self._feed is not None:
@@ -100,13 +105,15 @@ class Stage(Stream):
             return
         if isinstance(result, Deferred):
             feed.pauseProducing()
-            result.addCallbacks(self._finished, lambda failure: self._failed(failure.value), callbackArgs=(feed,))
+            result.addCallbacks(
+                self._finished, lambda failure: self._failed(failure.value), callbackArgs=(feed, self._era)
+            )
             result.addBoth(lambda _: feed.resumeProducing())
         elif result is not None:
             self.publish(result)
 
-    def _finished(self, result: Any, feed: Subscription) -> None:
-        if feed is self._feed and result is not None:  # else stopped or fed from elsewhere meanwhile
+    def _finished(self, result: Any, feed: Subscription, era: int) -> None:
+        if result is not None and feed is self._feed and era == self._era:  # else it is late
             self.publish(result)
 
     def _failed(self, error: Exception) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -59,7 +60,7 @@ class Coder:
             packet = self._encoder.encode(frame, keyframe)
         if packet is None or not card:
             return packet
-        return Packet(packet.data, packet.codec, packet.pts, packet.wall, packet.grabbed, packet.keyframe, card=True)
+        return replace(packet, card=True)
 
     def close(self) -> None:
         with self._lock:
