@@ -3,8 +3,7 @@
 A fragment is complete in itself: it says when it begins, so nothing has to be known of the next picture, and
 a picture can leave as a fragment of its own in the moment it exists. That is also why nothing drifts: each
 fragment's decode time comes from the pts of its first sample (`Track.ticks`), durations are never summed. The
-duration of a fragment's last sample is only how long it is shown if nothing follows; where the next picture
-is not known yet, the usual distance of two pictures is right.
+duration of a fragment's last sample is only how long it is shown if nothing follows.
 """
 
 from __future__ import annotations
@@ -19,6 +18,13 @@ from .track import Track
 
 #: What a segment of HLS begins with; its fragments follow.
 SEGMENT_TYPE = box(b"styp", b"msdh", pack(">I", 0), b"msdhmsix")
+
+#: The duration, in seconds, of a picture whose successor is not known yet, for those who watch live. Longer than
+#: any usual gap: a player of Media Source Extensions that meets a gap of more than twice the duration throws
+#: everything away up to the next key frame ("coded frame processing"), so with the distance of two pictures a
+#: camera that slows down at night would show a still. Too long does no harm, the next picture cuts it short;
+#: only `buffered` ends that much after the last picture. Between 3 and 6 distances Chromium may not get going.
+HOLD = 1.0
 
 _MATRIX = pack(">9I", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
 #: Seconds from the year 1904, and from 1900 (NTP), to 1970.
