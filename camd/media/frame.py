@@ -19,12 +19,14 @@ class Frame:
     image: uint8, height x width x 3, BGR, full range, read-only.
     pts: when it was taken, seconds on CLOCK_MONOTONIC, as even as the source's own clock, and growing;
     wall: the same moment, UTC seconds; grabbed: when the host had it, seconds on CLOCK_MONOTONIC.
+    card: a placeholder drawn by camd, not a picture of the camera.
     """
 
     image: numpy.ndarray
     pts: float
     wall: float
     grabbed: float
+    card: bool = False
 
 
 @dataclass(frozen=True, slots=True)

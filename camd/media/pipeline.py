@@ -313,7 +313,7 @@ class Pipeline:
             card = item.card
             item = self._codecs.decode(item, self.format)
             if card:
-                return item
+                return replace(item, card=True)
         return processing.apply(item) if processing.reasons else item
 
     def _to_size(self, frame: Frame, encoding: Encoding) -> Frame | Deferred[Frame]:
