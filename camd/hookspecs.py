@@ -98,8 +98,9 @@ class Check:
 
 
 @hookspec
-def camd_sources() -> dict[str, Callable[[str], Source]]:
-    """Kinds of cameras: scheme of `source = "<scheme>:<address>"` -> function(address) -> Source."""
+def camd_sources(app: App) -> dict[str, Callable[[str], Source]]:
+    """Kinds of cameras: scheme of `source = "<scheme>:<address>"` -> function(address) -> Source. app: for
+    sources that work with other cameras; its `cameras` are empty while the hook is called."""
 
 
 @hookspec

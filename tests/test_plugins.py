@@ -55,7 +55,7 @@ class CallTests(PluginsCase):
         self.add("two", camd_sources=lambda: {"x": "y"})
         self.add("three", camd_services=lambda app: ("b",))
         self.assertEqual(self.plugins.call("camd_services", app=None), [("one", ["a"]), ("three", ("b",))])
-        self.assertEqual(self.plugins.call("camd_sources"), [("two", {"x": "y"})])
+        self.assertEqual(self.plugins.call("camd_sources", app=None), [("two", {"x": "y"})])
 
     def test_hooks_get_only_the_arguments_they_name(self) -> None:
         self.add("one", camd_services=lambda: ["no app"])
@@ -113,7 +113,7 @@ class CallTests(PluginsCase):
         self.add("list", camd_health=lambda app: [Check("lamp", True), "fine"])
         self.add("dict", camd_sources=lambda: {1: "y"})
         self.assertEqual(self.plugins.call("camd_health", app=None), [])
-        self.assertEqual(self.plugins.call("camd_sources"), [])
+        self.assertEqual(self.plugins.call("camd_sources", app=None), [])
         self.assertEqual(self.state("list"), ("alert", "camd_health: returned str in place of Check"))
         self.assertEqual(self.state("dict"), ("alert", "camd_sources: returned int in place of str"))
 
