@@ -22,7 +22,7 @@ _SUBPIXEL = 8  #: bits behind the binary point of OpenCV's coordinates
 
 @dataclass(frozen=True, slots=True)
 class Masks:
-    """Polygons that become black, with every pixel they touch and one more around. Raises Invalid."""
+    """Polygons that become black, with every pixel they touch and one or two around. Raises Invalid."""
 
     polygons: tuple[Polygon, ...] = ()
 

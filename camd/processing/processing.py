@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ..errors import Invalid
 from ..media.frame import Frame
@@ -69,6 +71,11 @@ class Processing:
         object.__setattr__(self, "crop", self._framing.crop)
         object.__setattr__(self, "view", self._framing.view)
         object.__setattr__(self, "reasons", tuple(text for step in steps.values() for text in step.reasons))
+
+    @classmethod
+    def of(cls, overlay: Mapping[str, Any] | None = None, **values: Any) -> Processing:
+        """One of plain values, as clients write them: an overlay as a mapping, lists for tuples."""
+        return cls(overlay=Overlay.of(**overlay) if overlay else None, **values)
 
     def oriented_size(self, width: int, height: int) -> tuple[int, int]:
         """Width and height of the scene: of such a picture after rotation and flip."""

@@ -8,6 +8,8 @@ from typing import Any
 
 from ..errors import Invalid
 
+_FAR = 1e9  #: nothing is; and larger integers cannot be reckoned with
+
 
 def check_whole(name: str, value: Any, low: int, high: int) -> None:
     """An integer between low and high; True is none."""
@@ -35,7 +37,7 @@ def check_numbers(name: str, value: Any, count: int, what: str) -> None:
     """A tuple or list of `count` numbers; what: says so to people ("x, y")."""
     if not isinstance(value, tuple | list) or len(value) != count:
         raise Invalid(name, f"Value must be {count} numbers: {what}")
-    if any(type(number) not in (int, float) or not math.isfinite(number) for number in value):
+    if any(type(number) not in (int, float) or not abs(number) < _FAR for number in value):  # NaN, too
         raise Invalid(name, f"Value must be {count} finite numbers: {what}")
 
 
