@@ -27,7 +27,7 @@ from .plugins import Plugins
 from .processing.from_json import processing_from_json
 from .processing.scale import scale
 from .services import RootService, Step
-from .sources import file, testpicture, v4l2
+from .sources import file, network, testpicture, v4l2
 from .sources.default import default_source
 from .state import Spec, State, Store
 from .state import store as state_store
@@ -40,7 +40,7 @@ from .web.web import Web
 from .web.websocket import StateFactory
 
 #: Parts of camd that use the plugin hooks like anyone's plugin.
-CORE = {"v4l2": v4l2, "file": file, "test": testpicture, "jpeg": jpeg, "h264": h264}
+CORE = {"v4l2": v4l2, "file": file, "network": network, "test": testpicture, "jpeg": jpeg, "h264": h264}
 
 
 class App:
