@@ -8,7 +8,6 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import ensureDeferred
@@ -18,7 +17,9 @@ from twisted.logger import ILogObserver, Logger
 from . import __version__
 from .app import App, build
 from .config import Config
-from .errors import ConfigError
+from .config.change import Read
+from .configuration import reasons
+from .errors import CamdError
 from .log import bridge, hand_over, levels, observer
 from .services import RootService, StartError
 
@@ -49,20 +50,19 @@ class Root(RootService):
 
 
 class Daemon:
-    """Runs one App. root: the service tree; reread(): the configuration as it is now."""
+    """Runs one App. root: the service tree; read: see App."""
 
-    def __init__(self, config: Config, reread: Callable[[], Config], reactor: Any, trace_hooks: bool = False):
+    def __init__(self, config: Config, read: Read, reactor: Any, trace_hooks: bool = False):
         # Timers must not jump when the wall clock is set: boards without a clock do that at boot.
         reactor.seconds = time.monotonic
         levels.set("", config.log_level)
         for chatty in ("twisted", "log_legacy"):  # "Site starting on 8080" and the like
             levels.set(chatty, "warn")
         bridge()
-        self._reread = reread
         self._reactor = reactor
         self._notify_address = os.environ.pop("NOTIFY_SOCKET", None)
         self._watchdog = LoopingCall(self._notify, "WATCHDOG=1")
-        self.app = App(config, reactor, trace_hooks)
+        self.app = App(config, reactor, trace_hooks, read)
         self.root = build(self.app, Root(observer(config.log_format, sys.stdout)))
         self.root.started.addCallbacks(self._started, self._not_started)
         self.root.started.addErrback(lambda failure: _log.failure("start", failure))
@@ -139,11 +139,9 @@ class Daemon:
 
     async def _take_new(self) -> None:
         try:
-            config = self._reread()
-            levels.set("", config.log_level)
-            await self.app.reload(config)
-        except ConfigError as error:
-            for problem in error.problems:
+            await self.app.configuration.reload()
+        except CamdError as error:
+            for problem in reasons(error):
                 _log.error("configuration not taken: {problem}", problem=problem)
         except Exception:
             _log.failure("reload failed")

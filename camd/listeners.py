@@ -11,6 +11,7 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
 from .auth.tls import tls_endpoint
+from .config import Config
 from .errors import CamdError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 #: Connections that may wait to be accepted.
 BACKLOG = 1024
+SCHEMES = ("http", "https")
 
 
 class Listeners:
@@ -29,43 +31,133 @@ class Listeners:
     def __init__(self, app: App):
         self._app = app
         self._ports: dict[str, Any] = {}
+        self._described: dict[str, str] = {}
+        self._has_certificate = False
         self.urls: list[str] = []
 
     async def open_http(self) -> None:
-        description = self._app.config.http
-        if description is not None:
-            await self._listen("http", server_endpoint(self._app.reactor, description), description)
+        await self._open("http", self._app.config.http)
 
     async def open_https(self) -> None:
-        description = self._app.config.https
-        if description is not None:
-            certificate = self._app.certificate
-            await certificate.start()
-            endpoint = server_endpoint(self._app.reactor, description)
-            await self._listen("https", tls_endpoint(self._app.reactor, endpoint, certificate.context), description)
+        await self._open("https", self._app.config.https)
 
     def close_http(self) -> Deferred[Any]:
         return self._close("http")
 
     def close_https(self) -> Deferred[Any]:
-        self._app.certificate.stop()
+        self._drop_certificate()
         return self._close("https")
 
-    async def _listen(self, scheme: str, endpoint: Any, description: str) -> None:
+    async def reopen(self, config: Config) -> None:
+        """Listen where this configuration says. Connections that are open stay, also those of a port that is
+        closed. Raises CamdError if a port cannot be opened, and then those that were open still are.
+
+        New ports are opened before old ones are closed; only a new one with the number of an old one, for
+        example for another interface, has to wait until that is free.
+        """
+        wanted = {scheme: getattr(config, scheme) for scheme in SCHEMES}
+        changed = [scheme for scheme in SCHEMES if wanted[scheme] != self._described.get(scheme)]
+        if not changed:
+            return
+        before = {scheme: self._described.get(scheme) for scheme in changed}
+        old = {scheme: self._ports.pop(scheme) for scheme in changed if scheme in self._ports}
         try:
-            port = await endpoint.listen(self._app.web.site)
-        except CannotListenError as error:
-            raise CamdError(_why_not(error, description)) from error
-        self._ports[scheme] = port
-        host = port.getHost()
-        if hasattr(host, "port"):
-            name = host.host if host.host not in ("0.0.0.0", "::") else "localhost"
-            url = f"{scheme}://[{name}]:{host.port}/" if ":" in name else f"{scheme}://{name}:{host.port}/"
-            self.urls.append(url)
+            try:
+                await self._open_all(changed, wanted)
+            except _Taken as error:
+                if error.where not in [_place(port) for port in old.values()]:
+                    raise
+                await _stop(old)
+                old = {}
+                await self._open_all(changed, wanted)
+        except CamdError:
+            if old:
+                self._ports |= old
+                self._described |= {scheme: text for scheme, text in before.items() if text is not None}
+                self._tell()
+            else:
+                await self._open_all(changed, before)
+            if "https" not in self._ports:
+                self._drop_certificate()
+            raise
+        await _stop(old)
+        if "https" not in self._ports:
+            self._drop_certificate()
+        self.log.info("the page is at {urls} now", urls="   ".join(self.urls) or "nowhere")
+
+    async def _open_all(self, schemes: list[str], descriptions: dict[str, str | None]) -> None:
+        """Open these ports, or none of them."""
+        opened: dict[str, Any] = {}
+        try:
+            for scheme in schemes:
+                await self._open(scheme, descriptions[scheme])
+                if scheme in self._ports:
+                    opened[scheme] = self._ports[scheme]
+        except CamdError:
+            for scheme in opened:
+                del self._ports[scheme], self._described[scheme]
+            await _stop(opened)
+            raise
+
+    async def _open(self, scheme: str, description: str | None) -> None:
+        self._described.pop(scheme, None)
+        if description is not None:
+            endpoint = server_endpoint(self._app.reactor, description)
+            if scheme == "https":
+                await self._have_certificate()
+                endpoint = tls_endpoint(self._app.reactor, endpoint, self._app.certificate.context)
+            try:
+                self._ports[scheme] = await endpoint.listen(self._app.web.site)
+            except CannotListenError as error:
+                raise _Taken(_why_not(error, description), error) from error
+            self._described[scheme] = description
+        self._tell()
+
+    async def _have_certificate(self) -> None:
+        if not self._has_certificate:
+            self._has_certificate = True
+            await self._app.certificate.start()
+
+    def _drop_certificate(self) -> None:
+        self._has_certificate = False
+        self._app.certificate.stop()
+
+    def _tell(self) -> None:
+        self.urls[:] = [url for scheme in SCHEMES if (url := self._url(scheme))]
+
+    def _url(self, scheme: str) -> str:
+        host = self._ports[scheme].getHost() if scheme in self._ports else None
+        if not hasattr(host, "port"):
+            return ""
+        name = host.host if host.host not in ("0.0.0.0", "::") else "localhost"
+        return f"{scheme}://[{name}]:{host.port}/" if ":" in name else f"{scheme}://{name}:{host.port}/"
 
     def _close(self, scheme: str) -> Deferred[Any]:
         port = self._ports.pop(scheme, None)
+        self._described.pop(scheme, None)
         return maybeDeferred(port.stopListening if port else lambda: None)
+
+
+class _Taken(CamdError):
+    """A port cannot be opened. where: its number or path, if it is somebody's."""
+
+    def __init__(self, text: str, error: CannotListenError):
+        super().__init__(text)
+        self.where = str(error.port) if getattr(error.socketError, "errno", None) == errno.EADDRINUSE else None
+
+
+def _place(port: Any) -> str:
+    """The number or the path of a port that is open."""
+    host = port.getHost()
+    if hasattr(host, "port"):
+        return str(host.port)
+    name = getattr(host, "name", "")
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+async def _stop(ports: dict[str, Any]) -> None:
+    for port in ports.values():
+        await maybeDeferred(port.stopListening)
 
 
 def server_endpoint(reactor: Any, description: str) -> Any:

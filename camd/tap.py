@@ -36,10 +36,11 @@ def makeService(options: Options) -> IService:
     from .config import load, prepare_data_dir
     from .errors import ConfigError
 
-    def configuration() -> Any:
+    def configuration(store: str | None = None) -> Any:
         names = ("data-dir", "http", "https", "log-format")
         path = Path(options["config"]) if options["config"] else None
-        return load(path, environ=os.environ, options={name: options[name] for name in names})
+        given = {name: options[name] for name in names}
+        return load(path, environ=os.environ, options=given, store=store)
 
     try:
         config = configuration()

@@ -104,7 +104,8 @@ class ConfigTests(SynchronousTestCase):
         config = load(
             file, environ={"CAMD_DATA_DIR": str(folder), "CAMD_LIMITS__REQUEST_TIMEOUT": "9"}, options={}
         )
-        self.client = client_of(ConfigNoun(SimpleNamespace(config=config)))
+        configuration = SimpleNamespace(configured=config, waiting=[])
+        self.client = client_of(ConfigNoun(SimpleNamespace(configuration=configuration)))
         self.file = file
 
     def test_every_key_with_where_it_comes_from(self) -> None:

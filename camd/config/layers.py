@@ -83,28 +83,40 @@ def read_file(path: Path) -> Layer:
     """The settings of one TOML file, each with its line; a file that cannot be parsed gives its problem."""
     where = str(path)
     try:
-        source = path.read_bytes().decode()
-        table = tomllib.loads(source)
+        text = path.read_bytes().decode()
     except OSError as error:
         hint = "check the path" if isinstance(error, FileNotFoundError) else "camd's user must read it"
         return Layer(problems=(Problem(where, "", f"cannot be read: {error.strerror}", hint),))
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         return Layer(problems=(Problem(where, "", "is not UTF-8 text", "save it as UTF-8", line),))
+    return read_text(path, text)
+
+
+def read_text(path: Path, text: str) -> Layer:
+    """The settings in a TOML text that stands, or shall stand, in this file."""
+    where = str(path)
+    try:
+        table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         return Layer(problems=(_syntax_problem(where, str(error)),))
-    lines = _lines(source)
+    lines = _lines(text)
     folder = path.absolute().parent
     return Layer(tuple(Setting(keys, value, where, folder, lines) for keys, value in _flatten(table)))
 
 
 def read_files(path: Path) -> Layer:
     """The main file and `conf.d/*.toml` beside it, in the order of their names."""
-    layers = [read_file(each) for each in (path, *sorted(path.absolute().parent.glob("conf.d/*.toml")))]
+    layers = [read_file(each) for each in (path, *more_files(path))]
     return Layer(
         tuple(setting for layer in layers for setting in layer.settings),
         tuple(problem for layer in layers for problem in layer.problems),
     )
+
+
+def more_files(path: Path) -> list[Path]:
+    """`conf.d/*.toml` beside the main file."""
+    return sorted(path.absolute().parent.glob("conf.d/*.toml"))
 
 
 def read_environment(environ: Mapping[str, str]) -> Layer:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import values as kinds
+from .camera import CameraConfig
 from .schema import Effect, Tree, about, tree_of
 
 BUILT_IN = "built-in"
@@ -223,65 +224,6 @@ class PluginsConfig:
             kinds.words(),
             Effect.DAEMON,
             "Names of installed plugins that must not be loaded (`camd plugins` lists them).",
-        ),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class CameraConfig:
-    """One camera. Sizes are (width, height) in pixels; None leaves the choice to the source."""
-
-    id: str
-    source: str = field(
-        metadata=about(
-            kinds.source(),
-            Effect.CAMERA,
-            'What delivers the pictures: `"v4l2:/dev/video0"`, `"file:/path/video.mp4"` (looped), `"test:"`, '
-            "or a kind that a plugin adds.",
-        ),
-    )
-    name: str = field(
-        default="",
-        metadata=about(
-            kinds.text(),
-            Effect.LIVE,
-            "The name that people see.",
-            shown="the id",
-        ),
-    )
-    enabled: bool = field(
-        default=True,
-        metadata=about(
-            kinds.boolean(),
-            Effect.CAMERA,
-            "Whether the camera runs; `false` keeps its settings but never opens it.",
-        ),
-    )
-    size: tuple[int, int] | None = field(
-        default=None,
-        metadata=about(
-            kinds.size(),
-            Effect.CAMERA,
-            "Size of the picture; a device takes the nearest that it has.",
-            shown="the source's choice",
-        ),
-    )
-    fps: float | None = field(
-        default=None,
-        metadata=about(
-            kinds.number(0.1, 1000),
-            Effect.CAMERA,
-            "Pictures per second; a device takes the nearest that it has.",
-            shown="the source's choice",
-        ),
-    )
-    format: str | None = field(
-        default=None,
-        metadata=about(
-            kinds.pixel_format(),
-            Effect.CAMERA,
-            'How the device delivers pictures; `"mjpg"` and `"yuyv"` are understood too.',
-            shown="the source's choice",
         ),
     )
 

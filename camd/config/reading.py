@@ -10,7 +10,16 @@ from typing import Any
 from ..errors import ConfigError, Problem
 from . import values as kinds
 from .data_dir import default_data_dir
-from .layers import Layer, Setting, choose_file, read_environment, read_file, read_files, read_options
+from .layers import (
+    Layer,
+    Setting,
+    choose_file,
+    read_environment,
+    read_file,
+    read_files,
+    read_options,
+    read_text,
+)
 from .model import (
     BUILT_IN,
     PRESETS,
@@ -25,18 +34,29 @@ from .model import (
     WebSocketConfig,
 )
 from .schema import ANY, Effect, Key, Tree, keys_of, suggest, values_of
+from .secret import Secret
+from .source_url import same_server, split_login
+from .store import STORE
 
-STORE = "config.toml"  #: the run-time store of configuration, in the data directory
+#: Keys of a camera by which camd gets into it; they are for the server that its source names.
+LOGIN = ("username", "password", "password_file")
 _KEYS = {known.name: known for known in keys_of(SCHEMA)}
 
 
-def load(path: Path | None, *, environ: Mapping[str, str], options: Mapping[str, str | None]) -> Config:
+def load(
+    path: Path | None,
+    *,
+    environ: Mapping[str, str],
+    options: Mapping[str, str | None],
+    store: str | None = None,
+) -> Config:
     """Read every layer and return the checked whole, or raise ConfigError with every mistake.
 
     path: the file that the command line names, or None; environ: as os.environ; options: further options of
-    the command line by name, as in layers.read_options. Reads files, changes nothing.
+    the command line by name, as in layers.read_options; store: what the run-time store shall hold, to be
+    checked instead of what it holds. Reads files, changes nothing.
     """
-    return _Reading(environ).config(choose_file(path, environ), options)
+    return _Reading(environ).config(choose_file(path, environ), options, store)
 
 
 def changes(old: Config, new: Config) -> dict[str, Effect]:
@@ -60,14 +80,18 @@ class _Reading:
         self.given: dict[tuple[str, ...], tuple[Any, Setting]] = {}
         self.cameras: dict[str, Setting] = {}  # the first Setting of each, in order
         self.reported: set[tuple[str, tuple[str, ...]]] = set()
+        self.store = ""
 
-    def config(self, file: Path | None, options: Mapping[str, str | None]) -> Config:
+    def config(self, file: Path | None, options: Mapping[str, str | None], text: str | None) -> Config:
         files = Layer() if file is None else read_files(file)
         environment, command_line = read_environment(self.environ), read_options(options)
         self.take(files)
         data_dir, data_dir_origin = self.data_dir(files, environment, command_line)
         store = data_dir / STORE
-        if os.path.lexists(store):
+        self.store = str(store)
+        if text is not None:
+            self.take_store(read_text(store, text))
+        elif os.path.lexists(store):
             self.take_store(read_file(store))
         self.take(environment)
         self.take(command_line)
@@ -79,6 +103,7 @@ class _Reading:
     def take(self, layer: Layer) -> None:
         """Check the settings of one layer and let them win over earlier ones."""
         self.problems += layer.problems
+        self.forget_logins(layer)
         for setting in layer.settings:
             known = self.find(setting)
             if known is None:
@@ -87,6 +112,16 @@ class _Reading:
                 self.given[setting.keys] = self.convert(known, setting), setting
             except kinds.Unfit as unfit:
                 self.problems.append(setting.problem(unfit.text, unfit.hint))
+
+    def forget_logins(self, layer: Layer) -> None:
+        """A layer that leads a camera to another server leaves its login behind: whoever may change the source
+        at run time must not learn the password in the file by naming a server of their own."""
+        for setting in layer.settings:
+            if setting.keys[::2] != ("cameras", "source") or setting.keys not in self.given:
+                continue
+            if not same_server(self.given[setting.keys][0], str(setting.value)):
+                for key in LOGIN:
+                    self.given.pop((*setting.keys[:2], key), None)
 
     def take_store(self, layer: Layer) -> None:
         allowed = tuple(setting for setting in layer.settings if setting.keys != ("data_dir",))
@@ -159,6 +194,10 @@ class _Reading:
             if ("cameras", name, "source") not in self.given and not {source, f"cameras.{name}"} & wrong:
                 hint = 'add source = "v4l2:/dev/video0", "file:…" or "test:"'
                 self.problems.append(setting.problem("missing", hint, ("cameras", name, "source")))
+        for keys, (value, setting) in self.given.items():
+            if isinstance(value, Secret) and setting.where != self.store:
+                hint = f"write {keys[-1]}_file, or give it with `camd camera set {keys[1]} --password`"
+                self.problems.append(setting.problem("belongs into the run-time store", hint))
         self.check_main_camera()
         self.check_listeners()
         self.check_tls()
@@ -217,7 +256,7 @@ class _Reading:
             auth=AuthConfig(**table(("auth",))),
             tls=TlsConfig(**table(("tls",))),
             plugins=PluginsConfig(**table(("plugins",))),
-            cameras={name: CameraConfig(id=name, **table(("cameras", name))) for name in self.cameras},
+            cameras={name: self.camera(name, table(("cameras", name))) for name in self.cameras},
             data_dir_origin=data_dir_origin,
             file=file,
             fixed=frozenset(".".join(keys) for keys, (_, at) in self.given.items() if at.given_as_text),
@@ -228,3 +267,13 @@ class _Reading:
             config.origins[name] = origins.get(name, BUILT_IN)
         config.origins["data_dir"] = data_dir_origin
         return config
+
+    def camera(self, name: str, given: dict[str, Any]) -> CameraConfig:
+        """One camera, with the login in its URL moved to where it is not shown."""
+        source, username, password = split_login(given["source"])
+        if username or password:
+            login = {"username": username, "password": Secret(password)}
+            if "password" in given or "password_file" in given:
+                del login["password"]
+            given = {**login, **given, "source": source}
+        return CameraConfig(id=name, **given)

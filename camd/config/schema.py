@@ -74,6 +74,19 @@ def keys_of(tree: Tree) -> Iterator[Key]:
             yield from keys_of(node)
 
 
+def key_of(keys: tuple[str, ...], tree: Tree) -> Key | None:
+    """The Key at this path; None if there is none."""
+    node: Key | Tree = tree
+    for name in keys:
+        if isinstance(node, Key):
+            return None
+        found = node.get(ANY, node.get(name))
+        if found is None:
+            return None
+        node = found
+    return node if isinstance(node, Key) else None
+
+
 def values_of(table: Any, node: Key | Tree, name: str = "") -> Iterator[tuple[str, Key, Any]]:
     """Every value that a configuration holds: its dotted name, its Key, the value."""
     if isinstance(node, Key):

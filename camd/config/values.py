@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .secret import Secret
+from .source_url import problem_of
+
 #: Names that a camera cannot have, since they mean something else in a URL.
 RESERVED_IDS = frozenset({"main", "sub", "stream", "live", "api", "onvif", "files"})
 #: Pixel formats by the name that camd uses, and what else people call them.
@@ -27,6 +30,9 @@ ENDPOINT_HINT = (
     'write "tcp:8080", "tcp:8080:interface=127.0.0.1", "unix:/run/camd/http.sock", '
     '"systemd:domain=INET:index=0", or "off"'
 )
+#: What a password begins with that camd has encrypted.
+SEALED = "sealed:"
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{38,}={0,2}")
 _CAMERA_ID = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _SOURCE = re.compile(r"[a-z][a-z0-9+.-]*:.*", re.DOTALL)
 _SIZE = re.compile(r"([1-9][0-9]{1,4})x([1-9][0-9]{1,4})")
@@ -247,7 +253,23 @@ def source() -> Kind:
             device = value.startswith("/dev/")
             hint = f'write "{"v4l2" if device else "file"}:{value}"' if value.startswith("/") else ""
             raise Unfit(f"expected {expected}, got {_describe(value)}", hint or 'or "file:…", "test:"')
+        if problem := problem_of(value):
+            raise Unfit(problem, 'for example "rtsp://10.0.0.20/stream1"')  # the URL may hold a password
         return value
+
+    return Kind(expected, check)
+
+
+def sealed() -> Kind:
+    """A password that camd has encrypted, as `Secret`. What is wrong is never repeated: it may be one."""
+    expected = "a password that camd has encrypted"
+
+    def check(value: Any) -> Secret:
+        text = value.removeprefix(SEALED) if isinstance(value, str) else ""
+        if text == value or not _BASE64.fullmatch(text):
+            hint = "give it with `camd camera set <id> --password`, or name a password_file"
+            raise Unfit(f"expected {expected}", hint)
+        return Secret(text, sealed=True)
 
     return Kind(expected, check)
 

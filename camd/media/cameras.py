@@ -14,7 +14,9 @@ from ..state.permission import Permission
 from ..state.spec import Spec
 from ..state.state import State
 from .camera import Camera
-from .source import Source
+from .mount import Login, Mount
+from .source import Source, SourceSettings
+from .trial import Trial, try_source
 
 #: Makes a Camera of its configuration and an open-able source.
 Make = Callable[[CameraConfig, Source], Camera]
@@ -42,7 +44,7 @@ class Cameras(Mapping[str, Camera]):
     """The cameras in the order of the configuration. Reactor thread only.
 
     kinds: scheme -> function(address) -> Source, from the plugins. on_count(n) hears how many
-    sources may be open at once.
+    sources may be open at once. login(config): the user name and the password of a camera; blocks.
     """
 
     log = Logger()
@@ -53,13 +55,17 @@ class Cameras(Mapping[str, Camera]):
         kinds: Mapping[str, Callable[[str], Source]],
         make: Make,
         on_count: Callable[[int], None] = lambda count: None,
+        login: Callable[[CameraConfig], tuple[str, str]] = lambda config: ("", ""),
     ):
         self._state = state
         self._kinds = kinds
         self._make = make
         self._on_count = on_count
+        self._login = login
+        self._mounts: dict[str, Mount] = {}
         self._cameras: dict[str, Camera] = {}
         self._main: str | None = None
+        self._configured_main: str | None = None
         self._main_name = state.declare(self._main_spec())
 
     def __getitem__(self, camera: str) -> Camera:
@@ -79,26 +85,47 @@ class Cameras(Mapping[str, Camera]):
         return next(iter(self._cameras.values()), None)
 
     def configure(self, configs: Mapping[str, CameraConfig], main: str | None = None) -> None:
-        """Make it so: cameras that are new start, cameras that are gone end, those whose
-        configuration changed are made anew, and nothing happens to the others."""
+        """Make it so: cameras that are new start, cameras that are gone end, those whose configuration changed
+        take it and keep their clients, and nothing happens to the others."""
         for camera in list(self._cameras.values()):
-            if configs.get(camera.id) != camera.config:
+            if camera.id not in configs:
                 self._remove(camera)
         self._on_count(len(configs))
         kept, self._cameras = self._cameras, {}
         for config in configs.values():
-            camera = self._cameras[config.id] = kept.get(config.id) or self._make(config, self._source(config))
-            if config.id not in kept:
-                camera.start()
-        self._main = main
+            camera = kept.get(config.id)
+            if camera is None:
+                mount = self._mounts[config.id] = Mount(self.source(config), self._login_of(config))
+                self._cameras[config.id] = self._make(config, mount)
+                self._cameras[config.id].start()
+                continue
+            self._cameras[config.id] = camera
+            if camera.config != config:
+                self._change(camera, config)
+        if main != self._configured_main or self._main not in self._cameras:
+            self._main = self._configured_main = main
         self._state.declare(self._main_spec(), self._choose_main)
         self._main_name.publish(self.main.id if self.main else "")
+
+    def _change(self, camera: Camera, config: CameraConfig) -> None:
+        is_other = config.device != camera.config.device
+        if is_other:
+            self._mounts[camera.id].exchange(self.source(config), self._login_of(config))
+        camera.reconfigure(config, is_other)
+
+    def _login_of(self, config: CameraConfig) -> Login:
+        return lambda: self._login(config)
+
+    def try_source(self, config: CameraConfig, username: str, password: str) -> Trial:
+        """Look what is in the source of a camera that is not there yet. Blocks as long as the source does."""
+        mount = Mount(self.source(config), lambda: (username, password))
+        return try_source(mount, SourceSettings(config.id, config.address, password=password))
 
     def _main_spec(self) -> Spec:
         return Spec(
             "system/main_camera", str, default="", choices=tuple(self._cameras), read=Permission.Device_r,
             write=Permission.Device_rw if self._cameras else None,
-            doc="The camera behind /snapshot and /stream, until the configuration is read again.",
+            doc="The camera behind /snapshot and /stream, until `main_camera` of the configuration changes.",
         )
 
     def _choose_main(self, camera: str) -> str:
@@ -109,11 +136,21 @@ class Cameras(Mapping[str, Camera]):
         """Fires when every device is closed."""
         return DeferredList([camera.stop() for camera in self._cameras.values()], consumeErrors=True)
 
-    def _source(self, config: CameraConfig) -> Source:
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of sources that somebody provides."""
+        return sorted(self._kinds)
+
+    def knows(self, source: str) -> bool:
+        """Whether somebody provides this kind of source."""
+        return source.partition(":")[0] in self._kinds
+
+    def source(self, config: CameraConfig) -> Source:
+        """The source of a camera, not opened; one that says why not if nobody provides it."""
         scheme, _, address = config.source.partition(":")
         factory = self._kinds.get(scheme)
         if factory is None:
-            known = ", ".join(sorted(self._kinds)) or "none"
+            known = ", ".join(self.kinds) or "none"
             return Missing(f"no source of the kind {scheme!r}; there are: {known}")
         try:
             return factory(address)
@@ -124,7 +161,7 @@ class Cameras(Mapping[str, Camera]):
             return Missing(f"the source could not be made: {error}")
 
     def _remove(self, camera: Camera) -> None:
-        del self._cameras[camera.id]
+        del self._cameras[camera.id], self._mounts[camera.id]
         camera.stop().addErrback(lambda failure: self.log.failure("camera {camera}", failure, camera=camera.id))
         camera.pipeline.source.end()
         for observable in self._state.select(f"cameras/{camera.id}/*"):

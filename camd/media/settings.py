@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from ..config import CameraConfig
+from ..config.source_url import shown_source
 from ..state.permission import Permission
 from ..state.spec import Spec, Value
 from ..state.state import State
@@ -35,6 +36,9 @@ _FACTS = (
     Spec("camera/outputs", dict, default={}, read=_R, doc="For each output: pass-through, or why it is encoded."),
 )
 
+#: The setting that a field of SourceSettings belongs to.
+_NAMES = {"width": "size", "height": "size", "fps": "fps", "codec": "format"}
+
 
 class Settings:
     """Size, rate, format and JPEG quality of one camera, with its facts. Reactor thread only.
@@ -53,13 +57,10 @@ class Settings:
         self._prefix = f"cameras/{config.id}/"
         self._state = state
         self._restart = restart
-        width, height = config.size or (None, None)
-        self.wanted = SourceSettings(
-            config.name or config.id, config.source.partition(":")[2], width, height, config.fps, config.format
-        )
+        self.wanted = SourceSettings(config.name or config.id, config.address, **_configured(config))
         for spec in _FACTS:
             self._declare(spec)
-        self.publish(name=config.name or config.id, source=config.source)
+        self.publish(name=config.name or config.id, source=shown_source(config.source))
         self._on_quality = on_quality
         quality = self._declare(
             Spec("camera/jpeg_quality", int, default=85, min=1, max=100, unit="%", read=_R, write=_RW, persist=True,
@@ -68,6 +69,20 @@ class Settings:
         )
         self._set_quality(quality.value if quality.target is None else quality.target)
         quality.publish(quality.value if quality.target is None else quality.target)
+
+    def reconfigure(self, before: CameraConfig, config: CameraConfig) -> bool:
+        """Take another configuration; returns whether the device has to be opened anew for it. What changed in it
+        counts more than what was set since then; what did not change there stays as it was set."""
+        old, new = _configured(before), _configured(config)
+        changed = {key: value for key, value in new.items() if value != old[key]}
+        for name in {_NAMES[key] for key in changed}:
+            observable = self._state.get(self._prefix + name)
+            if observable is not None:
+                observable.target = None
+                self._state.forget(observable.name)
+        self.wanted = replace(self.wanted, camera=config.name or config.id, address=config.address, **changed)
+        self.publish(name=config.name or config.id, source=shown_source(config.source))
+        return bool(changed)
 
     def declare(self, capabilities: Capabilities) -> None:
         """Offer the sizes, rates and formats that this device has."""
@@ -117,6 +132,12 @@ class Settings:
     def _set_quality(self, quality: int) -> int:
         self._on_quality(quality)
         return quality
+
+
+def _configured(config: CameraConfig) -> dict[str, Any]:
+    """What the configuration wishes, as fields of SourceSettings."""
+    width, height = config.size or (None, None)
+    return {"width": width, "height": height, "fps": config.fps, "codec": config.format}
 
 
 def _wish(name: str, value: Any) -> dict[str, Any]:

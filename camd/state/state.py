@@ -154,6 +154,11 @@ class State:
             self.saved[name] = value
             self.on_saved()
 
+    def forget(self, name: str) -> None:
+        """The opposite of `remember`."""
+        if self.saved.pop(name, None) is not None:
+            self.on_saved()
+
     def describe(self) -> dict[str, dict[str, Any]]:
         return {name: observable.describe() for name, observable in self._observables.items()}
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ...hookspecs import Route
 from ...state.permission import Permission
 from .audit import AuditNoun
+from .camera_changes import CameraChangesNoun
 from .cameras import CamerasNoun
 from .certificate import CertificateNoun
 from .config import ConfigNoun
@@ -35,9 +36,11 @@ __all__ = ["operations", "routes"]
 def operations(app: App) -> list[Operation]:
     """Every Operation that REST serves."""
     served: list[Operation] = []
+    cameras = CamerasNoun(app.cameras)
     nouns = (
         StateNoun(app),
-        CamerasNoun(app.cameras),
+        cameras,
+        CameraChangesNoun(app, cameras.shown),
         MeNoun(app.users),
         UsersNoun(app.users),
         RolesNoun(app.users),

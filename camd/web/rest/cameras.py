@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ...media.cameras import Cameras
 
 _NUMBER = {"type": ["number", "null"]}
-_CAMERA = component(
+CAMERA = component(
     "Camera",
     record(
         {
@@ -33,7 +33,7 @@ _CAMERA = component(
         }
     ),
 )
-_ID = Parameter("id", text(least=1, most=32), "The id of the camera", "path")
+ID = Parameter("id", text(least=1, most=32), "The id of the camera", "path")
 
 
 class CamerasNoun:
@@ -50,7 +50,7 @@ class CamerasNoun:
                 "/api/cameras",
                 read,
                 "List the cameras",
-                {200: Answer("In the order of the configuration", record({"cameras": listing(_CAMERA)}))},
+                {200: Answer("In the order of the configuration", record({"cameras": listing(CAMERA)}))},
                 self.list,
                 "Their settings are states: `cameras/<id>/...`.",
             ),
@@ -59,24 +59,24 @@ class CamerasNoun:
                 "/api/cameras/{id}",
                 read,
                 "Read a camera",
-                {200: Answer("The camera", _CAMERA)},
+                {200: Answer("The camera", CAMERA)},
                 self.read,
-                parameters=(_ID,),
+                parameters=(ID,),
             ),
         ]
 
     def list(self, call: Call) -> Any:
         return {
-            "cameras": [self._shown(camera) for camera in self._cameras.values() if _may(call, camera.id)]
+            "cameras": [self.shown(camera) for camera in self._cameras.values() if _may(call, camera.id)]
         }
 
     def read(self, call: Call) -> Any:
         camera = self._cameras.get(call.path["id"])
         if camera is None or not _may(call, camera.id):
             raise Gone("There is no camera of this id")
-        return self._shown(camera)
+        return self.shown(camera)
 
-    def _shown(self, camera: Camera) -> dict[str, Any]:
+    def shown(self, camera: Camera) -> dict[str, Any]:
         format = camera.pipeline.format
         return {
             "id": camera.id,

@@ -1,4 +1,4 @@
-"""/api/config: what this camd was told, and by whom."""
+"""/api/config: what this camd was told, by whom, and how that is changed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...config.model import SCHEMA
-from ...config.schema import Key, values_of
+from ...config.schema import Key, key_of, values_of
+from ...config.secret import Secret
+from ...errors import Invalid
 from ...log import redact
 from ...state.permission import Permission
+from .changing import CHANGED, HIDDEN, WRITE, Changing
 from .operation import Answer, Call, Operation, Parameter
-from .schema import BOOLEAN, component, nullable, record, text
+from .schema import BOOLEAN, component, listing, nullable, record, text
 
 if TYPE_CHECKING:
     from ...app import App
@@ -46,21 +49,38 @@ _CONFIG = component(
                 "additionalProperties": _SETTING,
                 "description": "Dotted key -> its setting",
             },
+            "waiting": listing(text(most=4096), doc="Keys that count from the next start of camd on"),
         }
     ),
 )
-_TABLES = [name for name, node in SCHEMA.items() if not isinstance(node, Key)]
-_SECTION = Parameter("section", {"type": "string", "enum": _TABLES}, "A table of the configuration", "path")
+#: The section of the keys that stand in no table.
+GENERAL = "general"
+_SECTIONS = [GENERAL, *(name for name, node in SCHEMA.items() if not isinstance(node, Key))]
+_SECTION = Parameter(
+    "section", {"type": "string", "enum": _SECTIONS}, "A table of the configuration, or `general`", "path"
+)
+_PATH = "/api/config/{section}"
+_VALUES = {"type": "object", "description": "Key -> value as in the file; null takes back what was set here"}
+_DOC = (
+    "All or nothing, and written to the run-time store. A key that the environment or the command line sets "
+    "is refused. Passwords go in and never come out."
+)
 
 
 class ConfigNoun:
-    """The effective configuration. Read only, without secrets."""
+    """The configuration, without its secrets."""
 
     def __init__(self, app: App):
         self._app = app
+        self._changing = Changing(app)
 
     def operations(self) -> list[Operation]:
-        read = Permission.System_r
+        read, place = Permission.System_r, (_SECTION,)
+        changed = {
+            200: Answer("What was changed", CHANGED),
+            409: Answer("It cannot be brought into force: a port is in use"),
+            422: Answer("It is not valid; `details` has every reason"),
+        }
         return [
             Operation(
                 "GET",
@@ -72,17 +92,39 @@ class ConfigNoun:
             ),
             Operation(
                 "GET",
-                "/api/config/{section}",
+                _PATH,
                 read,
                 "Read a table of the configuration",
                 {200: Answer("Its keys and values", {"type": "object"})},
                 self.section,
-                parameters=(_SECTION,),
+                parameters=place,
+            ),
+            Operation(
+                "PATCH",
+                _PATH,
+                WRITE,
+                "Change some keys of a table",
+                changed,
+                self.change,
+                _DOC,
+                place,
+                _VALUES,
+            ),
+            Operation(
+                "PUT",
+                _PATH,
+                WRITE,
+                "Change a table",
+                changed,
+                self.replace,
+                f"{_DOC} What is not in the body is taken back, as far as it was set here.",
+                place,
+                _VALUES,
             ),
         ]
 
     def read(self, call: Call) -> Any:
-        config = self._app.config
+        config = self._app.configuration.configured
         return {
             "file": None if config.file is None else str(config.file),
             "data_dir": str(config.data_dir),
@@ -96,14 +138,15 @@ class ConfigNoun:
                 }
                 for name, key, value in self._values(call)
             },
+            "waiting": self._app.configuration.waiting,
         }
 
     def section(self, call: Call) -> Any:
         wanted = call.path["section"]
         found: dict[str, Any] = {}
         for name, _, value in self._values(call):
-            table, *parts = name.split(".")
-            if table != wanted or not parts:
+            table, *parts = name.split(".") if "." in name else (GENERAL, name)
+            if table != wanted:
                 continue
             node = found
             for part in parts[:-1]:
@@ -111,8 +154,55 @@ class ConfigNoun:
             node[parts[-1]] = value
         return found
 
+    async def change(self, call: Call) -> Any:
+        return await self._write(call, await self._edits(call))
+
+    async def replace(self, call: Call) -> Any:
+        edits = await self._edits(call)
+        given = set(edits)
+        section = call.path["section"]
+        for name, key, value in self._values(call):
+            keys = tuple(name.split("."))
+            if (keys[0] if len(keys) > 1 else GENERAL) != section or value == HIDDEN:
+                continue
+            camera = keys[:2] if keys[0] == "cameras" else None
+            if not self._app.configuration.was_changed(name) or keys in given or camera in given:
+                continue
+            if camera is not None and not any(one[:2] == camera for one in given):
+                self._changing.check_camera(call, keys[1])
+                edits[camera] = None
+            else:
+                edits[keys] = None
+        return await self._write(call, edits)
+
+    async def _edits(self, call: Call) -> dict[tuple[str, ...], Any]:
+        """The body as edits: keys -> value."""
+        section, edits = call.path["section"], {}
+        for name, value in call.body.items():
+            if section != "cameras":
+                keys = (name,) if section == GENERAL else (section, name)
+                if key_of(keys, SCHEMA) is None:
+                    known = ", ".join(self._names(section))
+                    raise Invalid(".".join(keys), f"there is no such key; there are {known}")
+                edits[keys] = value
+            elif value is None:
+                self._changing.check_camera(call, name)
+                edits["cameras", name] = None
+            elif isinstance(value, dict):
+                edits |= await self._changing.camera(call, name, value)
+            else:
+                raise Invalid(f"cameras.{name}", "expected an object with the keys of a camera, or null")
+        return edits
+
+    async def _write(self, call: Call, edits: dict[tuple[str, ...], Any]) -> Any:
+        return self._changing.answer(await self._changing.edit(call, edits, "config_change"))
+
+    def _names(self, section: str) -> list[str]:
+        table = SCHEMA if section == GENERAL else SCHEMA[section]
+        return [name for name, node in table.items() if isinstance(node, Key)]
+
     def _values(self, call: Call) -> Iterator[tuple[str, Key, Any]]:
-        for name, key, value in values_of(self._app.config, SCHEMA):
+        for name, key, value in values_of(self._app.configuration.configured, SCHEMA):
             table, *parts = name.split(".")
             if table != "cameras" or call.by.may(Permission.System_r, f"cameras/{parts[0]}/"):
                 yield name, key, shown(value)
@@ -120,6 +210,8 @@ class ConfigNoun:
 
 def shown(value: Any) -> Any:
     """A value as JSON, with passwords and tokens in addresses blotted out."""
+    if isinstance(value, Secret):
+        return HIDDEN
     if isinstance(value, tuple) and value and isinstance(value[0], int):
         return f"{value[0]}x{value[1]}"
     if isinstance(value, tuple):

@@ -121,8 +121,9 @@ class Reply:
 class Rejected(CamdError):
     """A request that HTTP itself gives a status for."""
 
-    def __init__(self, status: int, text: str, code: str = "", key: str = ""):
+    def __init__(self, status: int, text: str, code: str = "", key: str = "", details: Any = None):
         super().__init__(text)
+        self.details = details
         self.status = status
         self.code = code
         self.key = key

@@ -11,7 +11,8 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from ...errors import CamdError, Invalid, Refused, Unauthorized
+from ...errors import CamdError, ConfigError, Invalid, Refused, Unauthorized
+from ...log import redact
 from ...state.permission import Permission, Principal
 from ...wire.strictjson import dumps
 from ..api import DeviceError
@@ -97,12 +98,16 @@ class Operations(Resource):
             template.operations[operation.method] = operation
 
     def render(self, request: Request) -> Any:
-        for template in self._templates.values():
-            values = template.match(request.postpath)
-            if values is not None:
-                break
-        else:
+        found = [
+            (template, values)
+            for template in self._templates.values()
+            if (values := template.match(request.postpath)) is not None
+        ]
+        if not found:
             return respond(request, 404)
+        method = request.method.decode("ascii", "replace")
+        # A word and a variable part may stand in the same place; the one that has the method is meant.
+        template, values = next((pair for pair in found if method in pair[0].operations), found[0])
         request.route = template.path
         gone: list[Any] = []
         request.notifyFinish().addErrback(gone.append)
@@ -182,12 +187,14 @@ class Operations(Resource):
             return
         if isinstance(error, Invalid):
             error = Rejected(422, str(error), "INVALID_FORMAT", error.key)
+        elif isinstance(error, ConfigError):
+            error = _rejected(error)
         elif isinstance(error, DeviceError):
             error = Rejected(503, str(error), "CAMERA_NOT_CONNECTED", error.key)
         if not isinstance(error, Rejected):
             render_failure(request, failure)
             return
-        details = {"key": error.key} if error.key else None
+        details = error.details or ({"key": error.key} if error.key else None)
         headers = {"Allow": error.allow} if isinstance(error, NotAllowed) else None
         body = respond(request, error.status, error.code, str(error), details, headers)
         self._send(body, request, gone)
@@ -199,6 +206,18 @@ async def _result(operation: Operation, call: Call) -> Reply:
     if isawaitable(result):
         result = await result
     return result if isinstance(result, Reply) else Reply(result)
+
+
+def _rejected(error: ConfigError) -> Rejected:
+    """A configuration that is not valid: the first mistake, and all of them in the details."""
+    problems = [
+        {"key": problem.key, "message": redact(problem.text), "hint": redact(problem.hint), "where": problem.where}
+        for problem in error.problems
+    ]
+    first = error.problems[0]
+    text = ": ".join(part for part in (first.key, redact(first.text)) if part)
+    details = {"key": first.key, "problems": problems}
+    return Rejected(422, text, "INVALID_FORMAT", details=details)
 
 
 def _content(reply: Reply) -> bytes:
