@@ -102,6 +102,7 @@ class Camera:
         self._ticker.clock = reactor
         self._reopened: Deferred[bool] | None = None
         self._starts_again: Deferred[None] | None = None
+        self._look_again = False
         prefix = f"cameras/{self.id}/"
         self.settings = Settings(config, state, self._restart, self._set_quality)
         self.condition = Condition(self.id, self.settings.publish, on_event)
@@ -197,6 +198,7 @@ class Camera:
 
     def _start_again(self, stopped: Deferred[None]) -> None:
         if self._starts_again is stopped:  # not stopped once more meanwhile
+            self._look_again = self._looking
             self.start()
             if self.pipeline.source.running and not self.config.enabled:
                 self._show_card()
@@ -255,6 +257,9 @@ class Camera:
 
     def _looked(self, _: Any) -> None:
         self._looking = False
+        if self._look_again and self._running:
+            self._look_again = False
+            self._look()
 
     def _found(self, capabilities: Capabilities) -> Deferred[None] | None:
         if not self._running:
