@@ -32,7 +32,7 @@ from .sources.default import default_source
 from .state import Spec, State, Store
 from .state import store as state_store
 from .threads import Threads
-from .web import rest
+from .web import ptz, rest
 from .web.api import Api
 from .web.broadcast import Broadcast
 from .web.metrics import core_registry
@@ -40,7 +40,7 @@ from .web.web import Web
 from .web.websocket import StateFactory
 
 #: Parts of camd that use the plugin hooks like anyone's plugin.
-CORE = {"v4l2": v4l2, "file": file, "network": network, "test": testpicture, "jpeg": jpeg, "h264": h264}
+CORE = {"v4l2": v4l2, "file": file, "network": network, "test": testpicture, "jpeg": jpeg, "h264": h264, "ptz": ptz}
 
 
 class App:

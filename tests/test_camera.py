@@ -21,6 +21,7 @@ class Processing:
         adjusted = (brightness, contrast, saturation, sharpness) != (50, 50, 50, 50)
         self.reasons = ("the picture is adjusted",) * adjusted + ("rotated",) * bool(rotate)
         self.rotate = rotate
+        self.masks = ()
 
     def apply(self, frame):
         return frame

@@ -18,8 +18,9 @@ class Image:
 
 
 class Processing:
-    def __init__(self, reasons=(), turned=False):
-        self.reasons = tuple(reasons)
+    def __init__(self, reasons=(), turned=False, masks=()):
+        self.reasons = tuple(reasons) + ("masked",) * bool(masks)
+        self.masks = masks
         self.turned = turned
 
     def apply(self, frame):

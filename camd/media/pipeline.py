@@ -39,6 +39,7 @@ class Processing(Protocol):
     """What is done to every picture before anybody sees it."""
 
     reasons: tuple[str, ...]
+    masks: tuple[Any, ...]
 
     def apply(self, frame: Frame) -> Frame: ...
 
@@ -150,12 +151,13 @@ class Pipeline:
         self._reroute()
 
     def process(self, **values: Any) -> None:
-        """Do this to every picture from now on, the newest ones included: what was to be seen on them may be
-        masked now. The values are those of the Processing; raises Invalid, and then nothing changes."""
-        self._processing = self._codecs.processing(**values)
-        for stream in self.streams:
-            if stream is not self.source:
-                stream.forget()
+        """Do this to every picture from now on; pictures that show what is masked now are forgotten at once.
+        The values are those of the Processing; raises Invalid, and then nothing changes."""
+        before, self._processing = self._processing, self._codecs.processing(**values)
+        if self._processing.masks != before.masks:
+            for stream in self.streams:
+                if stream is not self.source:
+                    stream.forget()
         self._reroute()
 
     def render(self, rendition: Rendition) -> None:

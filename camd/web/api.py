@@ -237,7 +237,10 @@ class Api:
             raise Refused(method.name, method.permission)
         if not isinstance(arguments, dict) or arguments.keys() != method.args.keys():
             raise Invalid("args", f"the arguments are {', '.join(method.args) or 'none'}")
+        arguments = dict(arguments)
         for name, kind in method.args.items():
+            if kind is float and type(arguments[name]) is int:
+                arguments[name] = float(arguments[name])
             if type(arguments[name]) is not kind:
                 raise Invalid(name, f"Value must be of type {kind.__name__}")
         self._audit("call", session.by.name, session.address, call=method.name)

@@ -1,0 +1,140 @@
+"""Ptz: smooth moves, presets, and who is moved: a window in the picture, or the device."""
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from camd.errors import Invalid
+from camd.media.ptz import MOST_PRESETS, Ptz
+from camd.state import EVERYONE, Spec, State
+
+
+class DigitalTests(SynchronousTestCase):
+    def setUp(self):
+        self.clock = Clock()
+        self.state = State()
+        self.views = []
+        self.ptz = self.make()
+
+    def make(self):
+        return Ptz("cameras/cam1/", self.state, self.clock, self.views.append)
+
+    def value(self, name):
+        return self.state[f"cameras/cam1/ptz/{name}"].value
+
+    def run_for(self, seconds):
+        self.clock.pump([0.04] * round(seconds / 0.04))
+
+    def test_it_begins_at_home(self):
+        self.assertEqual((self.views, self.value("zoom"), self.value("moving")), ([(0.0, 0.0, 1.0)], 1.0, False))
+
+    def test_a_move_is_smooth_and_all_axes_arrive_together(self):
+        self.ptz.move(1, -0.5, 2)
+        self.run_for(0.48)
+        pan, tilt, zoom = self.ptz.position
+        self.assertAlmostEqual(pan, 0.48)
+        self.assertAlmostEqual(tilt, -0.24)
+        self.assertAlmostEqual(zoom, 2**0.48)
+        self.assertTrue(self.value("moving"))
+        self.run_for(0.6)
+        self.assertEqual((self.ptz.position, self.views[-1]), ((1, -0.5, 2), (1, -0.5, 2)))
+        self.assertEqual((self.value("moving"), self.value("pan"), self.value("zoom")), (False, 1.0, 2.0))
+        steps = [after[0] - before[0] for before, after in zip(self.views, self.views[1:], strict=False)]
+        self.assertLess(max(steps), 0.041)
+
+    def test_it_tells_where_it_is_but_not_at_every_step(self):
+        told = []
+        self.state.observe("cameras/cam1/ptz/pan", lambda observable: told.append(observable.value))
+        del told[:]
+        self.ptz.move(1, 0, 1)
+        self.run_for(1.2)
+        self.assertEqual(told[-1], 1.0)
+        self.assertLess(len(told), 8)
+
+    def test_slower(self):
+        self.ptz.move(1, 0, 1, speed=0.5)
+        self.run_for(1)
+        self.assertAlmostEqual(self.ptz.position[0], 0.5)
+
+    def test_continuous_until_stopped_or_timed_out(self):
+        self.ptz.drive(0.5, 0, 1, seconds=1)
+        self.run_for(0.4)
+        self.ptz.stop()
+        self.run_for(0.4)
+        self.assertAlmostEqual(self.ptz.position[0], 0.2)
+        self.assertFalse(self.ptz.moving)
+        self.ptz.drive(-1, 0, 0, seconds=0.2)
+        self.run_for(3)
+        self.assertAlmostEqual(self.ptz.position[0], 0.0)
+
+    def test_it_stays_within_the_picture(self):
+        self.ptz.drive(1, 1, 1)
+        self.run_for(10)
+        self.assertEqual(self.ptz.position, (1.0, 1.0, 8.0))
+
+    def test_a_shift_by_what_is_seen(self):
+        self.ptz.move(0, 0, 2)
+        self.run_for(2)
+        self.ptz.shift(0.25, 0, 0)
+        self.run_for(2)
+        self.assertAlmostEqual(self.ptz.position[0], 0.5)  # a quarter of the view is half of the room to the right
+
+    def test_set_by_a_client(self):
+        self.successResultOf(self.state["cameras/cam1/ptz/zoom"].set(3, EVERYONE))
+        self.run_for(3)
+        self.assertEqual((self.ptz.position, self.value("zoom")), ((0, 0, 3), 3.0))
+
+    def test_the_place_survives_a_restart(self):
+        self.ptz.move(0.5, 0, 2)
+        self.run_for(3)
+        self.state = State(self.state.saved)
+        self.assertEqual(self.make().position, (0.5, 0, 2))
+
+    def test_presets(self):
+        self.ptz.move(0.5, 0.5, 2)
+        self.run_for(3)
+        self.ptz.save("door")
+        self.ptz.go("home")
+        self.run_for(3)
+        self.assertEqual(self.ptz.position, (0, 0, 1))
+        self.state = State(self.state.saved)
+        again = self.make()
+        again.go("door")
+        self.run_for(3)
+        self.assertEqual(again.position, (0.5, 0.5, 2))
+        again.forget("door")
+        self.assertRaises(Invalid, again.go, "door")
+        self.assertRaises(Invalid, again.forget, "door")
+
+    def test_nonsense_is_refused(self):
+        for wrong in ((2, 0, 1), (0, 0, 0), (0, 0, 9), (0, 0, 1, 0), (float("nan"), 0, 1)):
+            self.assertRaises(Invalid, self.ptz.move, *wrong)
+        self.assertRaises(Invalid, self.ptz.drive, 0, 0, 2)
+        self.assertRaises(Invalid, self.ptz.drive, 0, 0, 1, -1)
+        for wrong in ({"": [0, 0, 1]}, {"x": [0, 0]}, {"x": [0, 0, "1"]}, {"x": [5, 0, 1]},
+                      {str(n): [0, 0, 1] for n in range(MOST_PRESETS + 1)}):
+            self.failureResultOf(self.state["cameras/cam1/ptz/presets"].set(wrong, EVERYONE), Invalid)
+
+
+class Controls:
+    """Those of a device that pans and zooms."""
+
+    names = ("pan_absolute", "zoom_absolute")
+
+    def __init__(self, state):
+        for name, low, high, step in (("pan_absolute", -36000, 36000, 3600), ("zoom_absolute", 100, 400, 1)):
+            spec = Spec(f"cameras/cam1/{name}", int, min=low, max=high, step=step, read="Device_r", write="Device_rw")
+            state.declare(spec, lambda value: value)
+        self.observable = lambda name: state[f"cameras/cam1/{name}"]
+
+
+class DeviceTests(SynchronousTestCase):
+    def test_the_device_is_moved(self):
+        clock, state, views = Clock(), State(), []
+        controls = Controls(state)
+        ptz = Ptz("cameras/cam1/", state, clock, views.append)
+        ptz.equip(controls)
+        self.assertFalse(ptz.is_digital)
+        ptz.move(1, 0, 10)
+        clock.pump([0.04] * 150)
+        values = [controls.observable(name).value for name in controls.names]
+        self.assertEqual((values, views[-1]), ([36000, 400], (0, 0, 1)))
