@@ -9,7 +9,8 @@
      idle ◄────► streaming           somebody watches; nobody did for LINGER seconds
                      │
                      ▼
-                  stalled            open, but silent: closed and tried again
+                  stalled            open, but silent: closed and tried again; or it hangs, and is
+                                     left to its thread while another one tries
 
 While somebody watches and no picture comes, the source stream carries a placeholder card, so that
 every client stays connected and sees why.
@@ -31,13 +32,15 @@ from ..errors import SourceError
 from ..state.event import Event
 from ..state.state import State
 from .appearance import Appearance
-from .capture import STALL, Capture
+from .capture import STALL
 from .condition import Condition
 from .controls import Controls
+from .device import Device
 from .frame import Encoding, Format, Frame, Packet
 from .meter import Meter
 from .pipeline import Codecs, Pipeline
 from .placeholder import Placeholder
+from .profiles import Profiles
 from .rendition import Rendition
 from .renditions import Renditions
 from .settings import Settings
@@ -78,6 +81,7 @@ class Camera:
         codecs: Codecs,
         reactor: Any,
         on_event: Callable[[Event], None] = lambda event: None,
+        renew: Callable[[], Source] | None = None,
     ):
         self.id = config.id
         self.config = config
@@ -86,11 +90,9 @@ class Camera:
         self.meter = Meter()
         no_picture = lambda: self.status != "streaming"  # noqa: E731
         self._placeholder = Placeholder(codecs.card, threads.io, self.pipeline.source, no_picture)
-        self._source = source
-        self._threads = threads
+        fresh = renew or (lambda: source)
+        self.device = Device(source, fresh, threads, reactor, self.id, self.statistics, self.look)
         self._reactor = reactor
-        self._capture: Capture | None = None
-        self._closed: Deferred[None] = succeed(None)
         self._linger: Any = None
         self._retry: Any = None
         self._failures = 0
@@ -108,7 +110,8 @@ class Camera:
         self.condition = Condition(self.id, self.settings.publish, on_event)
         self.appearance = Appearance(prefix, state, self._process)
         self.renditions = Renditions(prefix, state, self._render)
-        self.controls = Controls(prefix, state, source, threads.io, self.appearance.change)
+        self.controls = Controls(prefix, state, self.device, self.appearance.change)
+        self.profiles = Profiles(prefix, state, self.controls)
 
     # ---------------------------------------------------------------- what others use
 
@@ -161,15 +164,11 @@ class Camera:
         """Seconds since the newest picture; None while not streaming."""
         return self._reactor.seconds() - self._heard if self.status == "streaming" else None
 
-    @property
-    def missed(self) -> int:
-        return self.statistics.missed + (self._capture.missed if self._capture else 0)
-
     def drops(self) -> dict[str, int]:
         """Pictures lost since the start, by stage."""
         return {
-            "device": self.statistics.lost + (self._source.dropped() if self._capture else 0),
-            "capture": self.missed,
+            "device": self.statistics.lost + self.device.lost,
+            "capture": self.statistics.missed + self.device.missed,
             **self.pipeline.drops(),
         }
 
@@ -211,12 +210,7 @@ class Camera:
         for call in (self._linger, self._retry):
             if call is not None and call.active():
                 call.cancel()
-        if self._capture is not None:
-            self._capture.stop()
-        stopped: Deferred[None] = Deferred()
-        late = self._reactor.callLater(PATIENCE, lambda: stopped.called or stopped.callback(None))
-        self._closed.addBoth(lambda _: stopped.called or stopped.callback(None))
-        return stopped.addBoth(lambda _: late.active() and late.cancel() or None)
+        return self.device.stop(PATIENCE)
 
     # ---------------------------------------------------------------- demand
 
@@ -231,15 +225,15 @@ class Camera:
             self._show_card()
 
     def _released(self) -> None:
-        if self._capture is not None and self._running:
-            self._linger = self._reactor.callLater(LINGER, self._close)
+        if self.device.is_open and self._running:
+            self._linger = self._reactor.callLater(LINGER, self.device.close)
 
     def _restart(self) -> Deferred[bool]:
         """The settings changed: open the device with them. Fires with True when it is open again,
         with False if it is not in use."""
-        if self._capture is None:
+        if not self.device.is_open:
             return succeed(False)
-        self._close()
+        self.device.close()
         if self._reopened is None:
             self._reopened = Deferred()
         answer: Deferred[bool] = Deferred()
@@ -248,12 +242,17 @@ class Camera:
 
     # ---------------------------------------------------------------- the device
 
+    def look(self) -> None:
+        """Something about the device has changed: look at it now, unless it streams or is being opened."""
+        if self._running and self.status in ("absent", "backoff", "stalled", "idle"):
+            self._look()
+
     def _look(self) -> None:
         """Look at the device without streaming, and learn what it offers."""
-        if self._looking:
+        if self._looking or self.device.is_open:
             return
         self._looking, self._asked = True, self._reactor.seconds()
-        self._threads.io(self._source.probe).addCallbacks(self._found, self._failed).addBoth(self._looked)
+        self.device.probe().addCallbacks(self._found, self._failed).addBoth(self._looked)
 
     def _looked(self, _: Any) -> None:
         self._looking = False
@@ -269,7 +268,7 @@ class Camera:
         return ensureDeferred(self.controls.reapply()).addBoth(self._ready)
 
     def _ready(self, _: Any) -> None:
-        if self._capture is None and self._running:
+        if not self.device.is_open and self._running:
             self.condition.become("idle")
             if self.pipeline.source.running:
                 self._open()
@@ -280,7 +279,7 @@ class Camera:
         if self._looking:
             return
         self._looking, self._asked = True, self._reactor.seconds()
-        self._threads.io(self._source.present).addCallbacks(self._answered, self._failed).addBoth(self._looked)
+        self.device.present().addCallbacks(self._answered, self._failed).addBoth(self._looked)
 
     def _answered(self, _: Any) -> None:
         """The idle device is there; if it had been silent, it is well again."""
@@ -292,10 +291,7 @@ class Camera:
         self._asked = self._reactor.seconds()
         if self._heard < self._reactor.seconds() - CARD_AFTER:
             self._heard = self._reactor.seconds()
-        capture = self._capture = Capture(
-            self._source, self.settings.wanted, self._opened, self._arrived, self._reactor
-        )
-        self._closed = capture.start(self._threads).addBoth(self._ended, capture)
+        self.device.open(self.settings.wanted, self._opened, self._arrived, self._ended)
 
     def _opened(self, format: Format) -> None:
         self.pipeline.opened(format)
@@ -305,7 +301,7 @@ class Camera:
         self._settle(True)
 
     def _arrived(self, item: Frame | Packet) -> None:
-        self._heard = self._reactor.seconds()
+        self._heard = self.device.heard = self._reactor.seconds()
         self.statistics.frames += 1
         if isinstance(item, Packet):
             self.statistics.bytes += len(item.data)
@@ -314,20 +310,11 @@ class Camera:
             self.condition.become("streaming")
         self.pipeline.source.publish(item)
 
-    def _close(self) -> None:
-        if self._capture is not None:
-            self._capture.stop()
-
-    def _ended(self, result: Any, capture: Capture) -> None:
-        """The capture loop is over and the device closed."""
-        self.statistics.missed += capture.missed
-        self.statistics.lost += self._source.dropped()
-        self._capture = None
+    def _ended(self, failure: Failure | None) -> None:
+        """The device is closed, or given up."""
         self.pipeline.closed()
-        if not self._running:
-            return
-        if isinstance(result, Failure):
-            self._failed(result)
+        if failure is not None:
+            self._failed(failure)
         else:
             self._ready(None)
 
@@ -366,10 +353,13 @@ class Camera:
 
     def _tick(self) -> None:
         self._measure()
+        self.device.check()
+        self.controls.tick(self.status == "streaming")
         silent = self._reactor.seconds() - self._heard
+        waits = self.status == "opening" or (self.status == "idle" and self._looking)
         if self.status == "streaming" and silent > STALL:
             self.condition.become("stalled", f"no picture for {silent:.0f} s")  # the capture loop may hang
-        elif self._waits and self._reactor.seconds() - self._asked > SILENT:
+        elif waits and self._reactor.seconds() - self._asked > SILENT:
             self.condition.become("stalled", "the device does not answer")
         if self.pipeline.source.running:
             if self.status != "streaming" and silent >= CARD_AFTER:
@@ -377,15 +367,10 @@ class Camera:
         elif self.status == "idle":
             self._check_present()
 
-    @property
-    def _waits(self) -> bool:
-        """Whether a call to the device is under way that decides how it is."""
-        return self.status == "opening" or (self.status == "idle" and self._looking)
-
     def _measure(self) -> None:
         self.meter.read(self.statistics.frames, TICK)
-        clients = sum(self.pipeline.clients().values())
-        self.settings.publish(clients=clients, drops=sum(self.drops().values()), measured_fps=self.meter.steady)
+        clients, drops = sum(self.pipeline.clients().values()), sum(self.drops().values())
+        self.settings.publish(clients=clients, drops=drops, measured_fps=self.meter.steady)
 
     # ---------------------------------------------------------------- what clients see
 

@@ -33,7 +33,8 @@ class Device:
     """Reactor thread only; the source is used from the capture and io pools.
 
     renew(): a fresh source of the same device. name: of the camera, for the log. returned(): is called when a
-    call that was given up has come back after all. statistics: gets what was lost when a capture ends.
+    call that was given up has come back after all. statistics: gets what was lost when a capture ends. heard:
+    clock time of the newest picture, told by whoever gets them.
     """
 
     def __init__(
@@ -46,7 +47,8 @@ class Device:
         statistics: Statistics,
         returned: Callable[[], None],
     ):
-        self.calls = Calls(threads.io, reactor, f"camera {name}", returned)
+        self.calls = Calls(lambda f, *args: threads.io(f, *args), reactor, f"camera {name}", returned)
+        self.heard = 0.0
         self._source = source
         self._renew = renew
         self._threads = threads
@@ -68,6 +70,7 @@ class Device:
         """Pictures that the capture has read and nobody took, since it was opened."""
         return self._capture.missed if self._capture is not None else 0
 
+    @property
     def lost(self) -> int:
         """Pictures that the device has lost since it was opened."""
         return self._source.dropped() if self._capture is not None else 0
@@ -120,15 +123,19 @@ class Device:
             self._alive = self._reactor.seconds()
             self._capture.stop()
 
-    def wait_closed(self, done: Callable[[], Any]) -> None:
-        """Call back once the device is closed, which it may be."""
-        self._closed.addBoth(lambda _: done())
+    def stop(self, patience: float) -> Deferred[None]:
+        """Close it; fires when it is closed, or after `patience` seconds: it may hang for ever."""
+        self.close()
+        stopped: Deferred[None] = Deferred()
+        late = self._reactor.callLater(patience, lambda: stopped.called or stopped.callback(None))
+        self._closed.addBoth(lambda _: stopped.called or stopped.callback(None))
+        return stopped.addBoth(lambda _: late.active() and late.cancel() or None)
 
-    def check(self, heard: float) -> None:
-        """Give up a capture that hangs. heard: clock time of the newest picture."""
+    def check(self) -> None:
+        """Give up a capture that hangs."""
         if self._capture is None:
             return
-        silent = self._reactor.seconds() - max(heard, self._alive)
+        silent = self._reactor.seconds() - max(self.heard, self._alive)
         if silent > self._patience:
             capture, self._capture = self._capture, None
             capture.stop()
