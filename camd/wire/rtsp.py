@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from string import ascii_letters
 from types import MappingProxyType
 
 from ..errors import CamdError
@@ -173,6 +174,8 @@ class Parser:
             elif buffer[0] in b"\r\n":
                 del buffer[: len(buffer) - len(buffer.lstrip(b"\r\n"))]
                 self._searched = 0
+            elif chr(buffer[0]) not in ascii_letters:  # TLS, most likely
+                raise BadMessage(400, "not RTSP")
             else:
                 return self._request()
         return None
@@ -193,7 +196,7 @@ class Parser:
                 raise BadMessage(431, f"request line and headers are longer than {HEAD_LIMIT} bytes")
             self._searched = len(buffer)
             return None
-        head = buffer[: end.start()].decode("utf-8", "surrogateescape")
+        head = buffer[: end.start()].decode("utf-8", "replace")
         del buffer[: end.end()]
         self._searched = 0
         self._head, self._body_size = _read_head(head)
@@ -272,4 +275,4 @@ def response(status: int, cseq: str = "", headers: Iterable[tuple[str, str]] = (
     head = "\r\n".join(lines)
     if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
         raise ValueError("a line break in a header")
-    return head.encode("utf-8", "surrogateescape") + b"\r\n\r\n" + body
+    return head.encode() + b"\r\n\r\n" + body

@@ -15,7 +15,7 @@ from .rtsp import BadMessage, Request
 
 CONTENT_TYPE = "application/x-rtsp-tunnelled"
 _COOKIE = re.compile(r"[\x21-\x7e]{1,128}")
-_SPACE = bytes(b"\t\n\r ")
+_SPACE = b"\t\n\r "
 
 #: The answer to GET, before the first byte of RTSP.
 ACCEPTED = (
