@@ -137,8 +137,7 @@ def _usability(bits: Bits) -> tuple[float, int | None]:
         tick, scale = bits.read(32), bits.read(32)
         bits.flag()
         fps = scale / (2 * tick) if tick else 0.0
-    hrd = [_skip_hrd(bits) for _ in range(2) if bits.flag()]
-    if hrd:
+    if any([_skip_hrd(bits), _skip_hrd(bits)]):  # for slices alone, and for all units
         bits.flag()  # low_delay_hrd_flag
     bits.flag()  # pic_struct_present_flag
     if not bits.flag():  # bitstream_restriction
@@ -149,7 +148,10 @@ def _usability(bits: Bits) -> tuple[float, int | None]:
     return fps, bits.unsigned()
 
 
-def _skip_hrd(bits: Bits) -> None:
+def _skip_hrd(bits: Bits) -> bool:
+    """Skip parameters of a hypothetical decoder; whether they are there."""
+    if not bits.flag():
+        return False
     count = bits.unsigned()
     if count > 31:
         raise Invalid("", f"a sequence parameter set with {count + 1} coded picture buffers; at most 32")
@@ -158,6 +160,7 @@ def _skip_hrd(bits: Bits) -> None:
         bits.unsigned(), bits.unsigned()
         bits.flag()
     bits.read(20)
+    return True
 
 
 def configuration(parameter_sets: tuple[bytes, ...]) -> bytes:

@@ -43,7 +43,7 @@ def split(data: Buffer) -> list[memoryview]:
     Bytes without a start code are no units: an empty list. About 0.3 us per kB.
     """
     view = memoryview(data)
-    units = []
+    units: list[memoryview] = []
     begin = -1
     for match in _start_codes(data):
         found = match.start()

@@ -53,8 +53,8 @@ def timescales(file: BinaryIO) -> dict[int, int]:
 
 def _timescale(track: dict[bytes, memoryview]) -> tuple[int, int]:
     header, media = track[b"tkhd"], dict(children(track[b"mdia"]))[b"mdhd"]
-    number = unpack_from(">I", header, 20 if header[:1] == b"\1" else 12)[0]
-    scale = unpack_from(">I", media, 20 if media[:1] == b"\1" else 12)[0]
+    number = unpack_from(">I", header, 20 if bytes(header[:1]) == b"\1" else 12)[0]
+    scale = unpack_from(">I", media, 20 if bytes(media[:1]) == b"\1" else 12)[0]
     if not scale:
         raise Invalid("", f"track {number} counts its time in nothing")
     return number, scale
@@ -104,7 +104,7 @@ def _track_fragment(content: memoryview, moof: Box, mdat: Box) -> Iterator[Store
         if kind == b"tfhd":
             defaults = _track_header(part)
         elif kind == b"tfdt":
-            time = unpack_from(">Q" if part[:1] == b"\1" else ">I", part, 4)[0]
+            time = unpack_from(">Q" if bytes(part[:1]) == b"\1" else ">I", part, 4)[0]
         elif kind == b"trun":
             if defaults is None or time is None:
                 raise Invalid("", f"samples without a track or a time at byte {moof.offset}")
