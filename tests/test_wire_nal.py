@@ -41,6 +41,12 @@ class SplitTests(SynchronousTestCase):
     def test_a_million_zeros_are_no_work(self) -> None:
         self.assertEqual(nal.split(b"\0\0\1\x65" + bytes(1 << 20)), [b"\x65"])
 
+    def test_more_units_than_there_can_be(self) -> None:
+        units = nal.split(b"\0\0\1\x67" * 100_000)
+        self.assertEqual((len(units), sum(map(len, units))), (nal.LIMIT, 400_000 - 3 * nal.LIMIT))
+        self.assertEqual(nal.parameter_sets(b"\0\0\1\x67" * 100_000, "h264")[0], b"\x67")
+        self.assertFalse(nal.is_keyframe(b"\0\0\1\x67" * 100_000, "h264"))
+
     def test_real_pictures_come_together_again(self) -> None:
         for codec in ("h264", "hevc"):
             for picture in coded(codec, 40):

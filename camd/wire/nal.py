@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from struct import Struct
 
 from ..errors import Invalid
@@ -33,7 +34,10 @@ _PARAMETER_SETS = {"h264": (H264_SPS, H264_PPS), "hevc": (HEVC_VPS, HEVC_SPS, HE
 _NOT_IN_SAMPLES = {"h264": frozenset((7, 8, 9, 10, 11, 12, 13, 15)), "hevc": frozenset(range(32, 39))}
 _SHORTEST = {"h264": 1, "hevc": 2}
 
-_start_codes = re.compile(b"\0\0\1").finditer
+#: Units of an access unit; H.265 has 600 slices at most. More are a lie, and the rest stays in the last one.
+LIMIT = 2048
+
+_find_start_codes = re.compile(b"\0\0\1").finditer
 _length = Struct(">I").pack
 
 
@@ -53,6 +57,10 @@ def split(data: Buffer) -> list[memoryview]:
     if begin >= 0:
         _append(units, view, begin, len(view))
     return units
+
+
+def _start_codes(data: Buffer) -> Iterator[re.Match[bytes]]:
+    return islice(_find_start_codes(data), LIMIT)
 
 
 def _append(units: list[memoryview], view: memoryview, begin: int, end: int) -> None:
