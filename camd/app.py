@@ -24,7 +24,7 @@ from .media.camera import Camera
 from .media.cameras import Cameras
 from .media.pipeline import Codecs
 from .plugins import Plugins
-from .processing.from_json import processing_from_json
+from .processing import Processing
 from .processing.scale import scale
 from .services import RootService, Step
 from .sources import file, network, testpicture, v4l2
@@ -68,7 +68,7 @@ class App:
         self.events = Events(self.plugins)
         self.extensions = Extensions(self)
         self.codecs = Codecs(
-            self.extensions.encoders, jpeg.decode, video_decoder.VideoDecoder, processing_from_json, scale, card.card
+            self.extensions.encoders, jpeg.decode, video_decoder.VideoDecoder, Processing.of, scale, card.card
         )
         self.cameras = Cameras(
             self.state, self.extensions.sources, self._make_camera, self.threads.allow_sources,

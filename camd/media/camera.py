@@ -41,6 +41,7 @@ from .meter import Meter
 from .pipeline import Codecs, Pipeline
 from .placeholder import Placeholder
 from .profiles import Profiles
+from .ptz import Ptz
 from .rendition import Rendition
 from .renditions import Renditions
 from .settings import Settings
@@ -112,6 +113,7 @@ class Camera:
         self.renditions = Renditions(prefix, state, self._render)
         self.controls = Controls(prefix, state, self.device, self.appearance.change)
         self.profiles = Profiles(prefix, state, self.controls)
+        self.ptz = Ptz(prefix, state, reactor, lambda position: self.appearance.change(view=position))
 
     # ---------------------------------------------------------------- what others use
 
@@ -205,6 +207,7 @@ class Camera:
     def stop(self) -> Deferred[None]:
         """Fires when the device is closed, or after PATIENCE: a device may hang for ever."""
         self._running, self._starts_again = False, None
+        self.ptz.close()
         if self._ticker.running:
             self._ticker.stop()
         for call in (self._linger, self._retry):
@@ -265,6 +268,7 @@ class Camera:
             return None
         self.settings.declare(capabilities)
         self.controls.declare(capabilities)
+        self.ptz.equip(self.controls)
         return ensureDeferred(self.controls.reapply()).addBoth(self._ready)
 
     def _ready(self, _: Any) -> None:
