@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..errors import Invalid, SourceError
+from ..errors import Invalid
 from ..wire import h264, h265, nal
+from .trouble import changed
 
 _START_CODES = (b"\0\0\1", b"\0\0\0\1")
 _AUD = {"h264": nal.H264_AUD, "hevc": nal.HEVC_AUD}
@@ -58,8 +59,7 @@ class ByteStream:
     def _compare(self, sets: tuple[bytes, ...]) -> None:
         before, now = self._described(self._sets), self._described(sets)
         if before and now and before != now:
-            text = f"its picture has changed from {before[0]} to {now[0]}; it is opened again"
-            raise SourceError(text, retry=0.0)
+            raise changed(before[0], now[0])
 
     def _described(self, sets: tuple[bytes, ...]) -> tuple[str, int] | None:
         for unit in sets:

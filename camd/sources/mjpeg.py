@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import statistics
 import threading
 import time
 from collections import deque
 from http.client import HTTPResponse
-from itertools import pairwise
 
 from ..errors import Invalid, SourceError
 from ..media.frame import Format
 from ..wire import jpeg
 from ..wire.parts import LIMIT, PartReader
 from .http import HttpClient
-from .trouble import Answered
+from .trouble import Answered, changed
 from .unit import Unit
 
 #: How often an address with single pictures is asked, if nobody says (1/s).
 USUAL_RATE = 2.0
 _FASTEST = 10.0
-#: A stream does not tell its rate: it is measured at the beginning, so many pictures, so long (seconds).
-_MEASURED = 5
-_MEASURING = 1.2
+#: A stream does not tell its rate: it is measured, for so long and so many pictures, but not for ever (seconds).
+_MEASURING, _MEASURED, _LONGEST = 0.5, 5, 1.2
+#: What cameras are set to; such a short look at the clock tells no more than which.
+_USUAL_RATES = (1, 2, 3, 5, 8, 10, 12, 15, 20, 25, 30, 50, 60)
 _CHUNK = 1 << 18
 
 
@@ -60,31 +59,32 @@ class Stills:
 class Multipart:
     """Pictures as the camera sends them, multipart/x-mixed-replace."""
 
-    def __init__(self, client: HttpClient, response: HTTPResponse, boundary: str):
+    def __init__(self, client: HttpClient, response: HTTPResponse, boundary: str, fps: float | None = None):
         self.dropped = 0
         self._client, self._response = client, response
         self._parts = PartReader(boundary)
         self._ready: deque[bytes] = deque()
-        fps = self._measure()
+        self._receive()
+        fps = fps or self._measure()
         width, height = jpeg.size(self._ready[0])
         self.format = Format("mjpeg", width, height, fps)
 
     def _measure(self) -> float:
-        """The rate, from the first pictures; the newest of them is read next."""
-        times = [self._arrival()]
-        started = times[0]
-        while len(times) < _MEASURED and times[-1] - started < _MEASURING:
-            times.append(self._arrival())
+        """The rate of the first pictures, 1/s; the newest of them is read next.
+
+        Servers begin with a picture that they have at hand, so time counts from the second on.
+        """
+        self._receive()
+        begun = now = time.monotonic()
+        before = len(self._ready)
+        while now - begun < _LONGEST and (now - begun < _MEASURING or len(self._ready) - before < _MEASURED - 1):
+            self._receive()
+            now = time.monotonic()
+        rate = (len(self._ready) - before) / (now - begun)
         while len(self._ready) > 1:
             self._ready.popleft()
-        # Servers begin with a picture they have at hand: what came at once tells nothing.
-        steps = [after - before for before, after in pairwise(times)][1:] or [1.0]
-        rate = 1 / max(statistics.median(steps), 1e-3)
-        return float(round(rate)) if rate > 2 else round(rate, 2)
-
-    def _arrival(self) -> float:
-        self._receive()
-        return time.monotonic()
+        usual = min(_USUAL_RATES, key=lambda known: abs(known - rate))
+        return float(usual) if abs(usual - rate) < 0.1 * rate else round(rate, 2)
 
     def _receive(self) -> None:
         """Wait for pictures, at least one."""
@@ -123,6 +123,5 @@ def _checked(feed: Stills | Multipart, data: bytes) -> Unit | None:
         return None
     width, height = jpeg.size(data)
     if (width, height) != (feed.format.width, feed.format.height):
-        text = f"its picture has changed from {feed.format.size} to {width}x{height}; it is opened again"
-        raise SourceError(text, retry=0.0)
+        raise changed(feed.format.size, f"{width}x{height}")
     return Unit(data, None, True)

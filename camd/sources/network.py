@@ -12,17 +12,18 @@ from http.client import HTTPException
 from typing import Protocol
 from urllib.parse import quote, unquote, urlsplit
 
-from ..errors import Invalid, SourceError
+from ..errors import CamdError, SourceError
 from ..hookspecs import hookimpl
 from ..media.frame import Format, Frame, Packet
 from ..media.source import Capabilities, Mode, Source, SourceSettings
 from ..state.spec import Value
+from ..wire import jpeg
 from .demuxer import Demuxer
 from .http import HttpClient
 from .mjpeg import Multipart, Stills
 from .renderer import Renderer
 from .timeline import Timeline
-from .trouble import Answered, explain
+from .trouble import Answered, changed, explain
 from .unit import Unit
 
 #: Seconds in which the camera must take a connection, tell what it has, and send its next picture.
@@ -83,6 +84,7 @@ class NetworkSource:
         self._name = f"{scheme}://{self._where}"
         self._feed: _Feed | None = None
         self._timeline = Timeline()
+        self._rate: float | None = None  # of a stream that does not tell it, once it was measured
         self._present_at = float("-inf")
 
     def sign_in(self, username: str, password: str) -> None:
@@ -116,7 +118,7 @@ class NetworkSource:
             raise SourceError(f"{self._name} is not open")
         try:
             unit = feed.read(timeout)
-        except (SourceError, Invalid, OSError, HTTPException) as error:
+        except (CamdError, OSError, HTTPException) as error:
             raise explain(self._name, error, bool(self._login[0]), started=True) from None
         if unit is None:
             return None
@@ -152,7 +154,7 @@ class NetworkSource:
                 return self._ask(settings)
             self._reach()
             return self._demux(self._url(), settings)
-        except (SourceError, Invalid, OSError, HTTPException) as error:
+        except (CamdError, OSError, HTTPException) as error:
             raise explain(self._name, error, bool(self._login[0])) from None
 
     def _ask(self, settings: SourceSettings) -> _Feed:
@@ -164,7 +166,9 @@ class NetworkSource:
             if response.status != 200:
                 raise Answered(response.status)
             if kind.get_content_maintype() == "multipart":
-                return Multipart(client, response, _boundary(kind))
+                feed = Multipart(client, response, _boundary(kind), self._rate)
+                self._rate = feed.format.fps
+                return feed
             if kind.get_content_type() in ("image/jpeg", "image/jpg"):
                 return Stills(client, response, url, settings.fps)
         except BaseException:
@@ -218,9 +222,16 @@ class _Demuxed:
         unit = next(self._units, None)
         if unit is None:
             raise SourceError("it has ended the stream")
-        if self._render is None:
-            return unit
-        return Unit(self._render(unit.content), unit.position, True)
+        content, format = unit.content, self.format
+        if self._render is not None:
+            size = content.width, content.height
+        elif format.codec == "mjpeg":
+            size = jpeg.size(content)
+        else:
+            return unit  # of the others only key frames tell, and the demuxer looks at those
+        if size != (format.width, format.height):
+            raise changed(format.size, "{}x{}".format(*size))
+        return unit if self._render is None else Unit(self._render(content), unit.position, True)
 
     def close(self) -> None:
         self._units.close()

@@ -35,6 +35,11 @@ class Answered(CamdError):
         self.status = status
 
 
+def changed(before: str, now: str) -> SourceError:
+    """The picture is another one now than what was said when the source was opened: sizes, "1280x720"."""
+    return SourceError(f"its picture has changed from {before} to {now}; it is opened again", retry=0.0)
+
+
 def explain(name: str, error: Exception | str, login: bool, started: bool = False) -> SourceError:
     """The SourceError for an error of PyAV, http.client, sockets, or of ours, or for what is said of the camera.
 

@@ -56,7 +56,7 @@ def choose(headers: Iterable[str]) -> Challenge | None:
     for header in headers:
         found = list(_SCHEME.finditer(header))
         ends = [match.start() for match in found[1:]] + [len(header)]
-        for match, end in zip(found, ends, strict=True):
+        for match, end in zip(found, ends, strict=False):
             fields = {
                 name.lower(): re.sub(r"\\(.)", r"\1", quoted) or bare
                 for name, quoted, bare in _FIELD.findall(header[match.end():end])
