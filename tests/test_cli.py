@@ -106,7 +106,9 @@ class ShowTests(CliCase):
         text = '[cameras.front]\nsource = "rtsp://me:pa%20ss@10.0.0.1/live"\n'
         for flags in (["--json"], []):
             self.camd_with(text, "config", "show", *flags)
-            self.assertIn("rtsp://me:***@10.0.0.1/live", self.out)
+            self.assertIn("rtsp://10.0.0.1/live", self.out)
+            self.assertNotIn("pa%20ss", self.out)
+            self.assertNotIn("pa ss", self.out)
 
     def test_invalid(self) -> None:
         self.assertEqual(self.camd_with("htpp = 1\n", "config", "show"), 78)

@@ -293,7 +293,8 @@ class MistakeTests(ConfigCase):
 
     def test_unknown_key_of_a_camera(self) -> None:
         problem = self.problem('[cameras.a]\nsource = "test:"\nresolution = "x"\n')
-        self.assertEqual(problem.hint, "known here: source, name, enabled, size, fps, format")
+        known = "source, name, enabled, size, fps, format, username, password, password_file"
+        self.assertEqual(problem.hint, f"known here: {known}")
 
     def test_unknown_variable(self) -> None:
         problem = self.problem(environ={"CAMD_WEBSOCKET__MAX_CLIENT": "3"})

@@ -1,4 +1,4 @@
-"""The `camd` command: run the daemon, look at what is there, keep its users and its certificate.
+"""The `camd` command: run the daemon, look at what is there, keep its cameras, its users and its certificate.
 
 Exit codes: 0 done, 1 failed, 2 wrong use of the command, 78 invalid configuration. Answers go to standard
 output, everything about them to standard error.
@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from .. import __version__
 from ..errors import CamdError, ConfigError
-from . import accounts, certificates, configuration, daemon, inventory
+from . import accounts, cameras, certificates, configuration, daemon, inventory
 from .output import FAILED, INVALID_CONFIG, say
 from .verbs import Verbs
 
@@ -51,6 +51,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"camd {__version__}")
     verbs = Verbs(parser)
-    for module in (daemon, configuration, inventory, accounts, certificates):
+    for module in (daemon, configuration, cameras, inventory, accounts, certificates):
         module.add_verbs(verbs)
     return parser

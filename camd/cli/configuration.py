@@ -1,30 +1,35 @@
-"""`camd check` and `camd config`: the configuration as the daemon would use it."""
+"""`camd check` and `camd config`: the configuration as the daemon would use it, and changing it."""
 
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..config import Config, load
+from ..config import Config, load, prepare_data_dir
 from ..config.layers import choose_file
 from ..config.model import SCHEMA
-from ..config.schema import Key, to_toml, values_of
-from ..errors import ConfigError, Problem
+from ..config.schema import ANY, Key, key_of, suggest, to_toml, values_of
+from ..config.secret import Secret
+from ..config.source_url import shown_source
+from ..config.values import Unfit
+from ..errors import ConfigError, Invalid, Problem
 from .output import INVALID_CONFIG, OK, say, write, write_json
 from .verbs import JSON, PLACE, Verbs
-
-_PASSWORD = re.compile(r"(://[^/@:]*:)[^/@]*@")
 
 
 def add_verbs(verbs: Verbs) -> None:
     verbs.add("check", _check, "Check the configuration and list every mistake.", PLACE, JSON)
-    config = verbs.group("config", "Look at the configuration.")
+    config = verbs.group("config", "Look at the configuration and change it.")
     show = config.add("show", _show, "Show the configuration as the daemon would use it.", PLACE, JSON)
     show.add_argument("--origin", action="store_true", help="say where each value comes from")
+    set_ = config.add("set", _set, "Change a key in the run-time store.", PLACE)
+    set_.add_argument("key", metavar="KEY", help="such as websocket.max_clients")
+    set_.add_argument("value", metavar="VALUE", help="as in the environment: items of a list separated by commas")
+    unset = config.add("unset", _unset, "Take back what was changed.", PLACE)
+    unset.add_argument("key", metavar="KEY", help="a key, or a table such as cameras.front")
 
 
 def load_config(args: argparse.Namespace, environ: Mapping[str, str]) -> Config:
@@ -64,13 +69,13 @@ def _show(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _values(config: Config) -> Iterator[tuple[str, Key, Any]]:
-    """Every value, passwords in addresses blotted out."""
+    """Every value, without logins and tokens in addresses."""
     for name, key, value in values_of(config, SCHEMA):
-        yield name, key, _PASSWORD.sub(r"\1***@", value) if isinstance(value, str) else value
+        yield name, key, shown_source(value) if isinstance(value, str) else value
 
 
 def _entry(name: str, key: Key, value: Any, config: Config, args: argparse.Namespace) -> Any:
-    if isinstance(value, Path):
+    if isinstance(value, Path | Secret):
         value = str(value)
     elif isinstance(value, tuple) and value and isinstance(value[0], int):
         value = f"{value[0]}x{value[1]}"
@@ -89,8 +94,61 @@ def _toml_lines(config: Config, origin: bool) -> Iterator[str]:
             table = parent
             yield ""
             yield f"[{table}]"
-        if value is None and key.default is None:
+        if isinstance(value, Secret):
+            line = f"# {last}: set, and not shown"
+        elif value is None and key.default is None:
             line = f"# {last}: {key.shown}"
         else:
             line = f'{last} = {to_toml("off" if value is None else value)}'
         yield f"{line:<50} # {config.origins[name]}" if origin else line
+
+
+# -- changing it
+
+
+def _set(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    from ..auth.camera_login import seal_login
+    from .changing import write as change
+
+    keys = tuple(args.key.split("."))
+    edits = {keys: parse_value(keys, args.value)}
+    config = load_config(args, environ)
+    if keys[0] == "cameras":
+        if keys[2] == "password":
+            raise Invalid(args.key, f"others could read it here: camd camera set {keys[1]} --password")
+        sealed = seal_login(prepare_data_dir(config), keys[1], {keys[2]: edits[keys]})
+        edits = {(*keys[:2], key): value for key, value in sealed.items()}
+    change(args, environ, config, edits, "config_change")
+    return OK
+
+
+def _unset(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    from .changing import write as change
+
+    keys = tuple(args.key.split("."))
+    if key_of(keys, SCHEMA) is None and not (len(keys) == 2 and keys[0] == "cameras"):
+        raise _unknown(keys)
+    change(args, environ, load_config(args, environ), {keys: None}, "config_change")
+    return OK
+
+
+def parse_value(keys: tuple[str, ...], text: str) -> Any:
+    """A value of the command line as TOML would give it; raises Invalid."""
+    key = key_of(keys, SCHEMA)
+    if key is None:
+        raise _unknown(keys)
+    try:
+        value = key.kind.parse(text)
+        key.kind.check(value)
+    except Unfit as unfit:
+        raise Invalid(".".join(keys), f"{unfit.text} ({unfit.hint})" if unfit.hint else unfit.text) from None
+    if isinstance(key.kind.check(value), Path):  # a relative path would start in the data directory
+        return str(Path(value).expanduser().absolute())
+    return value
+
+
+def _unknown(keys: tuple[str, ...]) -> Invalid:
+    table = SCHEMA.get(keys[0])
+    siblings = table if isinstance(table, dict) and len(keys) > 1 else SCHEMA
+    siblings = siblings.get(ANY, siblings)
+    return Invalid(".".join(keys), f"unknown key ({suggest(keys[-1], siblings, SCHEMA)})")

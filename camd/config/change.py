@@ -65,10 +65,12 @@ def free_id(taken: Collection[str]) -> str:
 
 
 def _news(edits: Edits, old: Config) -> Iterator[tuple[_Keys, Any]]:
-    """The edits without those that set what is so anyway: they would only take it over into the store."""
+    """The edits without those that change nothing: they would only take over into the store what is so anyway."""
     values = {name: value for name, _, value in values_of(old, SCHEMA)}
     for keys, value in edits.items():
         known, name = key_of(keys, SCHEMA), ".".join(keys)
+        if known is not None and value is None and not _is_given(old.origins.get(name, BUILT_IN)):
+            continue
         if known is not None and value is not None and name in values:
             try:
                 if known.kind.check(value) == values[name]:
@@ -118,6 +120,10 @@ def _not_removed(edits: Edits, old: Config, new: Config) -> Iterator[Problem]:
             origin = "" if old.origins.get(name) != new.origins.get(name) else new.origins.get(name, "")
         else:
             origin = next((at for key, at in new.origins.items() if key.startswith(name + ".")), "")
-        if origin and origin != BUILT_IN and not origin.startswith("preset "):
+        if origin and _is_given(origin):
             hint = "change it there" if key_of(keys, SCHEMA) else "remove it there, or set enabled = false"
             yield Problem(origin, name, "stands in a file that camd does not change", hint)
+
+
+def _is_given(origin: str) -> bool:
+    return origin != BUILT_IN and not origin.startswith("preset ")
