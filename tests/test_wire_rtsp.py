@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import time
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -101,6 +103,7 @@ class Clients(SynchronousTestCase):
         self.assertEqual((scheme, fields["uri"], fields["nc"], fields["qop"]),
                          ("Digest", messages[-1].url, "00000003", "auth"))
         self.assertEqual(parse_fields('a="x\\"y", B = z'), {"a": 'x"y', "b": "z"})
+        self.assertEqual(parse_fields("a=1, b=2 c=3, d=4"), {"a": "1"})
 
     def test_tunnels(self) -> None:
         for client in ("ffmpeg", "gstreamer"):
@@ -314,6 +317,18 @@ class Headers(SynchronousTestCase):
                 parse(text)
             except Invalid:
                 pass
+
+    def test_nothing_takes_long(self) -> None:
+        """Time that grows with the square of what a stranger sends would be seconds here."""
+        size = 20_000
+        begin = time.process_time()
+        for part in ("a", " ", "a ", "a=", "a= ", 'a="', 'a="\\', "/", "/trackID=1", "/trackID=1/", ";", ",", "1:", "%"):
+            for head in ("", "a=", "rtsp://h/?", "npt="):
+                text = head + part * (size // len(part)) + "x y"
+                for parse in (parse_transports, parse_url, parse_range, parse_session, parse_fields):
+                    with contextlib.suppress(Invalid):
+                        parse(text)
+        self.assertLess(time.process_time() - begin, 5)
 
     @settings(max_examples=100, deadline=None, derandomize=True, database=None)
     @given(st.lists(st.binary(min_size=1, max_size=40), max_size=6), st.integers(1, 9))
