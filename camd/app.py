@@ -32,7 +32,7 @@ from .sources.default import default_source
 from .state import Spec, State, Store
 from .state import store as state_store
 from .threads import Threads
-from .web import ptz, rest
+from .web import profiles, ptz, rest
 from .web.api import Api
 from .web.broadcast import Broadcast
 from .web.metrics import core_registry
@@ -40,7 +40,8 @@ from .web.web import Web
 from .web.websocket import StateFactory
 
 #: Parts of camd that use the plugin hooks like anyone's plugin.
-CORE = {"v4l2": v4l2, "file": file, "network": network, "test": testpicture, "jpeg": jpeg, "h264": h264, "ptz": ptz}
+CORE = {"v4l2": v4l2, "file": file, "network": network, "test": testpicture, "jpeg": jpeg, "h264": h264, "ptz": ptz,
+        "profiles": profiles}
 
 
 class App:
@@ -74,6 +75,7 @@ class App:
             self.state, self.extensions.sources, self._make_camera, self.threads.allow_sources,
             lambda camera: open_login(config.data_dir, camera),
         )
+        self.hotplug = v4l2.HotPlug(self.state, self.cameras, reactor, self.threads.io)
         self.metrics, self.core_metrics = core_registry(self)
         self.audit = Audit(config.data_dir, self.threads, later=reactor.callLater)
         self.users = Users(config.data_dir, self.threads, reactor, self.audit, config)
@@ -89,7 +91,10 @@ class App:
             self.web.add(route)
 
     def _make_camera(self, config: CameraConfig, source: Any) -> Camera:
-        return Camera(config, source, self.state, self.threads, self.codecs, self.reactor, self.events.publish)
+        return Camera(
+            config, source, self.state, self.threads, self.codecs, self.reactor, self.events.publish,
+            lambda: self.cameras.renew(config.id),
+        )
 
     def _certificate_changed(self, expiry: float) -> None:
         self.core_metrics.certificate_expiry = expiry
@@ -131,6 +136,7 @@ def build(app: App, root: RootService) -> RootService:
         Step("users", app.users.start, app.users.stop),
         Step("plugins", lambda: app.extensions.load(CORE)),
         Step("cameras", app.start_cameras, app.cameras.stop),
+        Step("devices", app.hotplug.start, app.hotplug.stop),
         Step("http", app.listeners.open_http, app.listeners.close_http),
         Step("https", app.listeners.open_https, app.listeners.close_https),
         Step("websocket", stop=app.web.stop),

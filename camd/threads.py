@@ -55,10 +55,10 @@ class Threads:
             pool.start()
 
     def allow_sources(self, count: int) -> None:
-        """Room for that many open sources, with spares for those that hang: each may keep a thread that
-        reads, one that looks, and one that sets."""
-        self.pools["capture"].adjustPoolsize(0, max(20, 2 * count))
-        self.pools["io"].adjustPoolsize(0, 8 + 2 * count)
+        """Room for that many open sources, with spares for those that hang: three threads of each may be lost
+        to calls that never return (media.calls.MOST), in one pool or the other. Threads are made when needed."""
+        self.pools["capture"].adjustPoolsize(0, max(20, 4 * count))
+        self.pools["io"].adjustPoolsize(0, 8 + 4 * count)
 
     def _run(self, name: str, f: Callable[..., Any], *args: Any) -> Deferred[Any]:
         self.jobs[name] += 1

@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
+from camd.config import CameraConfig
 from camd.media.calls import LIMIT, MOST
 from camd.sources.v4l2 import hotplug
 from camd.sources.v4l2.hotplug import OFTEN, SOON, HotPlug
@@ -31,24 +32,35 @@ def no_inotify(hotplug: HotPlug) -> None:
     raise OSError("none here")
 
 
+class Looker:
+    """As much of a camera as matters here."""
+
+    def __init__(self, source: str):
+        self.config = CameraConfig("x", source)
+        self.looks = 0
+
+    def look(self) -> None:
+        self.looks += 1
+
+
 class HotPlugTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.kernel = FakeKernel({})
         self.clock = Clock()
         self.state = State()
-        self.addresses: dict[str, str] = {}
-        self.changes = 0
+        self.cameras: dict[str, Looker] = {"other": Looker("test:"), "watched": Looker("v4l2:usb-99")}
         self.run_job = maybeDeferred
         self.patch(HotPlug, "_listen", no_inotify)
         self.hotplug = HotPlug(
-            self.state, lambda: self.addresses, self.changed, self.clock, self.do, self.kernel
+            self.state, self.cameras, self.clock, self.do, self.kernel
         )
 
     def do(self, f, *args) -> Deferred:
         return self.run_job(f, *args)
 
-    def changed(self) -> None:
-        self.changes += 1
+    @property
+    def changes(self) -> int:
+        return self.cameras["watched"].looks
 
     @property
     def devices(self) -> list[dict]:
@@ -122,17 +134,19 @@ class HotPlugTests(SynchronousTestCase):
         for number in range(4):
             self.plug(number, bus=f"usb-{number}", card=f"Camera {number}")
         self.kernel.links["/dev/v4l/by-id/x"] = "/dev/video2"
-        self.addresses = {"auto": "", "front": "usb-1", "link": "/dev/v4l/by-id/x", "absent": "usb-9"}
+        addresses = {"auto": "", "front": "usb-1", "link": "/dev/v4l/by-id/x", "absent": "usb-9"}
+        self.cameras.clear()
+        self.cameras |= {id: Looker(f"v4l2:{address}") for id, address in addresses.items()}
         self.hotplug.start()
         self.assertEqual([one["camera"] for one in self.devices], ["auto", "front", "link", ""])
-        self.addresses["yard"] = "Camera 3"
+        self.cameras["yard"] = Looker("v4l2:Camera 3")
         self.clock.advance(OFTEN)
         self.assertEqual([one["camera"] for one in self.devices], ["auto", "front", "link", "yard"])
 
     def test_numbers_that_are_swapped(self) -> None:
         self.plug(0, bus="usb-1")
         self.plug(1, bus="usb-2")
-        self.addresses = {"left": "usb-1", "right": "usb-2"}
+        self.cameras |= {"left": Looker("v4l2:usb-1"), "right": Looker("v4l2:usb-2")}
         self.hotplug.start()
         self.kernel.cameras = {
             "/dev/video0": self.kernel.cameras["/dev/video1"],
@@ -181,7 +195,7 @@ class InotifyTests(SynchronousTestCase):
         folder.mkdir()
         self.patch(hotplug, "FOLDER", str(folder))
         reactor = MemoryReactorClock()
-        watch = HotPlug(State(), dict, lambda: None, reactor, lambda f, *args: Deferred(), FakeKernel({}))
+        watch = HotPlug(State(), {}, reactor, lambda f, *args: Deferred(), FakeKernel({}))
         watch.start()
         self.addCleanup(watch.stop)
         if not watch.is_told:

@@ -252,7 +252,7 @@ class Camera:
 
     def _look(self) -> None:
         """Look at the device without streaming, and learn what it offers."""
-        if self._looking or self.device.is_open:
+        if self._looking:
             return
         self._looking, self._asked = True, self._reactor.seconds()
         self.device.probe().addCallbacks(self._found, self._failed).addBoth(self._looked)

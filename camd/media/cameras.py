@@ -113,6 +113,12 @@ class Cameras(Mapping[str, Camera]):
             self._mounts[camera.id].exchange(self.source(config), self._login_of(config))
         camera.reconfigure(config, is_other)
 
+    def renew(self, camera: str) -> Source:
+        """A fresh source for a camera whose present one hangs."""
+        config = self._cameras[camera].config
+        mount = self._mounts[camera] = Mount(self.source(config), self._login_of(config))
+        return mount
+
     def _login_of(self, config: CameraConfig) -> Login:
         return lambda: self._login(config)
 

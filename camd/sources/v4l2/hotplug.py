@@ -25,6 +25,8 @@ from .nodes import Node, camera_of, nodes, stamps
 if TYPE_CHECKING:
     from twisted.internet.inotify import INotify
 
+    from ...media.camera import Camera
+
 #: How often the nodes are looked at (seconds).
 OFTEN = 1.0
 #: After the kernel has told of something: udev and the driver are not done at once (seconds).
@@ -42,8 +44,8 @@ DEVICES = Spec(
 class HotPlug:
     """Watches the nodes, publishes `system/devices`. Reactor thread only; everything that blocks runs in a pool.
 
-    addresses(): id of each configured V4L2 camera -> its address. changed(): is called when nodes came, went or
-    were exchanged. calls(f, *args): runs f elsewhere.
+    cameras: the configured ones; those of V4L2 that do not stream look at their devices at once when nodes came,
+    went or were exchanged. run(f, *args): runs f elsewhere, a Deferred.
     """
 
     log = Logger()
@@ -51,16 +53,14 @@ class HotPlug:
     def __init__(
         self,
         state: State,
-        addresses: Callable[[], Mapping[str, str]],
-        changed: Callable[[], None],
+        cameras: Mapping[str, Camera],
         reactor: Any,
         run: Callable[..., Deferred[Any]],
         kernel: Kernel = KERNEL,
     ):
         self.calls = Calls(run, reactor, "looking for cameras")
         self._devices = state.declare(DEVICES)
-        self._addresses = addresses
-        self._changed = changed
+        self._cameras = cameras
         self._reactor = reactor
         self._kernel = kernel
         self._inotify: INotify | None = None
@@ -128,7 +128,12 @@ class HotPlug:
         self._looking = True
         # After a stir the nodes are asked anew: another camera may have got the very same node.
         seen, self._stirred = None if self._stirred else self._seen, False
-        self.calls(look, seen, dict(self._addresses()), self._nodes, self._kernel).addBoth(self._looked)
+        self.calls(look, seen, self._addresses(), self._nodes, self._kernel).addBoth(self._looked)
+
+    def _addresses(self) -> dict[str, str]:
+        """Of the cameras that are V4L2's, by their ids."""
+        sources = {id: camera.config.source.partition(":") for id, camera in self._cameras.items()}
+        return {id: address for id, (scheme, _, address) in sources.items() if scheme == "v4l2"}
 
     def _looked(self, found: Any) -> None:
         self._looking = False
@@ -143,7 +148,8 @@ class HotPlug:
             self._devices.publish(listing)
             if is_news and not first:
                 self.log.info("cameras: {devices}", devices=", ".join(one["name"] for one in listing) or "none")
-                self._changed()
+                for id in self._addresses():
+                    self._cameras[id].look()
         self._look_in(SOON if self._stirred else OFTEN)
 
 
