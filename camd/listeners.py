@@ -12,7 +12,7 @@ from twisted.logger import Logger
 
 from .auth.tls import tls_endpoint
 from .config import Config
-from .errors import CamdError
+from .errors import CamdError, Conflict
 
 if TYPE_CHECKING:
     from .app import App
@@ -138,7 +138,7 @@ class Listeners:
         return maybeDeferred(port.stopListening if port else lambda: None)
 
 
-class _Taken(CamdError):
+class _Taken(Conflict):
     """A port cannot be opened. where: its number or path, if it is somebody's."""
 
     def __init__(self, text: str, error: CannotListenError):
@@ -168,7 +168,7 @@ def server_endpoint(reactor: Any, description: str) -> Any:
     try:
         return serverFromString(reactor, description)
     except (ValueError, LookupError) as error:
-        raise CamdError(f"cannot listen on {description}: {error}") from error
+        raise Conflict(f"cannot listen on {description}: {error}") from error
 
 
 def _why_not(error: CannotListenError, description: str) -> str:
