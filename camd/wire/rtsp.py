@@ -204,7 +204,7 @@ class Parser:
 
     def _body(self) -> Request | None:
         head, size, buffer = self._head, self._body_size, self._buffer
-        if len(buffer) < size:
+        if head is None or len(buffer) < size:
             return None
         self._head = None
         if not size:

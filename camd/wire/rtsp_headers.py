@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Any
 from urllib.parse import unquote
 
 from ..errors import Invalid
@@ -41,7 +42,7 @@ class Transport:
     ssrc: int | None = None
     mode: str = "PLAY"
 
-    def chosen(self, **values: object) -> Transport:
+    def chosen(self, **values: Any) -> Transport:
         """This alternative as the answer states it, with what the server adds."""
         return replace(self, **values)
 
@@ -76,7 +77,7 @@ def _transport(text: str) -> Transport | None:
     profile, *lower = kind.upper().rsplit("/", 1) if kind.count("/") > 1 else (kind.upper(),)
     if not profile.startswith("RTP/") or lower not in ([], ["UDP"], ["TCP"]):
         return None
-    values: dict[str, object] = {"profile": profile, "tcp": lower == ["TCP"]}
+    values: dict[str, Any] = {"profile": profile, "tcp": lower == ["TCP"]}
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         name, value = name.strip().lower(), value.strip().strip('"')
