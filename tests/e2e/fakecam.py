@@ -28,6 +28,19 @@ for name, value in json.loads(sys.argv[2]).items():
     source.set(name, value)
 print(json.dumps(source.probe().values))
 """
+_FORGETFUL = """
+import json, sys
+from camd.errors import SourceError
+from camd.sources.v4l2 import V4l2Source
+source = V4l2Source(sys.argv[1])
+for _ in range(2):  # manual values first, as long as they may be set
+    for spec in reversed(source.probe().controls):
+        try:
+            source.set(spec.name.partition("/")[2], spec.default)
+        except SourceError:
+            pass
+print(json.dumps(source.probe().values))
+"""
 
 
 def make_jpegs(folder: Path) -> None:
@@ -99,11 +112,18 @@ class FakeCamera:
         """A camd with these devices, not started."""
         return Daemon(toml, arguments=arguments, environment=self.environment, everyone=True)
 
+    def forget(self, device: str = "/dev/video0") -> None:
+        """Every control at its default, as in a camera that was without power; also while it is unplugged for
+        the daemon. Needs `shared`."""
+        self._run(_FORGETFUL, device, FAKECAM_CONTROL="")
+
     def values(self, device: str = "/dev/video0", **controls: Any) -> dict[str, Any]:
         """The controls as another program reads them, after it has set these; needs `shared`."""
-        environment = {**os.environ, **self.environment, "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-c", _OTHER_PROGRAM, device, json.dumps(controls)]
-        done = subprocess.run(
-            command, env=environment, check=True, capture_output=True, text=True, timeout=30
-        )
+        return self._run(_OTHER_PROGRAM, device, json.dumps(controls))
+
+    def _run(self, program: str, *arguments: str, **environment: str) -> Any:
+        """What a program in Python says about the devices."""
+        variables = {**os.environ, **self.environment, "PYTHONPATH": str(ROOT), **environment}
+        command = [sys.executable, "-c", program, *arguments]
+        done = subprocess.run(command, env=variables, check=True, capture_output=True, text=True, timeout=30)
         return json.loads(done.stdout)
