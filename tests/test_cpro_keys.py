@@ -175,7 +175,7 @@ class MissingTests(CproCase):
         for key, value, other, reason in (
             ("cam2-light", False, True, "this camera has no light"),
             ("cam2-sensor", 1, 2, "this camera has one sensor"),
-            ("pip-mode", "off", "on", "camd does not put pictures into pictures"),
+            ("pip-mode", "off", "on", "the plugin pip is switched off"),
             ("record", False, True, "this camd does not record"),
             ("record", "off", "on", "this camd does not record"),
             ("record", "stop", "pause", "this camd does not record"),

@@ -45,6 +45,18 @@ class Flag(Form):
 
 
 @dataclass(frozen=True, slots=True)
+class Choice(Form):
+    """One of some words."""
+
+    words: tuple[str, ...]
+
+    def check(self, value: Any) -> str:
+        if type(value) is not str or value not in self.words:
+            raise ValueError(f"Value must be one of {', '.join(self.words)}")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
 class Whole(Form):
     """A whole number within limits, None for no upper one."""
 

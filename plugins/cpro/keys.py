@@ -14,6 +14,7 @@ from camd.state import Permission, Value
 
 from .forms import (
     Automatic,
+    Choice,
     Flag,
     Flip,
     Form,
@@ -68,7 +69,8 @@ KEYS = (
     Key("resolution", "resolution", ("cameras/{main}/size",), Resolution(), "1920x1080", _r, _rw,
         "this camera has one resolution"),
     Key("fps", "fps", ("cameras/{main}/fps",), Rate(5, 60), 30, _r, _rw, "this camera has one rate"),
-    Key("pip-mode", "pip", (), Form(), "off", _mr, _mrw, "camd does not put pictures into pictures"),
+    Key("pip-mode", "pip", ("pip/mode",), Choice(("off", "on")), "off", _mr, _mrw,
+        "the plugin pip is switched off"),
     Key("brightness", "brightness", ("cameras/{main}/brightness",), _PERCENT, 50, _r, _rw),
     Key("contrast", "contrast", ("cameras/{main}/contrast",), _PERCENT, 50, _r, _rw),
     Key("sharpness", "sharpness", ("cameras/{main}/sharpness",), _PERCENT, 50, _r, _rw),
