@@ -16,6 +16,9 @@ from camd.errors import SourceError
 from camd.media.frame import Frame, Packet
 from camd.media.source import SourceSettings
 from camd.sources.file import FileSource, camd_sources
+from camd.wire import nal
+
+from .test_network_source import write_video
 
 #: Colours, BGR: the corners of the cube and two tones between.
 COLOURS = numpy.array([
@@ -253,9 +256,60 @@ class PassThrough(FileTestCase):
     def test_probe_tells_what_will_come(self) -> None:
         capabilities = self.source().probe()
         self.assertEqual(capabilities.name, "clip.avi")
-        mode, = capabilities.modes
-        self.assertEqual((mode.codec, mode.width, mode.height, mode.rates), ("mjpeg", 64, 48, (30.0,)))
+        modes = [(mode.codec, mode.width, mode.height, mode.rates) for mode in capabilities.modes]
+        self.assertEqual(modes, [("mjpeg", 64, 48, (30.0,)), ("bgr", 64, 48, (30.0,))])
         self.assertEqual(capabilities.controls, ())
+
+
+class CodedVideo(FileTestCase):
+    """H.264 and H.265 go out as they are, if others can do something with that."""
+
+    def test_h264_is_passed_through_round_after_round(self) -> None:
+        for name in ("clip.mp4", "clip.mkv", "clip.ts"):
+            path = os.path.join(self.folder, name)
+            write_video(path, count=12)
+            source = self.opened(path)
+            self.assertEqual((self.format.codec, self.format.size, self.format.fps), ("h264", "64x48", 30.0))
+            packets = [source.read(1) for _ in range(30)]
+            keys = [n for n, one in enumerate(packets) if one.keyframe]
+            self.assertEqual(keys, [0, 5, 10, 12, 17, 22, 24, 29])
+            self.assertEqual([one.data for one in packets[:12]], [one.data for one in packets[12:24]])
+            self.assertEqual({one.codec for one in packets}, {"h264"})
+            for one in packets:
+                self.assertEqual(nal.is_keyframe(one.data, "h264"), one.keyframe)
+                self.assertEqual(len(nal.parameter_sets(one.data, "h264")), 2 if one.keyframe else 0)
+            steps = [b.pts - a.pts for a, b in pairwise(packets)]
+            self.assertTrue(all(0.0325 < step < 0.0345 for step in steps), steps)
+            self.assertEqual([mode.codec for mode in source.probe().modes], ["h264", "bgr"])
+
+    def test_hevc(self) -> None:
+        path = os.path.join(self.folder, "clip.mp4")
+        write_video(path, "libx265", (640, 480))
+        packets = [self.opened(path).read(1) for _ in range(3)]
+        self.assertEqual(self.format.codec, "hevc")
+        self.assertTrue(packets[0].keyframe)
+
+    def test_another_wish_or_pictures_out_of_order_are_decoded(self) -> None:
+        path = os.path.join(self.folder, "clip.mp4")
+        write_video(path)
+        for wish in ({"width": 32, "height": 24}, {"codec": "bgr"}, {"fps": 10}):
+            self.assertIsInstance(self.opened(path, **wish).read(1), Frame)
+            self.assertEqual(self.format.codec, "bgr")
+        write_video(path, b_frames=2, count=30)
+        source = self.opened(path)
+        self.assertEqual(self.format.codec, "bgr")
+        greys = [float(source.read(1).image[-1].mean()) for _ in range(20)]
+        self.assertEqual(greys, sorted(greys))
+
+    def test_damaged_from_the_start(self) -> None:
+        path = os.path.join(self.folder, "clip.h264")
+        write_video(path, format="h264")
+        with open(path, "rb") as file:
+            data = file.read()
+        second = data.index(b"\0\0\1\x41")
+        with open(path, "wb") as file:
+            file.write(data[:40] + data[second - 1:])
+        self.assertIsNotNone(self.opened(path).read(1))
 
 
 class Trouble(FileTestCase):

@@ -1,4 +1,4 @@
-"""Cameras on the network, the parts that need none: addresses, errors, time, multipart, logins, byte streams."""
+"""Cameras on the network, as far as no network is needed: errors, time, multipart, logins, byte streams."""
 
 from __future__ import annotations
 
@@ -40,14 +40,15 @@ def write_video(target: Any, codec: str = "libx264", size: tuple[int, int] = (64
                 format: str | None = None, b_frames: int = 0) -> None:
     """A clip with a key frame every 5 pictures."""
     with av.open(target, "w", format=format) as container:
-        options = {"x264-params": f"bframes={b_frames}", "x265-params": "log-level=none", "preset": "ultrafast"}
+        options = {"x265-params": "log-level=none", "preset": "ultrafast",
+                   "x264-params": f"bframes={b_frames}"}
         stream = container.add_stream(codec, rate=30, options=options)
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
         stream.codec_context.gop_size = 5
         stream.codec_context.max_b_frames = b_frames
         for number in range(count):
-            image = numpy.full((size[1], size[0], 3), 10 * number, numpy.uint8)
+            image = numpy.full((size[1], size[0], 3), 10 * number % 250, numpy.uint8)
             image[: 4 * number] = 255
             frame = av.VideoFrame.from_ndarray(image, "bgr24")
             frame.pts, frame.time_base = number, Fraction(1, 30)
@@ -190,8 +191,8 @@ class Multipart(SynchronousTestCase):
         return tuple(body for at in range(0, len(data), piece) for body in reader.feed(data[at:at + piece]))
 
     def test_styles(self) -> None:
-        for boundary, delimiter in (("b", b"--b"), ("--b", b"--b"), ("--b", b"----b"), ('"b"', b"--b"), ("", b"--x y"),
-                                    ("b", b"\r\n\r\n--b")):
+        for boundary, delimiter in (("b", b"--b"), ("--b", b"--b"), ("--b", b"----b"), ('"b"', b"--b"),
+                                    ("", b"--x y"), ("b", b"\r\n\r\n--b")):
             for length in (False, True):
                 for end in (b"\r\n", b"\n"):
                     for piece in (1, 7, 10_000):
@@ -206,7 +207,7 @@ class Multipart(SynchronousTestCase):
     def test_a_wrong_length_is_believed_once(self) -> None:
         data = self.stream(b"--b", True).replace(b"LENGTH: ", b"LENGTH: 1")
         self.assertEqual(self.read(data * 4, "b", 10_000)[-3:], self.bodies)
-        data = self.stream(b"--b", True).replace(b"LENGTH: 1", b"LENGTH: ").replace(b"LENGTH: 7", b"LENGTH: 3")
+        data = self.stream(b"--b", True).replace(b"LENGTH: ", b"LENGTH: 3 \r\nX: ")
         self.assertEqual(self.read(data * 4, "b", 5)[-3:], self.bodies)
 
     def test_bounded(self) -> None:
@@ -237,7 +238,8 @@ class Logins(SynchronousTestCase):
 
     def test_basic(self) -> None:
         chosen = challenge.choose(['Basic realm="x"'])
-        self.assertEqual(chosen.answer("GET", "/", "Aladdin", "open sesame"), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
+        said = chosen.answer("GET", "/", "Aladdin", "open sesame")  # the example of RFC 7617 section 2
+        self.assertEqual(said, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
 
     def test_the_best_is_chosen(self) -> None:
         sha = f"{self.digest}, algorithm=SHA-256"
@@ -254,7 +256,8 @@ class Logins(SynchronousTestCase):
 
     def test_the_examples_of_rfc_7616(self) -> None:
         """Section 3.9.1."""
-        rest = 'Digest realm="http-auth@example.org", qop="auth", nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v"'
+        nonce = "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v"
+        rest = f'Digest realm="http-auth@example.org", qop="auth", nonce="{nonce}"'
         for algorithm, response in (
             ("MD5", "8ca523f5e9506fed4657c9700eebdbec"),
             ("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
@@ -289,8 +292,8 @@ class Containers(SynchronousTestCase):
         return demuxer, list(demuxer.packets())
 
     def test_annex_b_with_its_sets_before_every_key_frame(self) -> None:
-        for name, codec, ours in (("a.mp4", "libx264", "h264"), ("a.mkv", "libx264", "h264"), ("a.ts", "libx264", "h264"),
-                                  ("a.flv", "libx264", "h264"), ("b.mp4", "libx265", "hevc")):
+        for name in ("a.mp4", "a.mkv", "a.ts", "a.flv", "b.mp4"):
+            codec, ours = ("libx265", "hevc") if name == "b.mp4" else ("libx264", "h264")
             demuxer, units = self.units(name, codec=codec)
             self.assertEqual((demuxer.codec, demuxer.width, demuxer.height), (ours, 64, 48), name)
             if codec == "libx264":

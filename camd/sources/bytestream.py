@@ -51,7 +51,7 @@ class ByteStream:
         return self._insert(data) if missing else data
 
     def _insert(self, data: bytes) -> bytes:
-        """All of the sets, for each refers to those before it; only an access unit delimiter stays in front."""
+        """All of the sets, for each refers to those before it; an access unit delimiter stays in front."""
         units = nal.split(data)
         after = 1 if units and nal.kind(units[0], self._codec) == _AUD[self._codec] else 0
         return nal.annex_b([*units[:after], *self._sets, *units[after:]])

@@ -41,10 +41,12 @@ class Demuxer:
         self._fail = fail
         self._errors = (av.FFmpegError, OSError)
         self._patience = timeouts[1] if timeouts else None
+        begun = time.monotonic()
         try:
             self._container = av.open(url, options=dict(options), timeout=timeouts)
         except (*self._errors, ValueError) as error:
-            raise fail(error) from None
+            late = timeouts is not None and time.monotonic() - begun >= timeouts[0]
+            raise fail(TimeoutError() if late else error) from None  # FFmpeg may call a time-out anything
         if not self._container.streams.video:
             self._container.close()
             raise fail("holds no moving pictures")
@@ -111,13 +113,14 @@ class Demuxer:
 
     def _packets(self) -> Iterator[Any]:
         """Of the picture stream, at the end an empty one, which makes decoders give what they hold."""
-        heard = time.monotonic()
+        asked = time.monotonic()
         try:
             for packet in self._container.demux():
+                # There may be sound and no picture; and a read that is cut off gives its half packet first.
+                if self._patience is not None and time.monotonic() - asked >= self._patience:
+                    raise TimeoutError
                 if packet.stream.index == self._stream.index:
                     yield packet
-                    heard = time.monotonic()
-                elif self._patience is not None and time.monotonic() - heard > self._patience:
-                    raise self._fail(TimeoutError("there is sound, but no picture"), True)
+                    asked = time.monotonic()
         except self._errors as error:
             raise self._fail(error, True) from None

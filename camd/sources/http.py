@@ -59,7 +59,8 @@ class HttpClient:
     def _known(self, response: HTTPResponse) -> bool:
         """Whether the server asks for a login in a way that camd can answer, and was not answered yet."""
         offered = challenge.choose(response.headers.get_all("WWW-Authenticate") or ())
-        refused = self._challenge is not None and (offered is None or offered.fields.get("stale", "") != "true")
+        stale = offered is not None and offered.fields.get("stale", "").lower() == "true"
+        refused = self._challenge is not None and not stale
         self._challenge = offered
         if refused or offered is None or not any(self._login) or self._strange:
             self._challenge = None

@@ -18,7 +18,7 @@ from .unit import Unit
 #: How often an address with single pictures is asked, if nobody says (1/s).
 USUAL_RATE = 2.0
 _FASTEST = 10.0
-#: A stream does not tell its rate: it is measured, for so long and so many pictures, but not for ever (seconds).
+#: A stream does not tell its rate: it is measured, for so long and so many pictures, but no longer (seconds).
 _MEASURING, _MEASURED, _LONGEST = 0.5, 5, 1.2
 #: What cameras are set to; such a short look at the clock tells no more than which.
 _USUAL_RATES = (1, 2, 3, 5, 8, 10, 12, 15, 20, 25, 30, 50, 60)
@@ -77,7 +77,9 @@ class Multipart:
         self._receive()
         begun = now = time.monotonic()
         before = len(self._ready)
-        while now - begun < _LONGEST and (now - begun < _MEASURING or len(self._ready) - before < _MEASURED - 1):
+        while now - begun < _LONGEST:
+            if now - begun >= _MEASURING and len(self._ready) - before >= _MEASURED:
+                break
             self._receive()
             now = time.monotonic()
         rate = (len(self._ready) - before) / (now - begun)
@@ -98,9 +100,6 @@ class Multipart:
     def read(self, timeout: float) -> Unit | None:
         if not self._ready:
             self._receive()
-        while len(self._ready) > 1:  # only the newest of those that came together is worth showing
-            self._ready.popleft()
-            self.dropped += 1
         return _checked(self, self._ready.popleft())
 
     def close(self) -> None:

@@ -32,7 +32,8 @@ CONNECTING, ASKING, READING = 2.5, 4.0, 4.0
 PRESENCE = 10.0
 _PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 #: What FFmpeg may use, so that no answer of a camera leads it to a file.
-_PROTOCOLS = {"rtsp": "rtsp,rtp,udp,tcp", "rtsps": "rtsp,rtsps,rtp,udp,tcp,tls", "http": "http,https,tcp,tls,crypto"}
+_PROTOCOLS = {"rtsp": "rtsp,rtp,udp,tcp", "rtsps": "rtsp,rtsps,rtp,udp,tcp,tls"}
+_PROTOCOLS |= dict.fromkeys(("http", "https"), "http,https,tcp,tls,crypto")
 #: Words behind "#", which no camera gets to see.
 _WORDS = frozenset({"udp", "verify"})
 
@@ -184,7 +185,7 @@ class NetworkSource:
         return f"{self._scheme}://{login}{self._where}{self._rest}"
 
     def _demux(self, url: str, settings: SourceSettings) -> _Feed:
-        options = {"protocol_whitelist": _PROTOCOLS["http" if self._scheme == "https" else self._scheme]}
+        options = {"protocol_whitelist": _PROTOCOLS[self._scheme]}
         if self._scheme.startswith("rtsp"):
             options |= {"rtsp_transport": "udp"} if "udp" in self._words else {"rtsp_flags": "prefer_tcp"}
             # The rate is in what the camera says, or in its time stamps soon; waiting for it costs a second.

@@ -9,8 +9,8 @@ from http.client import HTTPException
 
 from ..errors import CamdError, SourceError
 
-#: Waits before the next try (seconds): a camera that starts is there soon; a login that was wrong stays wrong,
-#: and asking often locks accounts; an address with nothing behind it seldom gets something.
+#: Waits before the next try (seconds): a camera that starts is there soon; a login that was wrong stays
+#: wrong, and asking often locks accounts; an address with nothing behind it seldom gets something.
 SOON, LATER, WRONG_LOGIN = 1.0, 10.0, 60.0
 _AWAY = "is it on, and is this its address?"
 _HTTP = {
@@ -41,7 +41,7 @@ def changed(before: str, now: str) -> SourceError:
 
 
 def explain(name: str, error: Exception | str, login: bool, started: bool = False) -> SourceError:
-    """The SourceError for an error of PyAV, http.client, sockets, or of ours, or for what is said of the camera.
+    """The SourceError for an error of PyAV, http.client, sockets or ours, or for what is said of the camera.
 
     name: the camera's address, without a login: only that goes into the text, for what FFmpeg says may hold
     the password. login: whether there was one. started: pictures came already.

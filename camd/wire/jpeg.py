@@ -20,7 +20,7 @@ def size(data: bytes) -> tuple[int, int]:
     while data.startswith(START) and at + 9 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
         if marker in _FRAMES:
-            height, width = int.from_bytes(data[at + 5:at + 7], "big"), int.from_bytes(data[at + 7:at + 9], "big")
+            height, width = (int.from_bytes(data[at + n:at + n + 2], "big") for n in (5, 7))
             if width and height:
                 return width, height
             break
