@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import tomllib
+from itertools import pairwise
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -79,7 +80,7 @@ class CameraTests(HotCase):
         seen = {tuple(time for time in times if begin <= time <= end) for times in taken}
         self.assertEqual(len(seen), 1, "every viewer has the same pictures")
         (times,) = seen
-        gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        gaps = [later - earlier for earlier, later in pairwise(times)]
         self.assertLess(max(gaps), 1.8 / FPS, "no picture is missing")
         self.assertEqual(reader.ended, 0)
 

@@ -159,20 +159,17 @@ class ConfigNoun:
 
     async def replace(self, call: Call) -> Any:
         edits = await self._edits(call)
-        given = set(edits)
-        section = call.path["section"]
-        for name, key, value in self._values(call):
-            keys = tuple(name.split("."))
-            if (keys[0] if len(keys) > 1 else GENERAL) != section or value == HIDDEN:
+        section, body = call.path["section"], call.body
+        for name, _, value in self._values(call):
+            table, *keys = name.split(".") if "." in name else (GENERAL, name)
+            if table != section or not self._app.configuration.was_changed(name):
                 continue
-            camera = keys[:2] if keys[0] == "cameras" else None
-            if not self._app.configuration.was_changed(name) or keys in given or camera in given:
-                continue
-            if camera is not None and not any(one[:2] == camera for one in given):
-                self._changing.check_camera(call, keys[1])
-                edits[camera] = None
-            else:
-                edits[keys] = None
+            given = body.get(keys[0], {}) if table == "cameras" else body
+            if table == "cameras" and keys[0] not in body:
+                self._changing.check_camera(call, keys[0])
+                edits["cameras", keys[0]] = None
+            elif given is not None and keys[-1] not in given and value != HIDDEN:
+                edits[tuple(name.split("."))] = None
         return await self._write(call, edits)
 
     async def _edits(self, call: Call) -> dict[tuple[str, ...], Any]:
