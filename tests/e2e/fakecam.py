@@ -73,6 +73,8 @@ def workshop() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="fakecam-", dir=os.getcwd()))
     build = ["make", "-s", "-C", str(FAKECAM), f"BUILDDIR={folder}"]
     subprocess.run(build, check=True, timeout=120, stdout=subprocess.DEVNULL)
+    swap = ["gcc", "-shared", "-fPIC", "-O1", "-o", str(folder / "swap.so"), str(Path(__file__).parent / "swap.c")]
+    subprocess.run([*swap, "-ldl"], check=True, timeout=60)
     make_jpegs(folder / "frames")
     return folder
 
@@ -95,7 +97,8 @@ class FakeCamera:
         self._control = self.folder / "faults"
         self._control.touch()
         self.environment = {
-            "LD_PRELOAD": str(workshop() / "fakecam.so"),
+            "LD_PRELOAD": f"{workshop() / 'swap.so'} {workshop() / 'fakecam.so'}",
+            "SWAP_NODES": str(self.folder / "swapped"),
             "FAKECAM_DEVICES": devices.format(frames=workshop() / "frames", folder=self.folder),
             "FAKECAM_CONTROL": str(self._control),
         }
@@ -107,6 +110,10 @@ class FakeCamera:
         new = self._control.with_suffix(".new")
         new.write_text(text + "\n")
         new.rename(self._control)
+
+    def swap(self) -> None:
+        """From now on /dev/video0 is /dev/video1, and the other way round."""
+        (self.folder / "swapped").touch()
 
     def daemon(self, toml: str = "", arguments: Sequence[str] = ("--https", "off")) -> Daemon:
         """A camd with these devices, not started."""

@@ -13,12 +13,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 from camd.errors import SourceError
 from camd.media.frame import Packet
 from camd.media.source import SourceSettings
 from camd.sources.v4l2 import V4l2Source, devices
+from camd.wire import nal
 
 ADDRESS = "/dev/video0"
 
@@ -104,6 +106,20 @@ def yuyv() -> dict:
         "pts": [round(packet.pts * 1e6) for packet in packets],
         "taken": taken,
         "brighter": after - before,
+    }
+
+
+def h264() -> dict:
+    source, form = opened(codec="h264")
+    packets = read(source, 45)
+    source.close()
+    steps = [after.pts - before.pts for before, after in pairwise(packets)]
+    return {
+        "format": form,
+        "keyframes": [number for number, packet in enumerate(packets) if packet.keyframe],
+        "sets": [len(nal.parameter_sets(packet.data, "h264")) for packet in packets if packet.keyframe],
+        "longest": max(steps),
+        "shortest": min(steps),
     }
 
 

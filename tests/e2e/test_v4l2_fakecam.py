@@ -5,13 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from .daemon import ROOT
-from .fakecam import workshop
+from . import rest
+from .daemon import ROOT, Daemon
+from .fakecam import FakeCamera, workshop
+from .mjpeg_reader import MjpegReader
+from .test_faults import CONTROLS
+from .waiting import wait_for
+from .websocket import WebSocket
 
 SPEED = 1 / 30
 
@@ -118,6 +126,21 @@ class FakecamTests(SynchronousTestCase):
         expected = {"brightness": -20, "contrast": 40, "focus_absolute": 25, "exposure_time_absolute": 300}
         self.assertLessEqual(expected.items(), seen["after"].items())
 
+    def test_h264(self) -> None:
+        if not shutil.which("ffmpeg"):
+            self.skipTest("needs ffmpeg")
+        file = self.folder / "pictures.h264"
+        command = ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", "testsrc2=s=320x240:r=30", "-frames:v", "60"]
+        command += ["-c:v", "libx264", "-g", "15", "-keyint_min", "15", "-bf", "0", "-f", "h264", str(file)]
+        if subprocess.run(command, check=False, timeout=60).returncode:
+            self.skipTest("this ffmpeg has no libx264")
+        seen = self.play("h264", f"/dev/video0=h264:{file}@320x240,yuyv:none")
+        self.assertEqual((seen["format"]["codec"], seen["format"]["width"]), ("h264", 320))
+        self.assertEqual(seen["keyframes"], [number for number in range(45) if number % 15 == 0])
+        self.assertEqual(seen["sets"], [2, 2, 2])
+        self.assertAlmostEqual(seen["longest"], SPEED, places=2)
+        self.assertGreater(seen["shortest"], 0)
+
     def test_busy(self) -> None:
         seen = self.play("busy")
         self.assertEqual(seen["second"]["state"], "backoff")
@@ -138,3 +161,123 @@ class FakecamTests(SynchronousTestCase):
         )
         self.assertEqual((seen["auto"], seen["named"]), ("1280x720", "yuyv422"))
         self.assertEqual(seen["missing"]["state"], "absent")
+
+
+_TWO = """
+[cameras.left]
+source = "v4l2:usb-fakecam-0"
+
+[cameras.right]
+source = "v4l2:usb-fakecam-1"
+"""
+
+
+class PluggingTests(SynchronousTestCase):
+    """A real daemon, and cameras that come and go."""
+
+    timeout = 120
+
+    def begin(self, toml: str, devices: str, fault: str = "", shared: bool = False) -> Daemon:
+        self.camera = FakeCamera(devices, shared=shared)
+        self.camera.fault(fault)
+        self.daemon = self.camera.daemon(toml)
+        self.daemon.start()
+        self.addCleanup(self.daemon.remove)
+        self.addCleanup(self.daemon.stop)
+        self.url = self.daemon.url
+        return self.daemon
+
+    def state(self, name: str) -> Any:
+        return rest.ask(self.url, {"get": [name]})["values"][name]
+
+    def devices(self) -> dict[str, tuple[str, str]]:
+        return {one["id"]: (one["node"], one["camera"]) for one in self.state("system/devices")}
+
+    def test_a_new_one_appears_and_goes_within_two_seconds(self) -> None:
+        self.begin('[cameras.own]\nsource = "test:"\n', "/dev/video0=yuyv:640x480;/dev/video1=meta", "unplug")
+        self.assertEqual(self.state("system/devices"), [])
+        with WebSocket(self.url) as page:
+            page.send({"subscribe": ["system/devices"]})
+            for number in range(5):
+                self.camera.fault("unplug" if number % 2 else "")
+                start = time.monotonic()
+                change = page.change("system/devices", timeout=5)
+                self.assertLess(time.monotonic() - start, 2.0)
+                self.assertEqual([one["name"] for one in change["value"]], [] if number % 2 else ["Fake Camera 0"])
+        (device,) = self.state("system/devices")
+        self.assertEqual(
+            (device["address"], device["node"], device["camera"]), ("v4l2:usb-fakecam-0", "/dev/video0", "")
+        )
+        (listed,) = json.loads(self.camd_devices())
+        for ours, theirs in (("id", "id"), ("node", "path"), ("modes", "modes"), ("name", "name")):
+            self.assertEqual(device[ours], listed[theirs])
+
+    def camd_devices(self) -> str:
+        environment = {**os.environ, **self.camera.environment, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-m", "camd", "devices", "--json"]
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+
+    def test_two_without_serial_numbers_stay_who_they_are_when_their_nodes_are_swapped(self) -> None:
+        devices = "/dev/video0=name:Same Camera,mjpg:{frames};/dev/video1=name:Same Camera,yuyv:640x480"
+        self.begin(_TWO, devices)
+        wait_for(lambda: {self.state(f"cameras/{one}/state") for one in ("left", "right")} == {"idle"})
+        before = {"usb-fakecam-0": ("/dev/video0", "left"), "usb-fakecam-1": ("/dev/video1", "right")}
+        wait_for(lambda: self.devices() == before, what="both, with their cameras")
+        rest.ask(self.url, {"cameras/left/brightness": -30, "cameras/right/brightness": 30})
+        streams = [MjpegReader(f"{self.url}cam/{camera}/stream.mjpg") for camera in ("left", "right")]
+        with streams[0] as left, streams[1] as right:
+            self.camera.fault("unplug")
+            wait_for(lambda: self.devices() == {}, what="none")
+            self.camera.swap()
+            self.camera.fault("")
+            for reader in (left, right):
+                reader.pictures(3)
+            wait_for(lambda: self.state("cameras/left/state") == self.state("cameras/right/state") == "streaming")
+        after = {"usb-fakecam-0": ("/dev/video1", "left"), "usb-fakecam-1": ("/dev/video0", "right")}
+        wait_for(lambda: self.devices() == after, what="the same with other numbers")
+        for camera, size, codec, value in (("left", "1280x720", "mjpeg", -30), ("right", "640x480", "yuyv422", 30)):
+            found = [self.state(f"cameras/{camera}/{name}") for name in ("size", "format", "brightness")]
+            self.assertEqual(found, [size, codec, value])
+
+    def test_every_control_acts_and_comes_back(self) -> None:
+        self.begin('[cameras.cam1]\nsource = "v4l2:usb-fakecam-0"\n', "/dev/video0=yuyv:640x480", shared=True)
+        wait_for(lambda: self.state("cameras/cam1/state") == "idle")
+        manual = ["exposure_time_absolute", "white_balance_temperature", "focus_absolute"]
+        self.assertEqual(sorted(self.state("cameras/cam1/inactive")), sorted(manual))
+        schema = rest.ask(self.url, {"schema": True})["schema"]
+        for name, low, high, default in (("brightness", -64, 64, 0), ("exposure_time_absolute", 1, 5000, 157)):
+            spec = schema[f"cameras/cam1/{name}"]
+            self.assertEqual((spec["min"], spec["max"], spec["default"]), (low, high, default))
+        refused = rest.ask(self.url, {"cameras/cam1/exposure_time_absolute": 300})
+        self.assertIn('first set auto_exposure to "Manual Mode"', refused["message"])
+        for name, value in sorted(CONTROLS.items(), key=lambda pair: "auto" not in pair[0]):
+            answer = rest.ask(self.url, {f"cameras/cam1/{name}": value})
+            self.assertEqual(answer["values"], {f"cameras/cam1/{name}": value})
+        self.assertEqual(self.camera.values(), CONTROLS)
+        wait_for(lambda: self.state("cameras/cam1/inactive") == [])
+        self.camera.fault("unplug")
+        wait_for(lambda: self.state("cameras/cam1/state") == "absent")
+        self.camera.forget()
+        self.camera.fault("")
+        wait_for(lambda: self.camera.values() == CONTROLS, what="all of them, set again")
+
+    def test_profiles_and_defaults(self) -> None:
+        self.begin('[cameras.cam1]\nsource = "v4l2:usb-fakecam-0"\n', "/dev/video0=yuyv:640x480", shared=True)
+        wait_for(lambda: self.state("cameras/cam1/state") == "idle")
+        defaults = self.camera.values()
+        rest.ask(self.url, {"cameras/cam1/profile": "microscopy"})
+        values = self.camera.values()
+        self.assertEqual((values["auto_exposure"], values["focus_automatic_continuous"]), ("Manual Mode", False))
+        rest.ask(self.url, {"cameras/cam1/exposure_time_absolute": 900})
+        saved = rest.ask(self.url, {"call": "profile.save", "args": {"camera": "cam1", "name": "slide 7"}})
+        self.assertEqual(saved["result"][-1], "slide 7")
+        rest.ask(self.url, {"call": "camera.reset", "args": {"camera": "cam1"}})
+        self.assertEqual(self.camera.values(), defaults)
+        self.daemon.stop()
+        self.daemon.start()
+        wait_for(lambda: self.state("cameras/cam1/state") == "idle")
+        self.assertEqual((self.camera.values(), self.state("cameras/cam1/profile")), (defaults, ""))
+        rest.ask(self.url, {"cameras/cam1/profile": "slide 7"})
+        self.assertEqual(self.camera.values()["exposure_time_absolute"], 900)
+        gone = rest.ask(self.url, {"call": "profile.delete", "args": {"camera": "cam1", "name": "slide 7"}})
+        self.assertNotIn("slide 7", gone["result"])
