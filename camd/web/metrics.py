@@ -195,6 +195,14 @@ class CoreCollector(Collector):
             "camd_camera_reconnects", "Failures while streaming, by the state they led to.",
             labels=["camera", "reason"],
         )  # fmt: skip
+        hanging = GaugeMetricFamily(
+            "camd_camera_hanging_calls", "Calls to the device that have not returned and were given up.",
+            labels=["camera"],
+        )  # fmt: skip
+        given_up = CounterMetricFamily(
+            "camd_camera_given_up_calls", "Calls to the device that were given up since the start.",
+            labels=["camera"],
+        )  # fmt: skip
         encode = HistogramMetricFamily(
             "camd_camera_encode_seconds", "Time to encode one picture.", labels=["camera", "codec"]
         )
@@ -206,6 +214,8 @@ class CoreCollector(Collector):
             size.add_metric(label, statistics.bytes)
             for stage, count in camera.drops().items():
                 dropped.add_metric([*label, stage], count)
+            hanging.add_metric(label, camera.device.calls.hanging)
+            given_up.add_metric(label, camera.device.calls.given_up)
             seconds = camera.age
             if seconds is not None:
                 age.add_metric(label, seconds)
@@ -213,7 +223,7 @@ class CoreCollector(Collector):
                 reconnects.add_metric([*label, reason], count)
             for codec, times in statistics.encode_times.items():
                 _add_histogram(encode, [*label, codec], times)
-        yield from (up, frames, size, dropped, age, reconnects, encode)
+        yield from (up, frames, size, dropped, age, reconnects, hanging, given_up, encode)
 
     def _clients(self) -> Iterator[Metric]:
         websocket = self._app.web.websocket

@@ -73,8 +73,8 @@ def workshop() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="fakecam-", dir=os.getcwd()))
     build = ["make", "-s", "-C", str(FAKECAM), f"BUILDDIR={folder}"]
     subprocess.run(build, check=True, timeout=120, stdout=subprocess.DEVNULL)
-    swap = ["gcc", "-shared", "-fPIC", "-O1", "-o", str(folder / "swap.so"), str(Path(__file__).parent / "swap.c")]
-    subprocess.run([*swap, "-ldl"], check=True, timeout=60)
+    shim = ["gcc", "-shared", "-fPIC", "-O1", "-o", str(folder / "misbehave.so"), str(Path(__file__).parent / "misbehave.c")]
+    subprocess.run([*shim, "-ldl"], check=True, timeout=60)
     make_jpegs(folder / "frames")
     return folder
 
@@ -97,8 +97,9 @@ class FakeCamera:
         self._control = self.folder / "faults"
         self._control.touch()
         self.environment = {
-            "LD_PRELOAD": f"{workshop() / 'swap.so'} {workshop() / 'fakecam.so'}",
+            "LD_PRELOAD": f"{workshop() / 'misbehave.so'} {workshop() / 'fakecam.so'}",
             "SWAP_NODES": str(self.folder / "swapped"),
+            "HANG_CALLS": str(self.folder / "hanging"),
             "FAKECAM_DEVICES": devices.format(frames=workshop() / "frames", folder=self.folder),
             "FAKECAM_CONTROL": str(self._control),
         }
@@ -114,6 +115,10 @@ class FakeCamera:
     def swap(self) -> None:
         """From now on /dev/video0 is /dev/video1, and the other way round."""
         (self.folder / "swapped").touch()
+
+    def hang(self, hangs: bool = True) -> None:
+        """From now on no call to any device returns; with False all of them do."""
+        (self.folder / "hanging").touch() if hangs else (self.folder / "hanging").unlink()
 
     def daemon(self, toml: str = "", arguments: Sequence[str] = ("--https", "off")) -> Daemon:
         """A camd with these devices, not started."""

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from . import rest
 from .daemon import ROOT, Daemon
-from .fakecam import FakeCamera, workshop
+from .fakecam import FakeCamera, frames, workshop
 from .mjpeg_reader import MjpegReader
 from .test_faults import CONTROLS
 from .waiting import wait_for
@@ -281,3 +281,37 @@ class PluggingTests(SynchronousTestCase):
         self.assertEqual(self.camera.values()["exposure_time_absolute"], 900)
         gone = rest.ask(self.url, {"call": "profile.delete", "args": {"camera": "cam1", "name": "slide 7"}})
         self.assertNotIn("slide 7", gone["result"])
+
+    def test_a_driver_that_hangs(self) -> None:
+        """Its thread is given up, and another one takes over when the device answers again."""
+        self.begin('[cameras.cam1]\nsource = "v4l2:usb-fakecam-0"\n', "/dev/video0=mjpg:{frames}")
+        with MjpegReader(self.url + "stream") as reader:
+            reader.pictures(3)
+            self.camera.hang()
+            reader.until(lambda: self.state("cameras/cam1/state") == "stalled", what="a silent camera")
+            refused = rest.ask(self.url, {"cameras/cam1/brightness": 3})  # takes its ten seconds, and has an answer
+            self.assertIn("has not answered for 10 s", refused["message"])
+            reader.until(lambda: self.metric("camd_camera_hanging_calls") >= 2, what="the capture given up")
+            self.assertIn("a call to the device has not returned for", self.daemon.log)
+            self.assertEqual(rest.fetch(self.url + "health").status, 200)
+            self.camera.hang(False)
+            start = time.time()
+            reader.next(lambda picture: picture.data in frames() and picture.taken > start, what="the camera")
+            self.assertLess(time.time() - start, 10.0)
+            reader.until(lambda: self.metric("camd_camera_hanging_calls") == 0, what="all calls back")
+            self.assertEqual(reader.ended, 0)
+        self.assertGreaterEqual(self.metric("camd_camera_given_up_calls_total"), 2)
+
+    def test_it_stops_while_the_driver_hangs(self) -> None:
+        self.begin('[cameras.cam1]\nsource = "v4l2:usb-fakecam-0"\n', "/dev/video0=mjpg:{frames}")
+        with MjpegReader(self.url + "stream") as reader:
+            reader.pictures(3)
+            self.camera.hang()
+            reader.until(lambda: self.state("cameras/cam1/state") == "stalled", what="a silent camera")
+        start = time.monotonic()
+        self.daemon.stop()
+        self.assertLess(time.monotonic() - start, 5.0)
+
+    def metric(self, name: str) -> float:
+        lines = rest.fetch(self.url + "metrics").body.decode().splitlines()
+        return next(float(line.split()[-1]) for line in lines if line.startswith(name + "{"))
