@@ -61,7 +61,7 @@ class Configuration:
 
     async def reload(self) -> None:
         """Take what the files say now. Raises ConfigError, and then the old configuration goes on."""
-        await self._locked(self._reload)
+        await self._locked(self._reload, True)
 
     async def change(self, edits: Edits, by: str, address: str, event: str, **fields: Any) -> dict[str, Effect]:
         """Write a change to the run-time store and bring it into force; returns what that changed, by dotted
@@ -77,9 +77,12 @@ class Configuration:
     async def _locked(self, work: Callable[..., Any], *args: Any) -> Any:
         return await self._one.run(lambda: ensureDeferred(work(*args)))
 
-    async def _reload(self) -> None:
+    async def _reload(self, in_any_case: bool) -> None:
         config = await self._app.threads.io(self._read, None)
         effects = changes(self.configured, config)
+        if not effects and not in_any_case:
+            self.configured = config  # lines may have moved
+            return
         problem = await self._take(config, strict=False)
         if effects:
             self.log.info("configuration taken: {keys}", keys=", ".join(sorted(effects)))
@@ -122,7 +125,7 @@ class Configuration:
     # -- files
 
     def _changed(self) -> None:
-        ensureDeferred(self.reload()).addErrback(self._not_taken)
+        ensureDeferred(self._locked(self._reload, False)).addErrback(self._not_taken)
         if self._paths() != self._watched:
             self.start()
 

@@ -19,6 +19,8 @@ from .waiting import wait_for
 
 FPS = 10
 _TWO = f"""
+https = "off"
+
 [cameras.one]
 source = "test:one"
 size = "320x240"
@@ -112,7 +114,7 @@ class CameraTests(HotCase):
         self.assert_nothing_lost(others)
 
     def test_come_and_go(self) -> None:
-        self.start("")
+        self.start('https = "off"')
         (first,) = self.cameras()
         status, camera = self.ask("POST", "/api/cameras", {"source": "test:b", "size": "320x240"})
         self.assertEqual((status, camera["id"]), (201, "cam2"))
@@ -127,7 +129,7 @@ class CameraTests(HotCase):
         self.assertEqual(self.cameras(), [first])
 
     def test_looking_into_a_source(self) -> None:
-        self.start("")
+        self.start('https = "off"')
         found = self.ask("POST", "/api/cameras/test", {"source": "test:"})[1]
         self.assertTrue(found["ok"] and found["modes"], found)
         url = "http://eva:Secret-5@127.0.0.1:9/video"
@@ -178,15 +180,10 @@ class FileTests(HotCase):
 class ListenerTests(HotCase):
     """The ports move while camd runs."""
 
-    def start_free(self) -> int:
-        with socket.create_server(("127.0.0.1", 0)) as one:
-            port = one.getsockname()[1]
-        self.start(_TWO)
-        # --http of the command line fixes the port; https is free to change
-        return port
-
     def test_https_moves(self) -> None:
-        port = self.start_free()
+        self.start(_TWO)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
         reader = self.watch("two", 2)
         moved = {"https": f"tcp:{port}:interface=127.0.0.1"}
         status, answer = self.ask("PATCH", "/api/config/general", moved)
