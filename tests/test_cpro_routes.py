@@ -486,8 +486,6 @@ class InformationTests(CproEdge):
             "/api/camera/start",
             "/api/camera/stop",
             "/api/v1/camera/start",
-            "/api/camera/profile",
-            "/api/camera/profiles",
         ):
             answer = self.ask("POST", path, {}, by="admin")
             self.assertEqual((answer.status, answer.code), (409, "NOT_SUPPORTED"), path)
@@ -574,6 +572,28 @@ class SettingTests(CproEdge):
             self.assertEqual((answer.status, answer.json["error"]["details"]), (400, {"key": key}))
         self.assertEqual(self.ask("PUT", "/api/camera/settings", [], by="admin").status, 400)
         self.assertEqual(self.value("size"), "1280x720")
+
+    def test_profiles(self):
+        built_in = ["indoor", "outdoor", "low_light", "microscopy"]
+        listed = self.json("GET", "/api/camera/profiles", by="viewer")
+        self.assertEqual(listed, {"profiles": built_in, "active": None})
+        applied = self.json("POST", "/api/camera/profile", {"profile": "microscopy"})
+        self.assertEqual(applied, {"success": True, "profile": "microscopy"})
+        self.assertEqual((self.value("auto_exposure"), self.value("profile")), ("Manual Mode", "microscopy"))
+        saved = self.json("POST", "/api/camera/profiles", {"profile": "slides"})
+        self.assertEqual(saved, {"success": True, "profiles": [*built_in, "slides"], "active": "slides"})
+        for path, body in (
+            ("profile", {"profile": "unknown"}),
+            ("profile", {}),
+            ("profile", {"profile": ""}),
+            ("profiles", {"profile": 7}),
+            ("profiles", {"profile": "indoor"}),
+            ("profiles", {"profile": "x", "more": 1}),
+        ):
+            answer = self.ask("POST", f"/api/camera/{path}", body, by="admin")
+            self.assertEqual((answer.status, answer.json["error"]["details"]), (400, {"key": "profile"}))
+        for path in ("profile", "profiles"):
+            self.assertEqual(self.ask("POST", f"/api/camera/{path}", {"profile": "indoor"}, by="viewer").status, 403)
 
     def test_info(self):
         info = self.json("GET", "/api/camera/info")

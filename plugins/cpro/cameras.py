@@ -110,10 +110,6 @@ class Cameras:
         done = await self._set(request, names, wanted)
         return {"success": True, "controls": done}
 
-    def profiles(self, request: Any) -> Any:
-        """GET /api/camera/profiles: camd has none."""
-        return {"profiles": [], "active": None}
-
     async def _set(self, request: Any, names: dict[str, str], wanted: dict[str, Any]) -> dict[str, Value]:
         """Set states under the names that the product has for them; errors speak of those."""
         values = {state: wanted[name] for state, name in names.items()}

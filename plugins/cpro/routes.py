@@ -15,6 +15,7 @@ from .accounts import Accounts
 from .cameras import Cameras
 from .later import Files, Recordings, keep, record, unsupported
 from .limits import Limit, Limits
+from .profiles import Profiles
 from .resource import Answer, Elsewhere, Endpoint, tells
 
 if TYPE_CHECKING:
@@ -35,11 +36,11 @@ CALLS = {
 }
 
 _AS_IT_RUNS = unsupported("a camera streams by itself while somebody watches")
-_NO_PROFILES = unsupported("this camd has no profiles")
 
 
 def routes(app: App, limits: Limits) -> list[Route]:
     """All of them."""
+    profiles = Profiles(app)
     cameras, accounts, recordings, files = Cameras(app), Accounts(app), Recordings(app), Files()
     table: tuple[tuple[tuple[str, ...], str | None, str | None, dict[str, Answer]], ...] = (
         # paths, permission to read (None: public) and to write, methods
@@ -55,8 +56,8 @@ def routes(app: App, limits: Limits) -> list[Route]:
          {"GET": cameras.settings, "PUT": cameras.change_settings}),
         (("/api/camera/controls",), "Device_r", "Device_rw", {"PUT": cameras.change_controls}),
         (("/api/camera/profiles",), "Device_r", "Device_rw",
-         {"GET": cameras.profiles, "POST": _NO_PROFILES}),
-        (("/api/camera/profile",), "Device_r", "Device_rw", {"POST": _NO_PROFILES}),
+         {"GET": profiles.list, "POST": profiles.save}),
+        (("/api/camera/profile",), "Device_r", "Device_rw", {"POST": profiles.apply}),
         (both("/api/camera/start"), "Device_r", "Device_rw", {"POST": _AS_IT_RUNS}),
         (both("/api/camera/stop"), "Device_r", "Device_rw", {"POST": _AS_IT_RUNS}),
         (both("/api/camera/snapshot"), "Media_r", "Media_rw", {"POST": keep}),
