@@ -4,7 +4,7 @@
 
 Serves the pipeline at /cam, with Digest authentication if there is a login, on the loopback address. Prints
 "ready PORT", and "client" for every connection. A line "WIDTH HEIGHT" on standard input gives the capsfilter
-named "size" that size while it runs.
+named "size" that size from now on, also while it runs.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ class Camera:
         self.server.set_address("127.0.0.1")
         self.server.set_service(port)
         self.server.connect("client-connected", lambda *_: tell("client"))
-        self.media: list[GstRtspServer.RTSPMedia] = []
+        self.caps: Gst.Caps | None = None
+        self.media: GstRtspServer.RTSPMedia | None = None
         factory = GstRtspServer.RTSPMediaFactory()
         factory.set_launch(f"( {pipeline} )")
         factory.set_shared(True)
-        factory.connect("media-configure", lambda _, media: self.media.append(media))
+        factory.connect("media-configure", self.configure)
         if login:
             self.ask_for(*login, factory)
         self.server.get_mount_points().add_factory("/cam", factory)
@@ -52,13 +53,20 @@ class Camera:
         permissions.add_permission_for_role("viewer", "media.factory.construct", True)
         factory.set_permissions(permissions)
 
+    def configure(self, _factory: object, media: GstRtspServer.RTSPMedia) -> None:
+        self.media = media
+        if self.caps is not None:
+            media.get_element().get_by_name("size").set_property("caps", self.caps)
+
     def resize(self, channel: GLib.IOChannel, condition: GLib.IOCondition) -> bool:
         line = sys.stdin.readline()
         if not line:
             return False
         width, height = line.split()
-        caps = Gst.Caps.from_string(f"video/x-raw,width={width},height={height},format=I420,framerate=30/1")
-        self.media[-1].get_element().get_by_name("size").set_property("caps", caps)
+        text = f"video/x-raw,width={width},height={height},format=I420,framerate=30/1"
+        self.caps = Gst.Caps.from_string(text)
+        if self.media is not None:
+            self.configure(None, self.media)
         return True
 
 

@@ -25,7 +25,10 @@ from camd.wire import jpeg, nal
 
 from ..certificates import write_pair
 from ..test_network_source import picture
+from . import rest
+from .daemon import Daemon
 from .fakecam import FakeCamera, frames
+from .mjpeg_reader import MjpegReader
 from .waiting import wait_for
 
 PYTHON = "/usr/bin/python3"
@@ -113,7 +116,7 @@ class GstCamera:
             stream.close()
 
 
-class RtspTests(NetworkCase):
+class RtspCase(NetworkCase):
     def setUp(self) -> None:
         if not Path(PYTHON).exists():
             raise SkipTest(f"needs {PYTHON} with gst-rtsp-server")
@@ -123,6 +126,8 @@ class RtspTests(NetworkCase):
         self.addCleanup(camera.stop)
         return camera
 
+
+class RtspTests(RtspCase):
     def test_h264_is_passed_through(self) -> None:
         for words in ("", "#udp"):
             source = self.opened(self.camera().url + words)
@@ -190,7 +195,7 @@ class RtspTests(NetworkCase):
         error = self.until_it_fails(source)
         self.assertIn("changed from 640x360 to 320x240", str(error))
         self.assertEqual((error.state, error.retry), ("backoff", 0))
-        source.open(SourceSettings("cam1", ""))
+        self.assertEqual(source.open(SourceSettings("cam1", "")).size, "320x240")
         self.read(source, 3)
 
     def test_a_server_that_goes_and_comes(self) -> None:
@@ -300,6 +305,78 @@ class Request(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         pass
+
+
+class DaemonTests(RtspCase):
+    """The same cameras behind a real camd."""
+
+    timeout = 90
+
+    def daemon(self, camera: GstCamera, more: str = "") -> Daemon:
+        toml = f'[cameras.cam1]\nsource = "{camera.url}"\n{more}'
+        daemon = Daemon(toml, arguments=["--https", "off"], everyone=True)
+        self.addCleanup(daemon.remove)
+        daemon.start()
+        self.addCleanup(daemon.stop)
+        return daemon
+
+    def state(self, daemon: Daemon) -> tuple[str, str]:
+        values = rest.ask(daemon.url, {"get": ["cameras/cam1/state", "cameras/cam1/reason"]})["values"]
+        return values["cameras/cam1/state"], values["cameras/cam1/reason"]
+
+    def test_who_wants_jpeg_gets_it(self) -> None:
+        daemon = self.daemon(self.camera())
+        answer = wait_for(lambda: self.live(daemon), what="a live snapshot")
+        self.assertEqual(jpeg.size(answer.body), (640, 360))
+        outputs = rest.ask(daemon.url, {"get": ["cameras/cam1/outputs"]})["values"]["cameras/cam1/outputs"]
+        self.assertEqual(outputs["h264"], "pass-through")
+
+    def live(self, daemon: Daemon) -> Any:
+        answer = rest.fetch(daemon.url + "cam/cam1/snapshot.jpg")
+        return answer if answer.status == 200 else None
+
+    def test_a_restart_is_survived(self) -> None:
+        camera = self.camera()
+        daemon = self.daemon(camera)
+        with MjpegReader(daemon.url + "stream") as reader:
+            wait_for(lambda: self.state(daemon)[0] == "streaming")
+            reader.pictures(5)
+            camera.stop()
+            wait_for(lambda: self.state(daemon)[0] == "absent")
+            self.assertIn("refuses the connection", self.state(daemon)[1])
+            again = GstCamera(H264, port=camera.port)
+            self.addCleanup(again.stop)
+            wait_for(lambda: self.state(daemon) == ("streaming", ""), 10)
+            reader.pictures(5)
+
+    def test_another_size_goes_on_by_itself(self) -> None:
+        camera = self.camera(H264 + " config-interval=-1")
+        daemon = self.daemon(camera)
+        with MjpegReader(daemon.url + "stream") as reader:
+            wait_for(lambda: self.state(daemon)[0] == "streaming")
+            camera.resize(320, 240)
+            reader.next(lambda picture: jpeg.size(picture.data) == (320, 240), what="the other size")
+            wait_for(lambda: self.state(daemon) == ("streaming", ""))
+
+    def test_a_wrong_password_is_a_clear_state_and_no_storm(self) -> None:
+        camera = self.camera(login=(USERNAME, PASSWORD))
+        secret = self.mktemp()
+        Path(secret).write_text("secret-but-wrong\n")
+        daemon = self.daemon(camera, f'username = "ann"\npassword_file = "{Path(secret).absolute()}"\n')
+        with MjpegReader(daemon.url + "stream") as reader:
+            wait_for(lambda: self.state(daemon)[0] == "backoff")
+            self.assertIn("refused the user name or password", self.state(daemon)[1])
+            reader.pictures(6)  # cards, one a second
+        self.assertLessEqual(camera.clients, 2)
+        everything = daemon.log + str(rest.ask(daemon.url, {"get": ["*"]}))
+        self.assertNotIn("secret-but-wrong", everything)
+
+    def test_a_login_in_the_address_is_hidden(self) -> None:
+        camera = self.camera(login=("ann", "plain-secret"))
+        camera.url = camera.url.replace("//", "//ann:plain-secret@")
+        daemon = self.daemon(camera)
+        wait_for(lambda: self.state(daemon)[0] == "idle")
+        self.assertNotIn("plain-secret", daemon.log + str(rest.ask(daemon.url, {"get": ["*"]})))
 
 
 class WebTests(NetworkCase):
