@@ -65,6 +65,7 @@ class Web:
         self.origins = Origins()
         self.redirect_https = False
         self.websocket: StateFactory | None = None
+        self._dialects: list[StateFactory] = []
         self.api_websocket: IResource | None = None
         self._app = app
         self._identify = Identify(app.users, self.origins, self.limits, self._main_camera)
@@ -106,7 +107,8 @@ class Web:
         site.body_limit = limits.max_body
         site.request_timeout = site.idle_timeout = limits.request_timeout
         if self.websocket is not None:
-            self.websocket.configure(config.websocket)
+            for factory in (self.websocket, *self._dialects):
+                factory.configure(config.websocket)
         self.limits.enabled, self.limits.factor = auth.rate_limits, auth.rate_factor
         self.origins = self._identify.origins = site.origins = Origins(web.origins)
         self.redirect_https = web.redirect_https
@@ -159,6 +161,7 @@ class Web:
         factory = StateFactory(
             dialect, core.broadcast, self._app.config.websocket, self._app.reactor, self, dialect.vocabulary, core
         )
+        self._dialects.append(factory)
         upgrade = self.websocket_resource(factory)
         return ApiResource(dialect, self, lambda: upgrade)
 

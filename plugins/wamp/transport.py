@@ -206,20 +206,19 @@ class WampFactory(WampWebSocketServerFactory):
         self.app = app
         self.realm = Realm(app)
         super().__init__(lambda: Session(self.realm), serializers=CODECS, reactor=app.reactor, server="camd")
-        config = app.config.websocket
         self.setProtocolOptions(
             maxFramePayloadSize=MAX_MESSAGE,
             maxMessagePayloadSize=MAX_MESSAGE,
             failByDrop=False,
             openHandshakeTimeout=10,
             closeHandshakeTimeout=1,
-            autoPingInterval=config.ping_interval,
-            autoPingTimeout=config.ping_timeout,
             tcpNoDelay=True,
             perMessageCompressionAccept=lambda offers: None,
         )
 
     def buildProtocol(self, address: Any) -> WampProtocol:
+        config = self.app.config.websocket
+        self.setProtocolOptions(autoPingInterval=config.ping_interval, autoPingTimeout=config.ping_timeout)
         connection = super().buildProtocol(address)
         self.app.web.websocket.enter(connection)
         return connection
