@@ -26,10 +26,10 @@ from twisted.protocols.tls import BufferingTLSTransport
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.http import HTTPChannel
 
+from camd import direct
 from camd.auth.certificate_files import CertificateFiles
 from camd.auth.tls import TlsContext, tls_endpoint
-from camd.web import direct
-from camd.web.direct import DirectWriter, writer_for
+from camd.direct import DirectWriter, writer_for
 
 
 class Socket:

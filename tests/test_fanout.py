@@ -10,8 +10,8 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
-from camd.web import direct
-from camd.web.direct import DirectWriter, Fanout
+from camd import direct
+from camd.direct import DirectWriter, Fanout
 
 SIZE = 20_000
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from twisted.logger import Logger
 
+from ..direct import Fanout, Recipient
 from ..state.alias import Alias, Vocabulary
 from ..state.observable import Observable
 from ..state.permission import SYSTEM
@@ -22,7 +23,6 @@ from ..state.state import State
 from ..wire.strictjson import dumps
 from ..wire.websocket import text_frame
 from .api import Session, may_read, wants
-from .direct import Fanout, Recipient
 
 
 class Client(Recipient, Protocol):

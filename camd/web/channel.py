@@ -31,7 +31,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.http_headers import Headers
 
-from .direct import PLAIN, DirectWriter
+from ..direct import PLAIN, DirectWriter
 from .errors import error_body, reason, standard
 from .proxy import host_name
 from .request import SECURITY_BLOCK, Request

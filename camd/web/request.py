@@ -24,9 +24,9 @@ from twisted.web.error import UnsupportedMethod
 from twisted.web.http import NO_BODY_CODES, datetimeToString, parse_qs
 from twisted.web.resource import IResource
 
+from ..direct import DirectWriter, writer_for
 from ..errors import Invalid
 from ..wire.strictjson import dumps, loads
-from .direct import DirectWriter, writer_for
 from .errors import render_failure, respond
 from .proxy import address_of
 

@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from ..direct import DirectWriter
 from ..errors import Invalid, RateLimited, Unauthorized
 from ..state.permission import Principal
 from ..wire.strictjson import dumps, loads
@@ -23,7 +24,6 @@ from .api import Dialect, Message, Session, answer
 from .broadcast import Broadcast
 from .connection import Connection
 from .credentials import authenticated, take_credentials
-from .direct import DirectWriter
 from .identify import is_signed_in
 from .presence import SIGNED_OUT, Visit
 from .ratelimit import MESSAGES, Bucket
@@ -225,6 +225,10 @@ class StateProtocol(WebSocketServerProtocol):
             return await self._sign_in(message, session)
         if not session.by.permissions and not is_signed_in(session.by):
             raise Unauthorized
+        return await self.request(message, session)
+
+    async def request(self, message: Any, session: Session) -> Message:
+        """The answer to what a client asks that may do something. Raises CamdError."""
         return await self.factory.api.ask(message, session)
 
     def _count(self) -> None:

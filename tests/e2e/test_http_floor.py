@@ -23,8 +23,8 @@ from zope.interface import implementer
 
 from camd.auth.certificate_files import CertificateFiles
 from camd.auth.tls import TlsContext, tls_endpoint
+from camd.direct import DirectWriter
 from camd.web import channel as channel_module
-from camd.web.direct import DirectWriter
 from camd.web.site import Site
 
 GET = b"GET /hello HTTP/1.1\r\nHost: camd\r\n\r\n"
