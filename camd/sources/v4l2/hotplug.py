@@ -34,8 +34,9 @@ SOON = 0.1
 FOLDER = "/dev"
 _MASK = 0x04 | 0x40 | 0x80 | 0x100 | 0x200  # linux/inotify.h: ATTRIB, MOVED_FROM, MOVED_TO, CREATE, DELETE
 
+#: For those who may add cameras: it names all of them, also to somebody who is limited to some.
 DEVICES = Spec(
-    "system/devices", list, default=[], read=Permission.Device_r,
+    "system/devices", list, default=[], read=Permission.System_rw,
     doc="Cameras that are plugged in: id, name, address for `source`, node, modes or an error, and the id of the"
     " camera of ours that it is.",
 )  # fmt: skip
