@@ -48,10 +48,8 @@ class Extensions:
         for name, module in core.items():
             plugins.register(name, module)
         plugins.discover(app.config.plugins.blocked)
-        for hook, known, given in (
-            ("camd_sources", self.sources, {"app": app}), ("camd_encoders", self.encoders, {}),
-        ):  # fmt: skip
-            for name, added in await plugins.call_async(hook, **given):
+        for hook, known in (("camd_sources", self.sources), ("camd_encoders", self.encoders)):
+            for name, added in await plugins.call_async(hook, app=app):
                 for key, factory in added.items():
                     if known.setdefault(key, factory) is not factory:
                         plugins.disable(name, f"{hook}: {key!r} is provided already")

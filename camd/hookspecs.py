@@ -104,8 +104,9 @@ def camd_sources(app: App) -> dict[str, Callable[[str], Source]]:
 
 
 @hookspec
-def camd_encoders() -> dict[str, Callable[..., Any]]:
-    """Encoders: codec -> function(quality) -> function(Frame) -> Packet, run in the encode pool."""
+def camd_encoders(app: App) -> dict[str, Callable[..., Any]]:
+    """Encoders, run in the encode pool: "mjpeg" -> function(quality) -> function(Frame) -> Packet; "h264" ->
+    function(VideoSettings) -> VideoEncoder, see `camd.media.video`."""
 
 
 @hookspec

@@ -1,0 +1,83 @@
+"""H264Codec: one of FFmpeg's H.264 encoders, by PyAV, without any picture of delay."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from ..errors import CamdError
+from ..media.frame import Frame, Packet
+from ..media.rendition import VideoSettings
+
+#: The clock of the encoder's timestamps (1/s); 90 kHz is what RTP has, too.
+_CLOCK = 90_000
+
+
+class H264Codec:
+    """Makes one access unit of each Frame, with parameter sets before each key frame (Annex B).
+
+    name: FFmpeg's, "libx264". The picture is limited-range BT.709, and says so. Blocks, for the encode pool;
+    one thread at a time.
+    """
+
+    def __init__(self, name: str, settings: VideoSettings):
+        self.name = name
+        self._settings = settings
+        self._context: Any = None
+
+    def encode(self, frame: Frame, keyframe: bool) -> Packet | None:
+        """The access unit; raises CamdError if the encoder refuses the picture or its settings."""
+        import av
+
+        height, width = frame.image.shape[:2]
+        try:
+            if self._context is None:
+                self._context = self._make(width, height)
+            picture = av.VideoFrame.from_ndarray(frame.image[: height // 2 * 2, : width // 2 * 2], "bgr24")
+            picture = picture.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1)
+            picture.pts, picture.time_base = round(frame.pts * _CLOCK), Fraction(1, _CLOCK)
+            picture.pict_type = av.video.frame.PictureType.I if keyframe else av.video.frame.PictureType.NONE
+            packets = self._context.encode(picture)
+        except (av.FFmpegError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            text = f"{self.name} does not encode a picture of {width}x{height}: {reason}"
+            raise CamdError(text) from None
+        if not packets:
+            return None
+        data = b"".join(bytes(packet) for packet in packets)
+        return Packet(data, "h264", frame.pts, frame.wall, frame.grabbed, keyframe=packets[0].is_keyframe)
+
+    def close(self) -> None:
+        self._context = None
+
+    def _make(self, width: int, height: int) -> Any:
+        import av
+
+        settings = self._settings
+        context = av.CodecContext.create(self.name, "w")
+        context.width, context.height = width // 2 * 2, height // 2 * 2
+        context.pix_fmt = "yuv420p"
+        context.time_base = Fraction(1, _CLOCK)
+        context.framerate = Fraction(settings.fps).limit_denominator(1001)
+        context.gop_size = max(1, round(settings.key_interval * settings.fps))
+        context.max_b_frames = 0
+        context.bit_rate = settings.bitrate
+        context.colorspace, context.color_range = 1, 1  # BT.709, limited
+        context.color_primaries, context.color_trc = 1, 1
+        context.thread_count = 1
+        context.options = _options(self.name, settings)
+        return context
+
+
+def _options(name: str, settings: VideoSettings) -> dict[str, str]:
+    rate = {"maxrate": str(settings.bitrate), "bufsize": str(settings.bitrate), "profile": settings.profile}
+    if name == "libx264":
+        return {
+            **rate, "preset": settings.preset, "tune": "zerolatency", "forced-idr": "1",
+            "x264-params": "scenecut=0",
+        }  # fmt: skip
+    if name == "h264_nvenc":
+        return {**rate, "preset": "p1", "tune": "ull", "zerolatency": "1", "delay": "0", "forced-idr": "1"}
+    if name == "h264_qsv":
+        return {**rate, "preset": "veryfast", "async_depth": "1", "low_delay_brc": "1", "forced_idr": "1"}
+    return {}
