@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
+import time
 from hashlib import md5, sha256
 
 from camd.config import AuthConfig
 from camd.errors import Unauthorized
-from camd.web.identify import basic_pair, cookie
+from camd.web.identify import cookie
+from camd.wire.authorization import basic_pair
 
 from .auth_case import PASSWORD
 from .edge_case import EdgeCase
@@ -200,6 +202,14 @@ class DevicePasswordTests(EdgeCase):
         answer = self.ask("GET", PICTURE, authorization=self.digest(challenge, PICTURE))
         self.assertEqual(answer.status, 401)
         self.assertIn("stale=true", answer.all("www-authenticate")[0])
+
+    def test_a_long_digest_is_refused_at_once(self) -> None:
+        """It is read on the reactor before anybody is known."""
+        begin = time.process_time()
+        for part in ("a", "a ", 'a="', '\\"', "a=,"):
+            answer = self.ask("GET", PICTURE, authorization="Digest " + part * (8000 // len(part)))
+            self.assertEqual(answer.status, 401)
+        self.assertLess(time.process_time() - begin, 0.25)
 
     def test_digest_elsewhere_is_nothing(self) -> None:
         challenge = self.challenges(PICTURE)[0]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from camd.errors import Invalid
+from camd.wire.authorization import parse_fields
 from camd.wire.rtsp import (
     BODY_LIMIT,
     FRAME_LIMIT,
@@ -25,7 +26,6 @@ from camd.wire.rtsp import (
 from camd.wire.rtsp_headers import (
     Transport,
     Url,
-    parse_fields,
     parse_range,
     parse_session,
     parse_transports,

@@ -14,9 +14,6 @@ for a password of an account that was not checked lately.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -25,6 +22,7 @@ from twisted.python.failure import Failure
 
 from ..errors import CamdError, Unauthorized
 from ..state.permission import GUEST_NAME, Principal
+from ..wire.authorization import basic_pair, parse_fields
 from .origin import Origins, is_upgrade
 from .ratelimit import RateLimits
 
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
     from .request import Request
 
 COOKIE = b"camd_session"
-_FIELD = re.compile(r'([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))\s*(?:,|$)')
 _CAMERA = b"/cam/"
 
 
@@ -136,10 +133,7 @@ class Identify:
         return now_or_later(Deferred.fromCoroutine(users.by_password(name, password, request.address)))
 
     def _digest(self, text: bytes, request: Request) -> Principal:
-        fields = {}
-        for match in _FIELD.finditer(text.decode("latin-1")):
-            name, quoted, plain = match.groups()
-            fields[name.lower()] = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else plain
+        fields = parse_fields(text.decode("latin-1"))
         uri = request.way.prefix + request.uri.decode("latin-1")
         return self._users.digest(fields, request.method.decode("latin-1"), request.address, uri)
 
@@ -168,19 +162,3 @@ def cookie(headers: list[bytes]) -> str:
             if name.strip() == COOKIE:
                 return value.strip().decode("latin-1")
     return ""
-
-
-def basic_pair(encoded: bytes) -> tuple[str, str]:
-    """Name and password of HTTP Basic (RFC 7617), in UTF-8 or what was usual before. Raises Unauthorized."""
-    try:
-        pair = base64.b64decode(encoded.strip(), validate=True)
-    except binascii.Error:
-        raise Unauthorized from None
-    try:
-        text = pair.decode()
-    except UnicodeDecodeError:
-        text = pair.decode("latin-1")
-    name, colon, password = text.partition(":")
-    if not colon:
-        raise Unauthorized
-    return name, password

@@ -16,9 +16,10 @@ from twisted.web.server import NOT_DONE_YET
 
 from ..errors import Invalid
 from ..state.permission import Permission, Principal
+from ..wire.authorization import basic_pair
 from ..wire.strictjson import loads
 from .errors import render_failure
-from .identify import COOKIE, basic_pair, cookie, is_signed_in
+from .identify import COOKIE, cookie, is_signed_in
 from .status import send_json
 
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ _ALTERNATIVES = 8
 _PAIR = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 _HEX32 = re.compile(r"[0-9A-Fa-f]{1,8}")
 _SESSION = re.compile(r"[A-Za-z0-9$\-_.+]{1,64}")
-_FIELD = re.compile(r'[\s,]*+([A-Za-z0-9_-]++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^\s,"]*+))\s*+(?:,|$)')
 _CLOCK = re.compile(r"(?:([0-9]{1,6}):([0-9]{1,2}):)?([0-9]{1,9}(?:\.[0-9]{0,9})?)")
 _URL = re.compile(r"(?:(rtspu?|rtsps|https?)://([^/?#]*))?(/[^?#]*)?(?:\?([^#]*))?(?:#.*)?", re.IGNORECASE)
 #: The control of a track, behind the path or behind the query: players put it at either place.
@@ -205,15 +204,3 @@ def parse_session(text: str) -> str:
     if not _SESSION.fullmatch(identifier):
         raise Invalid("Session", "not an identifier of a session")
     return identifier
-
-
-def parse_fields(text: str) -> dict[str, str]:
-    """name=value, name="value" of an Authorization header behind its scheme, up to what is not of this form;
-    names in lower case. Pure."""
-    fields = {}
-    position = 0
-    while match := _FIELD.match(text, position):  # not a search, which would try each place in turn
-        name, quoted, plain = match.groups()
-        fields[name.lower()] = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else plain
-        position = match.end()
-    return fields
