@@ -287,6 +287,23 @@ class FaultTests(SourceCase):
             self.assertEqual(packet.data, b"".join(start + unit for unit in parts))
         self.assertEqual([packet.keyframe for packet in packets], [True, False, True, True, True, False])
 
+    def test_another_camera_is_left_alone(self) -> None:
+        """One that hangs must not stop those beside it."""
+        other = self.kernel.cameras["/dev/video1"] = FakeCamera(bus="usb-2")
+        source = V4l2Source("usb-0000:00:14.0-1", self.kernel)
+        source.probe()
+        asked = len(other.log)
+        for _ in range(2):
+            source.open(SourceSettings("cam1", "usb-0000:00:14.0-1"))
+            source.close()
+            source.probe()
+        self.assertEqual(len(other.log), asked)
+        # It was plugged in elsewhere, and the other one has its node now.
+        self.kernel.cameras = {"/dev/video0": other, "/dev/video1": self.camera}
+        source.open(SourceSettings("cam1", "usb-0000:00:14.0-1"))
+        self.addCleanup(source.close)
+        self.assertEqual((self.camera.streaming, other.streaming), (True, False))
+
     def test_times_never_go_back(self) -> None:
         self.open()
         self.camera.shots = [Shot(age=age) for age in (0.02, 0.08, 0.05, 0.01)]

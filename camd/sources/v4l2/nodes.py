@@ -106,6 +106,18 @@ def devices(kernel: Kernel = KERNEL) -> list[dict]:
     return listing
 
 
+def is_at(address: str, path: str, kernel: Kernel = KERNEL) -> bool:
+    """Whether the camera with this id, in full, is still behind this node. Asks no other device, so that one that
+    hangs stops only its own camera."""
+    try:
+        with Device.open(path, kernel) as device:
+            who = device.identify()
+    except OSError:
+        return False
+    ids = _ids(Node(path, bus=who.bus), kernel)
+    return who.captures and address.casefold() in (id.casefold() for id in ids)
+
+
 def find(address: str, kernel: Kernel = KERNEL, before: str = "") -> str:
     """The path that an address means: itself if absolute; else of the `camera_of` it. Raises SourceError."""
     if address.startswith("/"):

@@ -20,7 +20,7 @@ from .capture import Capture
 from .controls import Controls
 from .device import KERNEL, Device, Identity, Kernel, explain, explained
 from .modes import choose, formats, modes
-from .nodes import find, stamps
+from .nodes import find, is_at, stamps
 
 
 class V4l2Source:
@@ -68,7 +68,7 @@ class V4l2Source:
         if self._searched is not None and self._searched[0] == seen:
             raise SourceError(*self._searched[1])
         try:
-            self._path = self._find()
+            self._find()
         except SourceError as error:
             self._searched = seen, (str(error), error.state)
             raise
@@ -76,7 +76,7 @@ class V4l2Source:
     def open(self, settings: SourceSettings) -> Format:
         """Start streaming in the mode nearest to the settings. Capture thread."""
         self.close()
-        self._path = path = self._find()
+        path = self._find()
         with explained(path, "opening the camera", self._kernel), ExitStack() as undo:
             device = undo.enter_context(Device.open(path, self._kernel))
             _capturing(device)
@@ -122,7 +122,11 @@ class V4l2Source:
 
     def _find(self) -> str:
         """The path of the camera now; of several that the address fits, that of the one it was before."""
-        return find(self.address, self._kernel, self._known[0].bus if self._known is not None else "")
+        path, known = self._path, self._known
+        if path is None or path == self.address or not is_at(self.address, path, self._kernel):
+            path = find(self.address, self._kernel, known[0].bus if known is not None else "")
+        self._path = path
+        return path
 
     def close(self) -> None:
         """Stop and let go. Never raises; may be called twice, and while another thread reads."""
