@@ -31,7 +31,7 @@ CONTROLS: dict[str, Any] = {
 }  # fmt: skip
 #: Growth that is no leak: threads that the pools had not needed before, and what the allocator keeps for each of
 #: them (bytes). One lost with each fault would be more.
-_THREADS, _KEPT = 6, 48_000_000
+_THREADS, _KEPT = 6, 32_000_000
 #: A camera has to be live again within this, and half of the times within that, after its fault is over (s).
 _LONGEST, _MEDIAN = 10.0, 3.0
 
@@ -61,7 +61,7 @@ class FaultTests(SynchronousTestCase):
         with MjpegReader(self.url + "stream") as reader:
             self.reader = reader
             reader.next(is_frame)
-            for fault in (self.unplug, self.stall, self.corrupt, self.slow):  # what is made for the first time only
+            for fault in 2 * (self.unplug, self.stall, self.corrupt, self.slow):  # what is made for the first time
                 fault()
             before = self.figures()
             self.times.clear()
