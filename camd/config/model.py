@@ -33,6 +33,14 @@ class WebSocketConfig:
             "Clients at the same time, over HTTP and HTTPS together; the next one gets 503 `Server busy`.",
         ),
     )
+    max_media_clients: int = field(
+        default=50,
+        metadata=about(
+            kinds.whole(1, 100_000),
+            Effect.LIVE,
+            "Clients of `/api/media` at the same time; they do not count among those of `max_clients`.",
+        ),
+    )
     ping_interval: float = field(
         default=20.0,
         metadata=about(

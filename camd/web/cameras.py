@@ -8,7 +8,10 @@ from twisted.web.resource import IResource, Resource
 
 from ..media.camera import Camera
 from ..media.cameras import Cameras
+from .delays import Delays
 from .errors import ErrorResource
+from .hls import Hls
+from .mp4 import Mp4Stream
 from .pictures import MjpegStream, Snapshot, may_see
 from .presence import Presence
 from .request import Request
@@ -19,9 +22,10 @@ _NOT_FOUND = ErrorResource(404)
 class CameraPaths(Resource):
     """The cameras by id. Whoever is limited to some gets the same answer for all others, there or not."""
 
-    def __init__(self, cameras: Cameras, presence: Presence, reactor: Any):
+    def __init__(self, cameras: Cameras, presence: Presence, reactor: Any, delays: Delays):
         super().__init__()
         self._cameras = cameras
+        self._delays = delays
         self._presence = presence
         self._reactor = reactor
         self._known: dict[str, OneCamera] = {}
@@ -36,18 +40,20 @@ class CameraPaths(Resource):
             return _NOT_FOUND
         known = self._known.get(id)
         if known is None or known.camera is not camera:
-            known = self._known[id] = OneCamera(camera, self._presence, self._reactor)
+            known = self._known[id] = OneCamera(camera, self._presence, self._reactor, self._delays)
         return known
 
 
 class OneCamera(Resource):
     """The addresses of one camera."""
 
-    def __init__(self, camera: Camera, presence: Presence, reactor: Any):
+    def __init__(self, camera: Camera, presence: Presence, reactor: Any, delays: Delays):
         super().__init__()
         self.camera = camera
         self.putChild(b"snapshot.jpg", Snapshot(lambda: camera, reactor))
         self.putChild(b"stream.mjpg", MjpegStream(lambda: camera, presence))
+        self.putChild(b"stream.mp4", Mp4Stream(lambda: camera, presence, delays))
+        self.putChild(b"hls", Hls(camera, reactor, delays))
 
     def getChildWithDefault(self, path: bytes, request: Request) -> IResource:
         if path in self.children:

@@ -170,6 +170,7 @@ class CoreCollector(Collector):
         yield from self._cameras()
         yield from self._clients()
         yield from self._requests()
+        yield from self._delays()
         if self.certificate_expiry is not None:
             yield GaugeMetricFamily(
                 "camd_certificate_expiry_timestamp_seconds",
@@ -226,8 +227,8 @@ class CoreCollector(Collector):
         yield from (up, frames, size, dropped, age, reconnects, hanging, given_up, encode)
 
     def _clients(self) -> Iterator[Metric]:
-        websocket = self._app.web.websocket
-        kinds = {"websocket": websocket.clients}
+        websocket, media = self._app.web.websocket, self._app.web.media_websocket
+        kinds = {"websocket": websocket.clients, "media": media.clients}
         for camera in self._app.cameras.values():
             for kind, count in camera.pipeline.clients().items():
                 kinds[kind] = kinds.get(kind, 0) + count
@@ -236,7 +237,7 @@ class CoreCollector(Collector):
             clients.add_metric([kind], count)
         yield clients
         refused = CounterMetricFamily("camd_clients_refused", "Clients turned away.", labels=["reason"])
-        refused.add_metric(["limit"], websocket.refused)
+        refused.add_metric(["limit"], websocket.refused + media.refused)
         for status, count in self._app.web.site.refusals.items():
             refused.add_metric([str(status)], count)
         yield refused
@@ -259,6 +260,16 @@ class CoreCollector(Collector):
         for (method, route, code), timings in self._app.web.durations.series.items():
             _add_histogram(durations, [method, route, str(code)], timings)
         yield durations
+
+    def _delays(self) -> Iterator[Metric]:
+        delays = HistogramMetricFamily(
+            "camd_output_delay_seconds",
+            "Time from when camd had a picture to when it is written to a client, by the kind of output.",
+            labels=["output"],
+        )
+        for output, timings in self._app.web.delays.series.items():
+            _add_histogram(delays, [output], timings)
+        yield delays
 
 
 def _add_histogram(family: HistogramMetricFamily, labels: list[str], timings: Timings) -> None:

@@ -20,22 +20,24 @@ if TYPE_CHECKING:
     from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 
     from .web import Web
+    from .websocket import StateFactory
 
 
 class Upgrade(Resource):
     """GET with `Upgrade: websocket`. Whoever the request says it is, a guest too, gets a connection while
     there is a place; a wrong identity is refused before. Strangers give way to those who say who they are.
 
-    The factory enters its connections at `web.websocket`, where all are counted. Its protocols find
-    `principal` and `address` set before their handshake.
+    The factory enters its connections at `count`, without one at `web.websocket`, where all are counted. Its
+    protocols find `principal` and `address` set before their handshake.
     """
 
     isLeaf = True
 
-    def __init__(self, factory: WebSocketServerFactory, web: Web):
+    def __init__(self, factory: WebSocketServerFactory, web: Web, count: StateFactory | None = None):
         super().__init__()
         self._factory = factory
         self._web = web
+        self._count = count
 
     def render_GET(self, request: Request) -> Any:
         if not is_upgrade(request.requestHeaders):
@@ -56,7 +58,7 @@ class Upgrade(Resource):
             request.finish()
 
     def _open(self, request: Request, principal: Principal) -> Any:
-        count = self._web.websocket
+        count = self._count or self._web.websocket
         if count.full and is_signed_in(principal):
             count.drop_stranger()
         if count.full:

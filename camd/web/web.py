@@ -17,9 +17,11 @@ from ..state.permission import Permission, Principal
 from .api_resource import ApiResource
 from .cameras import CameraPaths
 from .credentials import Credentials
+from .delays import Delays
 from .guard import Guard
 from .identify import Identify
 from .login import Login, Logout, Setup
+from .media_socket import MediaFactory
 from .metrics import MetricsResource, RequestDurations
 from .origin import Origins
 from .page import Page
@@ -50,7 +52,8 @@ class Web:
 
     routes: every Route that is served; actions: those of /?action=. presence: what stays open on the
     strength of an identity. limits: how often one may ask. websocket: the factory of /api, which counts
-    all WebSockets. users: who is who. assume: for tests, the identity that everybody is taken for.
+    all WebSockets but those of /api/media, whose factory is media_websocket. delays: of pictures, by output.
+    users: who is who. assume: for tests, the identity that everybody is taken for.
     """
 
     log = Logger()
@@ -67,6 +70,8 @@ class Web:
         self.websocket: StateFactory | None = None
         self._dialects: list[StateFactory] = []
         self.api_websocket: IResource | None = None
+        self.delays = Delays(app.reactor.seconds)
+        self.media_websocket = MediaFactory(app.cameras, self.delays, app.config.websocket, app.reactor, self)
         self._app = app
         self._identify = Identify(app.users, self.origins, self.limits, self._main_camera)
         guard = Guard(self)
@@ -87,7 +92,10 @@ class Web:
         for path in ("/snapshot", "/snapshot.jpg", "/camera.jpeg", "/image"):
             self.add(Route(path, snapshot, read=_Media, media=True))
         self.add(Route("/stream", stream, read=_Media, media=True))
-        self.add(Route("/cam", CameraPaths(app.cameras, self.presence, app.reactor), read=_Media, media=True))
+        cameras = CameraPaths(app.cameras, self.presence, app.reactor, self.delays)
+        self.add(Route("/cam", cameras, read=_Media, media=True))
+        media = Upgrade(self.media_websocket, self, self.media_websocket)
+        self.add(Route("/api/media", media, read=_Media, media=True))
         for path in ("/health", "/healthz"):
             self.add(Route.public(path, Health(app)))
         for path in ("/ready", "/readyz"):
@@ -107,7 +115,7 @@ class Web:
         site.body_limit = limits.max_body
         site.request_timeout = site.idle_timeout = limits.request_timeout
         if self.websocket is not None:
-            for factory in (self.websocket, *self._dialects):
+            for factory in (self.websocket, self.media_websocket, *self._dialects):
                 factory.configure(config.websocket)
         self.limits.enabled, self.limits.factor = auth.rate_limits, auth.rate_factor
         self.origins = self._identify.origins = site.origins = Origins(web.origins)
@@ -182,7 +190,9 @@ class Web:
     async def stop(self) -> None:
         """Say goodbye: WebSocket clients hear 1001, other connections are closed."""
         self.presence.stop()
-        await self.websocket.close(FAREWELL)
+        farewells = [factory.close(FAREWELL) for factory in (self.websocket, self.media_websocket)]
+        for farewell in farewells:
+            await farewell
         await self.site.close()
 
     def _main_camera(self) -> str:

@@ -131,10 +131,14 @@ def sample(units: Sequence[Buffer], codec: str) -> list[Buffer]:
     parameter sets, are left out (ISO/IEC 14496-15 sections 5.3.2 and 8.3.2: "avc1" and "hvc1" have none).
     """
     left_out = _NOT_IN_SAMPLES[codec]
+    return prefixed([unit for unit in units if kind(unit, codec) not in left_out])
+
+
+def prefixed(units: Sequence[Buffer]) -> list[Buffer]:
+    """These units, each after its length in four bytes; pieces to be joined."""
     pieces: list[Buffer] = []
     for unit in units:
-        if kind(unit, codec) not in left_out:
-            pieces += _length(len(unit)), unit
+        pieces += _length(len(unit)), unit
     return pieces
 
 

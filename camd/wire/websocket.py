@@ -13,3 +13,12 @@ def text_frame(payload: bytes) -> bytes:
     if length < 65536:
         return pack(">BBH", 0x81, 126, length) + payload
     return pack(">BBQ", 0x81, 127, length) + payload
+
+
+def binary_head(length: int) -> bytes:
+    """What comes before `length` bytes in one final, unmasked binary frame, as a server sends it. Pure."""
+    if length < 126:
+        return pack(">BB", 0x82, length)
+    if length < 65536:
+        return pack(">BBH", 0x82, 126, length)
+    return pack(">BBQ", 0x82, 127, length)
