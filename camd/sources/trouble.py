@@ -75,7 +75,8 @@ def _network(error: Exception) -> tuple[str, str]:
     if isinstance(error, socket.gaierror):
         return "absent", "is not known by this name: check the address, and the name server"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return "backoff", 'has a certificate that this computer does not trust: leave out "#verify"'
+        return "backoff", ("has a certificate that this computer does not trust: install that of its "
+                           'authority, or leave out "#verify"')
     if isinstance(error, ssl.SSLError):
         return "backoff", "speaks no TLS that fits: try the address without encryption"
     if isinstance(error, ConnectionRefusedError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import ssl
@@ -23,7 +24,7 @@ from camd.media.source import SourceSettings
 from camd.sources.network import NetworkSource, camd_sources
 from camd.wire import jpeg, nal
 
-from ..certificates import write_pair
+from ..certificates import ROOT, pem_of, write_pair
 from ..test_network_source import picture
 from . import rest
 from .daemon import Daemon
@@ -80,11 +81,11 @@ class NetworkCase(SynchronousTestCase):
 
 
 class GstCamera:
-    """tests/e2e/gst_rtsp.py. clients: connections so far; url: without a login."""
+    """tests/e2e/gst_rtsp.py with these options. clients: connections so far; url: without a login."""
 
-    def __init__(self, pipeline: str, login: tuple[str, str] | tuple[()] = (), port: str = "0"):
-        command = [PYTHON, str(Path(__file__).with_name("gst_rtsp.py")), port]
-        command += [f"videotestsrc is-live=true ! {SIZE} ! {pipeline}", *login]
+    def __init__(self, pipeline: str, *options: str, port: str = "0"):
+        command = [PYTHON, str(Path(__file__).with_name("gst_rtsp.py")), *options]
+        command += [port, f"videotestsrc is-live=true ! {SIZE} ! {pipeline}"]
         self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                        stderr=subprocess.PIPE, text=True)
         first = self._child.stdout.readline().split()
@@ -121,8 +122,8 @@ class RtspCase(NetworkCase):
         if not Path(PYTHON).exists():
             raise SkipTest(f"needs {PYTHON} with gst-rtsp-server")
 
-    def camera(self, pipeline: str = H264, **how: Any) -> GstCamera:
-        camera = GstCamera(pipeline, **how)
+    def camera(self, pipeline: str = H264, *options: str) -> GstCamera:
+        camera = GstCamera(pipeline, *options)
         self.addCleanup(camera.stop)
         return camera
 
@@ -177,7 +178,7 @@ class RtspTests(RtspCase):
         self.assertEqual((self.format.codec, frame.image.shape), ("bgr", (360, 640, 3)))
 
     def test_login(self) -> None:
-        camera = self.camera(login=(USERNAME, PASSWORD))
+        camera = self.camera(H264, "--login", USERNAME, PASSWORD)
         self.read(self.opened(camera.url, (USERNAME, PASSWORD)), 3)
         self.assertEqual(len(self.source(camera.url, (USERNAME, PASSWORD)).probe().modes), 1)
         before = camera.clients
@@ -186,6 +187,22 @@ class RtspTests(RtspCase):
             self.assertIn(words, str(error))
             self.assertEqual((error.state, error.retry), ("backoff", 60))
         self.assertLessEqual(camera.clients - before, 4)
+
+    def test_udp_where_tcp_is_refused(self) -> None:
+        self.read(self.opened(self.camera(H264, "--udp").url), 3)
+
+    def test_tls(self) -> None:
+        folder = Path(self.mktemp())
+        write_pair(folder, "localhost")
+        (folder / "root.pem").write_bytes(pem_of(ROOT.certificate))
+        camera = self.camera(H264, "--tls", str(folder / "fullchain.pem"), str(folder / "privkey.pem"))
+        url = f"rtsps://localhost:{camera.port}/cam"
+        self.read(self.opened(url), 3)
+        self.assertIn("certificate", str(self.refusal(self.opened, url + "#verify")))
+        self.patch(os, "environ", {**os.environ, "SSL_CERT_FILE": str(folder / "root.pem")})
+        os.putenv("SSL_CERT_FILE", str(folder / "root.pem"))  # for OpenSSL, which asks the C library
+        self.addCleanup(os.unsetenv, "SSL_CERT_FILE")
+        self.read(self.opened(url + "#verify"), 3)
 
     def test_another_size_in_mid_stream(self) -> None:
         camera = self.camera(H264 + " config-interval=-1")
@@ -359,7 +376,7 @@ class DaemonTests(RtspCase):
             wait_for(lambda: self.state(daemon) == ("streaming", ""))
 
     def test_a_wrong_password_is_a_clear_state_and_no_storm(self) -> None:
-        camera = self.camera(login=(USERNAME, PASSWORD))
+        camera = self.camera(H264, "--login", USERNAME, PASSWORD)
         secret = self.mktemp()
         Path(secret).write_text("secret-but-wrong\n")
         daemon = self.daemon(camera, f'username = "ann"\npassword_file = "{Path(secret).absolute()}"\n')
@@ -372,7 +389,7 @@ class DaemonTests(RtspCase):
         self.assertNotIn("secret-but-wrong", everything)
 
     def test_a_login_in_the_address_is_hidden(self) -> None:
-        camera = self.camera(login=("ann", "plain-secret"))
+        camera = self.camera(H264, "--login", "ann", "plain-secret")
         camera.url = camera.url.replace("//", "//ann:plain-secret@")
         daemon = self.daemon(camera)
         wait_for(lambda: self.state(daemon)[0] == "idle")
