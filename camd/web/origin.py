@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from .request import Request
 
 _SAFE = (b"GET", b"HEAD", b"OPTIONS")
-_JSON = b"application/json"
+#: Bodies that no form of another page can send: a browser asks first (Fetch, CORS-safelisted request headers).
+_NOT_OF_FORMS = (b"application/json", b"application/sdp", b"application/trickle-ice-sdpfrag")
 _DEFAULT_PORTS = ((b"http://", b":80"), (b"https://", b":443"))
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
 _HEADERS = b"Authorization, Content-Type, If-Match, If-None-Match"
-_EXPOSED = b"ETag, Last-Modified, Retry-After, X-Timestamp, X-Camd-Frame-Age"
+_EXPOSED = b"ETag, Last-Modified, Link, Location, Retry-After, X-Timestamp, X-Camd-Frame-Age"
 
 
 class Foreign(Refused):
@@ -72,7 +73,7 @@ class Origins:
         if not good:
             raise Foreign
         kind = headers.getRawHeaders(b"content-type", (b"",))[0].partition(b";")[0].strip().lower()
-        if request.has_body and kind != _JSON:
+        if request.has_body and kind not in _NOT_OF_FORMS:
             raise Invalid("", "with a cookie the body must be application/json")
 
     def allow(self, request: Request) -> bool:

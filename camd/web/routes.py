@@ -12,6 +12,8 @@ from .redirect import Redirect
 from .request import Request
 
 _Names = tuple[bytes, ...]
+#: Stands for the second name of a path, whatever that is: "/cam/{id}/whep".
+_ANY = b"{id}"
 
 
 class Routes(Resource):
@@ -55,6 +57,8 @@ class Routes(Resource):
                 request.prepath[:], request.postpath[:] = names[:1], names[1:]
         for length in range(min(len(names), self._depth), 0, -1):
             route = self._routes.get(names[:length])
+            if route is None and length > 2:
+                route = self._routes.get((names[0], _ANY, *names[2:length]))
             if route is not None:
                 request.prepath += names[1:length]
                 del request.postpath[: length - 1]

@@ -1,0 +1,86 @@
+"""In the child: what the H.264 of a camera is, and which of a viewer's offers fits it (RFC 6184 section 8.1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import av
+from aiortc import sdp
+from aiortc.codecs import CODECS, get_capabilities
+from aiortc.rtcrtpparameters import RTCRtcpFeedback, RTCRtpCodecParameters
+
+from .refusal import Refusal
+
+_Profile = sdp.H264Profile
+#: By profile of the packets: what a decoder may call itself that plays them, what says most first.
+_PLAYED_AS = {
+    _Profile.PROFILE_CONSTRAINED_BASELINE: ("42e01f", "42001f", "4d001f", "64001f"),
+    _Profile.PROFILE_BASELINE: ("42001f",),
+    _Profile.PROFILE_MAIN: ("4d001f", "64001f"),
+    _Profile.PROFILE_CONSTRAINED_HIGH: ("640c1f", "64001f"),
+    _Profile.PROFILE_HIGH: ("64001f",),
+}
+_MORE = ("4d001f", "64001f", "640c1f")
+_SPS = 7
+
+
+def know_more_profiles() -> None:
+    """aiortc packs any H.264, but offers the baseline only."""
+    number = max(codec.payloadType for codec in CODECS["video"])
+    for profile in _MORE:
+        number += 2
+        parameters = {"level-asymmetry-allowed": "1", "packetization-mode": "1", "profile-level-id": profile}
+        feedback = [RTCRtcpFeedback("nack"), RTCRtcpFeedback("nack", "pli")]
+        CODECS["video"] += [
+            RTCRtpCodecParameters("video/H264", 90000, None, number - 1, feedback, parameters),
+            RTCRtpCodecParameters("video/rtx", 90000, None, number, [], {"apt": number - 1}),
+        ]
+
+
+def profile_of(keyframe: bytes) -> str:
+    """profile-level-id of a key frame, from its sequence parameter set. Raises Refusal.
+
+    Pictures that are not shown in the order in which they are sent cannot be played: RTP of WebRTC has no
+    place for a second time, and a browser would show them as they come."""
+    at = keyframe.find(b"\0\0\1")
+    while at >= 0 and keyframe[at + 3] & 0x1F != _SPS:
+        at = keyframe.find(b"\0\0\1", at + 3)
+    if at < 0 or len(keyframe) < at + 7:
+        raise Refusal("video", "the camera's H.264 has no parameter set before its key frame")
+    decoder: Any = av.CodecContext.create("h264", "r")
+    try:
+        decoder.decode(av.Packet(keyframe))
+    except av.FFmpegError as error:
+        raise Refusal("video", f"the camera's H.264 cannot be read: {error}") from None
+    if decoder.has_b_frames:
+        raise Refusal("profile", "the camera's H.264 has B pictures, which WebRTC cannot carry")
+    return keyframe[at + 4 : at + 7].hex()
+
+
+def choose(profile: str, offered: list[Any]) -> list[Any]:
+    """The codecs to prefer, in order, for packets of this profile-level-id. offered: the codecs of the offer.
+    Raises Refusal if the viewer plays none."""
+    try:
+        known, _level = sdp.parse_h264_profile_level_id(profile)
+        names = _PLAYED_AS.get(known, ())
+    except ValueError:
+        names = ()
+    wanted = {sdp.parse_h264_profile_level_id(name)[0]: name for name in names}
+    theirs = {_profile(codec) for codec in offered if _is_h264(codec)}
+    fitting = [name for kind, name in wanted.items() if kind in theirs]
+    if not fitting:
+        raise Refusal("profile", f"this viewer does not play H.264 with profile-level-id {profile}")
+    known_here = get_capabilities("video").codecs
+    chosen = [codec for name in fitting for codec in known_here if codec.parameters.get("profile-level-id") == name]
+    return chosen + [codec for codec in known_here if codec.mimeType == "video/rtx"]
+
+
+def _is_h264(codec: Any) -> bool:
+    return codec.mimeType.lower() == "video/h264" and str(codec.parameters.get("packetization-mode", "0")) == "1"
+
+
+def _profile(codec: Any) -> Any:
+    try:
+        return sdp.parse_h264_profile_level_id(str(codec.parameters.get("profile-level-id", "42E01F")))[0]
+    except ValueError:
+        return None
