@@ -1,0 +1,129 @@
+"""Context: what the services share, and how camd is reached by whoever asks."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from camd.state import Value
+
+from .cameras import CameraView, Directory, Rendition
+from .clock import Clock
+from .hub import Hub
+from .network import Network
+from .operation import Call, Service
+from .profiles import Profiles
+from .scopes import default_scopes, fixed_scopes
+
+if TYPE_CHECKING:
+    from camd.app import App
+
+_RTSP_PORT, _RTSPS_PORT = 8554, 8322
+
+
+class Context:
+    """Reactor thread only. services: all of the device, in the order in which they are listed."""
+
+    model = "camd"
+
+    def __init__(self, app: App, clock: Clock | None = None):
+        self.app = app
+        self.clock = clock or Clock()
+        self.network = Network(app.reactor.seconds)
+        self.directory = Directory(app)
+        self.profiles = Profiles(app, self.directory)
+        self.hub = Hub(app, self.clock)
+        self.services: list[Service] = []
+
+    def state(self, name: str) -> Value:
+        observable = self.app.state.get(name)
+        return None if observable is None else observable.value
+
+    # -- who this device is
+
+    @property
+    def uuid(self) -> str:
+        """Made once, and kept."""
+        name = "onvif/uuid"
+        observable = self.app.state[name]
+        if not observable.value:
+            made = str(uuid.uuid4())
+            self.app.state.remember(name, made)
+            observable.publish(made)
+        return str(observable.value)
+
+    @property
+    def serial(self) -> str:
+        return self.uuid.rpartition("-")[2].upper()
+
+    def fixed_scopes(self) -> list[str]:
+        encodings = {rendition.encoding for rendition in self._every_rendition()}
+        cameras = [CameraView(self.app, id) for id in self.app.cameras]
+        return fixed_scopes(
+            self.model, streaming=True, t=bool(encodings & {"H264", "H265"}), ptz=any(one.has_ptz for one in cameras)
+        )
+
+    def scopes(self) -> list[str]:
+        """Those that may be changed."""
+        saved = self.state("onvif/scopes")
+        return [str(scope) for scope in saved] if saved else default_scopes(self.network.hostname())
+
+    def _every_rendition(self) -> list[Rendition]:
+        return [rendition for id in self.app.cameras for rendition in CameraView(self.app, id).renditions()]
+
+    def inputs(self) -> list[str]:
+        """Tokens of the digital inputs: what plugins publish as `inputs/<n>`."""
+        names = (observable.name.partition("/") for observable in self.app.state.select("inputs/*"))
+        return [rest for _, _, rest in names if "/" not in rest]
+
+    # -- where things are
+
+    def address(self, call: Call, service: Service) -> str:
+        """Of a service, as this client reaches it."""
+        return f"{call.base}/onvif/{service.path}"
+
+    def rtsp_port(self, secure: bool = False) -> int:
+        scheme = "rtsps" if secure else "rtsp"
+        for url in self.app.listeners.urls:
+            if url.startswith(scheme + ":"):
+                return urlsplit(url).port or _RTSP_PORT
+        return _RTSPS_PORT if secure else _RTSP_PORT
+
+    def stream_uri(self, call: Call, rendition: Rendition, way: str = "") -> str:
+        """way: "" for UDP and TCP, "HTTP" through the tunnel, "TLS"."""
+        scheme = "rtsps" if way == "TLS" else "rtsp"
+        return f"{scheme}://{call.host}:{self.rtsp_port(way == 'TLS')}/{rendition.path}"
+
+    def snapshot_uri(self, call: Call, camera: CameraView) -> str:
+        return f"{call.base}/cam/{camera.id}/snapshot.jpg"
+
+    # -- what requests mean
+
+    def wanted_camera(self, call: Call, prefix: str, kind: str) -> CameraView:
+        """The camera of the ConfigurationToken or ProfileToken in a request, without either the main one."""
+        token, profile = call.text(f"{prefix}:ConfigurationToken"), call.text(f"{prefix}:ProfileToken")
+        if token:
+            return self.directory.find(kind, token, call.by)
+        camera = self.profiles.camera(self.profiles.find(profile, call.by)) if profile else None
+        if camera is None:
+            camera = next(self.directory.all(call.by), None)
+        return camera if camera is not None else self.directory.find(kind, "", call.by)
+
+    def wanted_rendition(self, call: Call, prefix: str) -> Rendition | None:
+        """The same for a video encoder; None if no camera is there."""
+        token, profile = call.text(f"{prefix}:ConfigurationToken"), call.text(f"{prefix}:ProfileToken")
+        if token:
+            return self.directory.rendition(token, call.by)
+        rendition = self.profiles.rendition(self.profiles.find(profile, call.by)) if profile else None
+        return rendition or next(self.directory.renditions(call.by), None)
+
+    def request_keyframe(self, rendition: Rendition | None) -> None:
+        """Let the stream go on with a key frame, if somebody watches it."""
+        if rendition is None or rendition.encoding == "JPEG":
+            return
+        pipeline: Any = rendition.camera.camera.pipeline
+        stream = pipeline.stream(pipeline.video(rendition.name))
+        ask = getattr(stream, "request_keyframe", None)
+        if ask is not None and stream.running:
+            ask()

@@ -1,0 +1,90 @@
+"""Scopes and discovery mode (tds): how a discovering recorder finds this device, and what it reads there.
+
+Fixed scopes say what the device can; the others may be changed and are kept. The plugin `discovery` reads
+the same list from the state `onvif/scopes`.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from camd.state import Value
+
+from .access import Access
+from .faults import Fault, invalid
+from .operation import Answer, Call, Service, operation
+from .xml import tag
+
+_ROOT = "onvif://www.onvif.org/"
+_MOST, _LONGEST = 32, 256
+
+
+def fixed_scopes(model: str, streaming: bool, t: bool, ptz: bool) -> list[str]:
+    """What the device can do, by what it has. Recorders look for Profile/Streaming, and some for the types."""
+    return [
+        f"{_ROOT}type/video_encoder",
+        f"{_ROOT}type/Network_Video_Transmitter",
+        *([f"{_ROOT}type/ptz"] if ptz else []),
+        *([f"{_ROOT}Profile/Streaming"] if streaming else []),
+        *([f"{_ROOT}Profile/T"] if t else []),
+        f"{_ROOT}hardware/{quote(model, safe='')}",
+    ]
+
+
+def default_scopes(name: str) -> list[str]:
+    """Those that can be changed, before anybody did."""
+    return [f"{_ROOT}name/{quote(name, safe='')}", f"{_ROOT}location/unknown"]
+
+
+class Scopes(Service):
+    """GetScopes and its kin, and the discovery mode."""
+
+    prefix = "tds"
+
+    @operation("GetScopes", Access.READ_SYSTEM)
+    def get(self, call: Call) -> Answer:
+        for kind, scopes in (("Fixed", self.context.fixed_scopes()), ("Configurable", self.context.scopes())):
+            for scope in scopes:
+                yield tag("tds:Scopes", tag("tt:ScopeDef", kind), tag("tt:ScopeItem", scope))
+
+    @operation("SetScopes", Access.WRITE_SYSTEM)
+    async def set(self, call: Call) -> Answer:
+        wanted = list(dict.fromkeys(call.texts("tds:Scopes")))
+        fixed = set(self.context.fixed_scopes())
+        if not wanted:
+            raise Fault("at least one scope", "ter:OperationProhibited", "ter:ScopeOverwrite")
+        await self._keep(call, [scope for scope in wanted if scope not in fixed])
+        return None
+
+    @operation("AddScopes", Access.WRITE_SYSTEM)
+    async def add(self, call: Call) -> Answer:
+        await self._keep(call, list(dict.fromkeys((*self.context.scopes(), *call.texts("tds:ScopeItem")))))
+        return None
+
+    @operation("RemoveScopes", Access.WRITE_SYSTEM)
+    async def remove(self, call: Call) -> Answer:
+        unwanted, scopes = call.texts("tds:ScopeItem"), self.context.scopes()
+        if set(unwanted) & set(self.context.fixed_scopes()):
+            raise Fault("a fixed scope stays", "ter:OperationProhibited", "ter:FixedScope")
+        if not set(unwanted) <= set(scopes):
+            raise invalid("there is no such scope", "ter:NoScope")
+        await self._keep(call, [scope for scope in scopes if scope not in unwanted])
+        return [tag("tds:ScopeItem", scope) for scope in unwanted]
+
+    async def _keep(self, call: Call, scopes: list[Value]) -> None:
+        if len(scopes) > _MOST or any(not 0 < len(str(scope)) <= _LONGEST or " " in str(scope) for scope in scopes):
+            raise Fault("too many scopes", "ter:Action", "ter:TooManyScopes", sender=False)
+        await self.context.app.state["onvif/scopes"].set(scopes, call.by)
+
+    @operation("GetDiscoveryMode", Access.READ_SYSTEM)
+    def mode(self, call: Call) -> Answer:
+        found = self.context.state("onvif/discoverable")
+        return tag("tds:DiscoveryMode", "Discoverable" if found else "NonDiscoverable")
+
+    @operation("SetDiscoveryMode", Access.WRITE_SYSTEM)
+    async def set_mode(self, call: Call) -> Answer:
+        mode = call.needed("tds:DiscoveryMode")
+        if mode not in ("Discoverable", "NonDiscoverable"):
+            raise invalid("the mode is Discoverable or NonDiscoverable")
+        await self.context.app.state["onvif/discoverable"].set(mode == "Discoverable", call.by)
+        return None

@@ -1,0 +1,114 @@
+"""Security: WS-UsernameToken (OASIS Web Services Security, UsernameToken Profile 1.0), digest only.
+
+    PasswordDigest = Base64(SHA-1(nonce + created + device password))
+
+A token is good once and for a while. Clients sign with their own clock or with ours, which they read
+first, so both directions get WINDOW. Boards without a battery wake up in the past: as long as the kernel
+does not call the clock synchronised, tokens from the future are good, too, and each nonce still only once.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .clock import Clock
+from .faults import NotAuthorized
+from .names import TOKEN_PROFILE, qualified
+from .operation import text_of
+from .xml import parse_utc
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element as Element
+
+#: How far `Created` may be from our clock (seconds).
+WINDOW = 300.0
+#: Nonces kept, the oldest going first; what was signed before one that went is refused then.
+CAPACITY = 16384
+_LONGEST = 128
+_DIGEST = TOKEN_PROFILE + "#PasswordDigest"
+
+
+@dataclass(frozen=True, slots=True)
+class UsernameToken:
+    """What a client sent; all of it is text as it was written, for the digest is over that text."""
+
+    username: str
+    digest: bytes
+    nonce: bytes
+    created: str
+
+    @classmethod
+    def read(cls, security: Element) -> UsernameToken:
+        """The token in a wsse:Security. Raises NotAuthorized if it is none, or lacks nonce or time."""
+        token = security.find(qualified("wsse:UsernameToken"))
+        if token is None:
+            raise NotAuthorized()
+        password = token.find(qualified("wsse:Password"))
+        if password is None or password.get("Type") != _DIGEST:
+            raise NotAuthorized()
+        parts = [text_of(token.find(qualified(name))) or "" for name in ("wsse:Username", "wsse:Nonce", "wsu:Created")]
+        if not all(0 < len(part) <= _LONGEST for part in parts):
+            raise NotAuthorized()
+        try:
+            nonce, digest = base64.b64decode(parts[1]), base64.b64decode(text_of(password) or "")
+        except binascii.Error:
+            raise NotAuthorized() from None
+        if not nonce:
+            raise NotAuthorized()
+        return cls(parts[0], digest, nonce, parts[2])
+
+    def is_signed_with(self, secret: str) -> bool:
+        signed = hashlib.sha1(self.nonce + self.created.encode() + secret.encode(), usedforsecurity=False).digest()
+        return hmac.compare_digest(signed, self.digest)
+
+
+class Tokens:
+    """Decides about tokens. Reactor thread only.
+
+    secret_of(name): the device password of a user, None without. seconds: a monotonic clock.
+    """
+
+    def __init__(self, secret_of: Callable[[str], str | None], clock: Clock, seconds: Callable[[], float]):
+        self._secret_of = secret_of
+        self._clock = clock
+        self._seconds = seconds
+        self._seen: OrderedDict[bytes, tuple[float, float]] = OrderedDict()  # nonce -> (forget at, created)
+        self._forgotten = float("-inf")
+
+    def check(self, token: UsernameToken) -> str:
+        """The secret that the token was signed with. Raises NotAuthorized, never saying why. A token that
+        is refused uses up nothing."""
+        secret = self._secret_of(token.username)
+        # A user who does not exist costs as much time as a wrong password.
+        signed = token.is_signed_with(secret or "a user without one")
+        created = parse_utc(token.created)
+        if secret is None or not signed or created is None:
+            raise NotAuthorized()
+        self._check_time(created)
+        self._use(token, created)
+        return secret
+
+    def _check_time(self, created: float) -> None:
+        ahead = created - self._clock.now()
+        if ahead < -WINDOW or (ahead > WINDOW and self._clock.is_synchronised()):
+            raise NotAuthorized()
+
+    def _use(self, token: UsernameToken, created: float) -> None:
+        now = self._seconds()
+        while self._seen and next(iter(self._seen.values()))[0] <= now:
+            self._seen.popitem(last=False)
+        key = hashlib.sha256(token.nonce + token.created.encode() + token.username.encode()).digest()[:16]
+        if key in self._seen or created <= self._forgotten:
+            raise NotAuthorized()
+        good_for = max(0.0, created - self._clock.now()) + WINDOW
+        self._seen[key] = (now + max(2 * WINDOW, good_for), created)
+        if len(self._seen) > CAPACITY:
+            _, (_, oldest) = self._seen.popitem(last=False)
+            self._forgotten = max(self._forgotten, oldest)
