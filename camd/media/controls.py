@@ -66,7 +66,7 @@ class Controls:
         self._device = device
         self._adjust = adjust
         self._order: list[str] = []
-        self._adjustments: dict[str, int] = {}
+        self._adjustments: dict[str, Value] = {}
         self._inactive: frozenset[str] = frozenset()
         self._volatile: frozenset[str] = frozenset()
         self._ticks = 0
@@ -216,7 +216,7 @@ class Controls:
         self._inactive, self._volatile = capabilities.inactive, capabilities.volatile
         self._state[f"{self._prefix}inactive"].publish([name for name in self._order if name in self._inactive])
 
-    def _set_adjustment(self, name: str, value: int) -> int:
+    def _set_adjustment(self, name: str, value: Value) -> Value:
         self._adjustments[name] = value
         self._adjust(**self._adjustments)
         self.on_change()

@@ -127,9 +127,16 @@ class Device:
         """Close it; fires when it is closed, or after `patience` seconds: it may hang for ever."""
         self.close()
         stopped: Deferred[None] = Deferred()
-        late = self._reactor.callLater(patience, lambda: stopped.called or stopped.callback(None))
-        self._closed.addBoth(lambda _: stopped.called or stopped.callback(None))
-        return stopped.addBoth(lambda _: late.active() and late.cancel() or None)
+
+        def done(_: Any = None) -> None:
+            if late.active():
+                late.cancel()
+            if not stopped.called:
+                stopped.callback(None)
+
+        late = self._reactor.callLater(patience, done)
+        self._closed.addBoth(done)
+        return stopped
 
     def check(self) -> None:
         """Give up a capture that hangs."""

@@ -29,7 +29,7 @@ class Level:
     def of(self, spec: Spec) -> Value:
         if spec.type not in (int, float) or spec.min is None or spec.max is None:
             return None
-        base = spec.min if spec.default is None else spec.default
+        base = spec.default if isinstance(spec.default, int | float) else spec.min
         reach = spec.max - base if self.percent > 0 else base - spec.min
         step = spec.step or 1
         wanted = base + reach * self.percent / 100
