@@ -49,7 +49,7 @@ class Choice:
 
 Wish = Level | Choice | bool
 _DEFAULT = Level(0)
-_AUTOMATIC = {
+_AUTOMATIC: dict[str, Wish] = {
     "auto_exposure": Choice(("aperture priority", "auto")),
     "gain_automatic": True,
     "white_balance_automatic": True,

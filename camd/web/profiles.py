@@ -32,7 +32,7 @@ def camd_methods(app: App) -> list[Method]:
     def delete(camera: str, name: str) -> list[str]:
         return of(camera).delete(name)
 
-    named = {"camera": str, "name": str}
+    named: dict[str, type] = {"camera": str, "name": str}
     return [
         Method("camera.reset", {"camera": str}, "Device_rw", reset, "Bring every control to its default."),
         Method("profile.save", named, "Device_rw", save, "Keep the controls as they are under a name; all names."),

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
@@ -65,7 +64,7 @@ class HotPlug:
         self._reactor = reactor
         self._kernel = kernel
         self._inotify: INotify | None = None
-        self._call: IDelayedCall | None = None
+        self._call: Any = None
         self._looking = self._running = False
         self._stirred = False
         self._seen: list[tuple] | None = None
