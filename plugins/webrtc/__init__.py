@@ -22,9 +22,9 @@ _gateways: WeakKeyDictionary[App, Gateway] = WeakKeyDictionary()
 
 
 def gateway_of(app: App) -> Gateway:
-    """The Gateway of a daemon."""
+    """The Gateway of a daemon. Imported here, for the child imports this module too and needs nothing of it."""
     if app not in _gateways:
-        from .gateway import Gateway  # not at the top: the child imports this module too, and needs nothing of it
+        from .gateway import Gateway
 
         _gateways[app] = Gateway(app)
     return _gateways[app]

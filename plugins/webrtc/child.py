@@ -26,6 +26,7 @@ from .profiles import know_more_profiles
 from .refusal import Refusal
 from .viewer import Feed, Viewer
 
+_log = logging.getLogger(__name__)
 _LONGEST = 64 * 1024 * 1024
 #: A viewer that does not answer so many times, five seconds apart, is gone (RFC 7675 lets it be six).
 _CONSENT_FAILURES = 3
@@ -103,7 +104,7 @@ class Child(asyncio.Protocol):
         except Refusal as refusal:
             reply = {"error": refusal.code, "text": str(refusal)}
         except Exception:
-            logging.exception("not answered")
+            _log.exception("not answered")
             reply = {"error": "internal", "text": "the offer could not be answered; the log says more"}
         self._tell({"say": "answer", "ask": ask, **reply})
 

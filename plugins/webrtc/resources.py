@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -26,7 +26,7 @@ class Whep(Resource):
     """
 
     isLeaf = True
-    described = {
+    described: ClassVar = {
         "POST": {
             "summary": "Watch this camera over WebRTC (WHEP): the offer is the body",
             "answers": {
@@ -125,7 +125,7 @@ class Offer(Resource):
     """The product's way to the same: an offer as JSON, answered with an answer as JSON."""
 
     isLeaf = True
-    described = {
+    described: ClassVar = {
         "POST": {
             "summary": "Watch a camera over WebRTC",
             "answers": {
