@@ -146,7 +146,7 @@ class ConfigTests(StoreCase):
             ("websocket.max_clients", "many", "a whole number"),
             ("cameras.a.password", "x", "--password"),
             ("main_camera", "gone", "there is no camera"),
-            ("data_dir", "/x", "CAMD_DATA_DIR: data_dir: is set here"),
+            ("data_dir", "/x", "data_dir: is set by CAMD_DATA_DIR"),
         ):
             self.assertNotEqual(self.camd("config", "set", key, value), 0, key)
             self.assertIn(hint, self.err)
@@ -155,4 +155,4 @@ class ConfigTests(StoreCase):
     def test_what_the_environment_sets(self) -> None:
         self.environ["CAMD_HTTP"] = "off"
         self.assertEqual(self.camd("config", "set", "http", "tcp:80"), 78)
-        self.assertIn("CAMD_HTTP: http: is set here", self.err)
+        self.assertIn("http: is set by CAMD_HTTP", self.err)

@@ -65,7 +65,7 @@ class CameraTests(HotCase):
         for body, status in (
             ({"source": "fake:", "id": "door"}, 409),
             ({"source": "fake:", "id": "Door"}, 422),
-            ({"source": "none:"}, 422),
+            ({"source": "none:"}, 409),
             ({"source": "fake"}, 422),
             ({"source": "fake:", "fps": -1}, 422),
             ({"source": "fake:", "password_file": "/etc/passwd"}, 422),
@@ -194,7 +194,7 @@ class SectionTests(HotCase):
         self.assertEqual(self.app.cameras.main.id, "door")
         self.assertEqual(self.ask("GET", "/api/config/general", by="admin").json["main_camera"], "door")
         self.change("/api/config/general", {"main_camera": "gone"}, 422)
-        self.change("/api/config/general", {"data_dir": "/tmp"}, 422)
+        self.change("/api/config/general", {"data_dir": "/tmp"}, 409)
         self.change("/api/config/general", {"cameras": {}}, 422)
 
     def test_what_waits(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import ConfigError, Problem
+from ..errors import ConfigError, Conflict, Problem
 from .model import BUILT_IN, SCHEMA, CameraConfig, Config
 from .reading import LOGIN
 from .schema import key_of, values_of
@@ -18,6 +18,10 @@ from .values import Unfit
 #: Reads the configuration, with this text in the run-time store instead of what it holds.
 Read = Callable[[str | None], Config]
 _Keys = tuple[str, ...]
+
+
+class Elsewhere(ConfigError, Conflict):
+    """A key is set where camd does not write, so the run-time store cannot say otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +51,14 @@ def write_change(
             edits = {**_explicit(edits, found), **edits}
         problems = list(_fixed(edits, old))
         if problems:
-            raise ConfigError(problems)
+            raise Elsewhere(problems)
         if not edits:
             return Change(before, old, old, ())
         text = edited(before, edits)
         new = read(text)
         problems = list(_not_removed(edits, old, new))
         if problems:
-            raise ConfigError(problems)
+            raise Elsewhere(problems)
         store.write(text)
     return Change(before, old, new, tuple(".".join(keys) for keys in edits))
 
@@ -108,8 +112,8 @@ def _fixed(edits: Edits, old: Config) -> Iterator[Problem]:
         for fixed in sorted(old.fixed):
             if fixed == name or fixed.startswith(name + "."):
                 where = old.origins[fixed]
-                yield Problem(where, fixed, "is set here, which wins over what is changed at run time",
-                              "change it here, or remove it and restart camd")  # fmt: skip
+                text = f"is set by {where}, which wins over what is changed at run time"
+                yield Problem(where, fixed, text, "change it there, or remove it and restart camd")
 
 
 def _not_removed(edits: Edits, old: Config, new: Config) -> Iterator[Problem]:
@@ -122,7 +126,7 @@ def _not_removed(edits: Edits, old: Config, new: Config) -> Iterator[Problem]:
             origin = next((at for key, at in new.origins.items() if key.startswith(name + ".")), "")
         if origin and _is_given(origin):
             hint = "change it there" if key_of(keys, SCHEMA) else "remove it there, or set enabled = false"
-            yield Problem(origin, name, "stands in a file that camd does not change", hint)
+            yield Problem(origin, name, f"stands in {origin}, which camd does not change", hint)
 
 
 def _is_given(origin: str) -> bool:

@@ -30,6 +30,8 @@ ENDPOINT_HINT = (
     'write "tcp:8080", "tcp:8080:interface=127.0.0.1", "unix:/run/camd/http.sock", '
     '"systemd:domain=INET:index=0", or "off"'
 )
+#: So much of a wrong text is repeated.
+_SHOWN = 100
 #: What a password begins with that camd has encrypted.
 SEALED = "sealed:"
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{38,}={0,2}")
@@ -64,7 +66,7 @@ def _describe(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return f'the text "{value}"'
+        return f'the text "{value if len(value) <= _SHOWN else value[:_SHOWN] + "…"}"'
     if isinstance(value, int | float):
         return f"the number {value}"
     if isinstance(value, dict | list):

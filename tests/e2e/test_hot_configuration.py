@@ -206,7 +206,7 @@ class ListenerTests(HotCase):
     def test_what_the_command_line_says_is_fixed(self) -> None:
         self.start(_TWO)
         status, answer = self.ask("PATCH", "/api/config/general", {"http": "off"})
-        self.assertEqual((status, answer["error"]["details"]["problems"][0]["where"]), (422, "--http"))
+        self.assertEqual((status, answer["error"]["details"]["problems"][0]["where"]), (409, "--http"))
         self.assertTrue(re.search("wins", answer["error"]["message"]))
 
     def test_what_waits_for_a_restart(self) -> None:

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from ...config import CameraConfig
 from ...config.change import free_id
 from ...config.source_url import split_login
-from ...config.values import Unfit
+from ...config.values import FORMATS, Unfit
 from ...config.values import source as source_kind
 from ...errors import Conflict, Gone, Invalid, RateLimited
 from ...media.trial import Trial
@@ -27,7 +27,11 @@ PATIENCE = 15.0
 #: Sources that are looked at at the same time; one that hangs keeps its place and a thread.
 TRIALS = 3
 
-_SOURCE = text("kind:address, as in the configuration; a login in a URL is taken out of it", least=1, most=4096)
+_SOURCE = text(
+    "kind:address, as in the configuration; a login in a URL is taken out of it",
+    most=4096,
+    pattern="^[a-z][a-z0-9+.-]*:",
+)
 _LOGIN: dict[str, Schema] = {
     "username": text("Whom a network camera knows camd as"),
     "password": text("For it; encrypted, and never shown"),
@@ -35,11 +39,11 @@ _LOGIN: dict[str, Schema] = {
 _WISHES: dict[str, Schema] = {
     "name": text("The name that people see"),
     "enabled": BOOLEAN,
-    "size": text("1280x720"),
-    "fps": {"type": "number"},
-    "format": text("mjpeg, yuyv422, ..."),
+    "size": text("1280x720", pattern="^[1-9][0-9]{1,4}x[1-9][0-9]{1,4}$"),
+    "fps": {"type": "number", "minimum": 0.1, "maximum": 1000},
+    "format": {"type": "string", "enum": sorted(FORMATS)},
 }
-_ID = text("Without one it is the next free of cam1, cam2, ...", least=1, most=32)
+_ID = text("Without one it is the next free of cam1, cam2, ...", pattern="^[a-z][a-z0-9_]{0,31}$")
 _NEW = component("NewCamera", record({"source": _SOURCE}, {"id": _ID, **_WISHES, **_LOGIN}, closed=True))
 _KEYS = {"source": _SOURCE, **_WISHES, **_LOGIN}
 _CHANGE = component(
@@ -50,6 +54,9 @@ _CHANGE = component(
         "description": "null takes back what was set",
     },
 )
+# What a value may be is checked with the whole configuration, which tells every mistake and not the first.
+_LOOSE_NEW = record({"source": text(most=4096)}, {"id": text(), **{key: {} for key in (*_WISHES, *_LOGIN)}}, closed=True)
+_LOOSE_CHANGE = {**record(optional={key: {} for key in _KEYS}, closed=True), "minProperties": 1}
 _TRY = component("CameraTest", record({"source": _SOURCE}, _LOGIN, closed=True))
 _MODE = record(
     {
@@ -83,7 +90,7 @@ class CameraChangesNoun:
 
     def operations(self) -> list[Operation]:
         wrong = {
-            409: Answer("The id is taken, or the camera stands in a file that camd does not change"),
+            409: Answer("The id is taken, nobody provides this kind of source, or a key is set elsewhere"),
             422: Answer("It is not valid; `details` has every reason"),
         }
         added = {201: Answer("The new camera", CAMERA, headers={"Location": "Where it is"}), **wrong}
@@ -97,7 +104,8 @@ class CameraChangesNoun:
                 self.add,
                 "Whoever adds a camera leads camd to an address, hence `System_rw`. The first one that is added "
                 "does not take the place of the one that camd found by itself.",
-                body=_NEW,
+                body=_LOOSE_NEW,
+                stated=_NEW,
             ),
             Operation(
                 "PATCH",
@@ -108,14 +116,19 @@ class CameraChangesNoun:
                 self.change,
                 "Its clients stay. Another server in `source` forgets the login, if none comes with it.",
                 (ID,),
-                _CHANGE,
+                _LOOSE_CHANGE,
+                stated=_CHANGE,
             ),
             Operation(
                 "DELETE",
                 "/api/cameras/{id}",
                 WRITE,
                 "Remove a camera",
-                {204: Answer("Removed; what was set is kept for its return"), **wrong},
+                {
+                    204: Answer("Removed; what was set is kept for its return"),
+                    409: Answer("It stands in a file that camd does not change, or was found by itself"),
+                    422: wrong[422],
+                },
                 self.remove,
                 parameters=(ID,),
             ),
@@ -124,7 +137,10 @@ class CameraChangesNoun:
                 "/api/cameras/test",
                 WRITE,
                 "Look what is in a source",
-                {200: Answer("What was found, or why nothing was", _FOUND)},
+                {
+                    200: Answer("What was found, or why nothing was", _FOUND),
+                    409: Answer("Nobody provides this kind of source"),
+                },
                 self.test,
                 "Changes nothing. One at a time for each user.",
                 body=_TRY,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...auth.camera_login import seal_login
 from ...config.source_url import split_login
 from ...config.store import Edits
-from ...errors import Invalid, Refused
+from ...errors import Invalid, Refused, Unsupported
 from ...log import redact
 from ...state.permission import Permission
 from .operation import Call, Rejected
@@ -48,7 +48,8 @@ class Changing:
         return await self._app.configuration.change(edits, call.by.name, call.address, event, **fields)
 
     async def camera(self, call: Call, camera: str, values: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
-        """The edits that give a camera these values; None takes one back. Raises Refused, Invalid, Rejected."""
+        """The edits that give a camera these values; None takes one back. Raises Refused, Invalid, Unsupported, and
+        Rejected for what must not come in clear."""
         self.check_camera(call, camera)
         self.check_values(call, values)
         # What is shown without its secrets, and comes back like that, was not changed.
@@ -71,7 +72,7 @@ class Changing:
         if isinstance(source, str):
             if ":" in source and not self._app.cameras.knows(source):
                 kinds = ", ".join(self._app.cameras.kinds)
-                raise Invalid("source", f"there is no such kind of source; there are {kinds}")
+                raise Unsupported(f"source: there is no such kind of source; there are {kinds}")
             password = split_login(source)[2] or password
         way = call.request.way
         if password and password != HIDDEN and not (way.secure or way.is_local):

@@ -78,7 +78,7 @@ class ConfigNoun:
         read, place = Permission.System_r, (_SECTION,)
         changed = {
             200: Answer("What was changed", CHANGED),
-            409: Answer("It cannot be brought into force: a port is in use"),
+            409: Answer("A key is set elsewhere, or a port is in use"),
             422: Answer("It is not valid; `details` has every reason"),
         }
         return [

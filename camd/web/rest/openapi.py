@@ -196,7 +196,7 @@ def _operation(operation: Operation) -> Schema:
     if operation.parameters:
         entry["parameters"] = [_parameter(parameter) for parameter in operation.parameters]
     if operation.body is not None:
-        entry["requestBody"] = _body(operation.body)
+        entry["requestBody"] = _body(operation.stated or operation.body)
     answers = {str(status): _answer(status, answer) for status, answer in operation.answers.items()}
     refused = {str(status): {"$ref": f"#/components/responses/{status}"} for status in _refusals(operation)}
     entry["responses"] = {**refused, **answers}

@@ -67,7 +67,8 @@ class Answer:
 class Operation:
     """method: upper case. path: "/api/users/{name}". answers: status -> Answer; the first is success, and
     the usual refusals need not be listed. handler(call): returns a JSON value, a Reply, or an awaitable of
-    one; raises CamdError. body: what a JSON body must be, checked before the handler. there(call): whether
+    one; raises CamdError. body: what a JSON body must be, checked before the handler; stated: what the document
+    says of it, where the handler checks more, to tell every mistake at once. there(call): whether
     this very path has the method; without it all paths of the template have."""
 
     method: str
@@ -80,6 +81,7 @@ class Operation:
     parameters: tuple[Parameter, ...] = ()
     body: Schema | None = None
     tag: str = ""
+    stated: Schema | None = None
     there: Callable[[Call], bool] | None = None
 
     @property

@@ -16,7 +16,7 @@ from ...log import redact
 from ...state.permission import Permission, Principal
 from ...wire.strictjson import dumps
 from ..api import DeviceError
-from ..errors import render_failure, respond
+from ..errors import render_failure, respond, status_of
 from ..identify import is_signed_in
 from ..request import Request
 from .operation import ANY, PUBLIC, READER, Call, NotAllowed, Operation, Parameter, Rejected, Reply
@@ -105,8 +105,9 @@ class Operations(Resource):
         ]
         if not found:
             return respond(request, 404)
-        method = request.method.decode("ascii", "replace")
+        method = request.method.decode("ascii", "replace").replace("HEAD", "GET")
         # A word and a variable part may stand in the same place; the one that has the method is meant.
+        found.sort(key=lambda pair: len(pair[1]))
         template, values = next((pair for pair in found if method in pair[0].operations), found[0])
         request.route = template.path
         gone: list[Any] = []
@@ -217,7 +218,8 @@ def _rejected(error: ConfigError) -> Rejected:
     first = error.problems[0]
     text = ": ".join(part for part in (first.key, redact(first.text)) if part)
     details = {"key": first.key, "problems": problems}
-    return Rejected(422, text, "INVALID_FORMAT", details=details)
+    status, code = status_of(error)
+    return Rejected(status, text, code, details=details)
 
 
 def _content(reply: Reply) -> bytes:
