@@ -110,7 +110,7 @@ class Socket:
         self.wire.protocol.dataReceived(b"".join(_frame(json.dumps(one).encode()) for one in messages))
 
     def received(self) -> list[Any]:
-        """The messages since last time, and how it was closed as {"close": code}."""
+        """The messages since last time, binary ones as bytes, and how it was closed as {"close": code}."""
         self._data += self.wire.value()
         self.wire.clear()
         found = []
@@ -119,6 +119,8 @@ class Socket:
                 found.append({"close": struct.unpack(">H", payload[:2])[0]})
             elif opcode == 1:
                 found.append(json.loads(payload))
+            elif opcode == 2:
+                found.append(payload)
         self._data = b""
         return found
 

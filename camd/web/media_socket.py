@@ -34,12 +34,11 @@ class MediaProtocol(StateProtocol):
     """One client. Reactor thread only."""
 
     factory: MediaFactory
+    _turn = 0
 
-    def onConnect(self, request: Any) -> None:
-        super().onConnect(request)
-        self.session.can_subscribe = False
+    def __init__(self) -> None:
+        super().__init__()
         self._watches: dict[int, Watch] = {}
-        self._turn = 0
 
     # -- what it says
 

@@ -43,7 +43,8 @@ class Watch:
         self.turn = 0
         self._client = client
         self._init: InitSegment | None = None
-        self._first: int | None = None
+        # Pictures are missed from now on, those of a video from the first key frame on.
+        self._first = 1 if encoding.codec == "mjpeg" else None
         if encoding.codec == "mjpeg":
             # Left out here, so that all rates share one encoder.
             stream = camera.stream(replace(encoding, fps=None))
