@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import av
 from aiortc import sdp
 from aiortc.codecs import CODECS, get_capabilities
 from aiortc.rtcrtpparameters import RTCRtcpFeedback, RTCRtpCodecParameters
@@ -47,6 +46,8 @@ def profile_of(keyframe: bytes) -> str:
         at = keyframe.find(b"\0\0\1", at + 3)
     if at < 0 or len(keyframe) < at + 7:
         raise Refusal("video", "the camera's H.264 has no parameter set before its key frame")
+    import av
+
     decoder: Any = av.CodecContext.create("h264", "r")
     try:
         decoder.decode(av.Packet(keyframe))

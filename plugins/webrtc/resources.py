@@ -39,12 +39,7 @@ class Whep(Resource):
             },
             "body": None,
         },
-        "PATCH": {"summary": "More candidates of the viewer (RFC 8840), at the session's address",
-                  "answers": {204: "Taken", 404: "There is no such session", 412: "Of another session"},
-                  "body": None},
-        "DELETE": {"summary": "End the session, at its address",
-                   "answers": {200: "Ended", 404: "There is no such session"}, "body": None},
-    }  # fmt: skip
+    }
 
     def __init__(self, gateway: Gateway):
         super().__init__()

@@ -7,18 +7,19 @@ import time
 from collections import deque
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import av
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription, sdp
 from aiortc.exceptions import OperationError
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
-from av.packet import Packet
 
 from .framing import CLOCK, Message, Picture
 from .network import with_addresses
 from .profiles import choose, profile_of
 from .refusal import Refusal
+
+if TYPE_CHECKING:
+    from av.packet import Packet
 
 _TIME_BASE = Fraction(1, CLOCK)
 #: A viewer with so many pictures waiting is too slow; it goes on at the next key frame.
@@ -258,6 +259,8 @@ class Viewer:
 
 
 def _packet(data: bytes, time: int) -> Packet:
+    import av
+
     packet: Any = av.Packet(data)
     packet.pts, packet.time_base = time, _TIME_BASE
     return packet

@@ -230,6 +230,7 @@ def of_route(route: Route) -> list[Operation]:
                 _needed(route, method),
                 one["summary"],
                 {status: Answer(text) for status, text in one["answers"].items()},
+                parameters=(_CAMERA,) if "{id}" in route.path else (),
                 body=one["body"],
                 tag=_OF_PLUGINS,
             )
