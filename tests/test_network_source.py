@@ -9,7 +9,7 @@ import os
 import socket
 import ssl
 from fractions import Fraction
-from http.client import BadStatusLine
+from http.client import BadStatusLine, IncompleteRead
 from itertools import pairwise
 from typing import Any
 from unittest import mock
@@ -120,6 +120,8 @@ class Trouble(SynchronousTestCase):
             (av.ExitError(0, "x"), "absent", 1, "does not answer"),
             (ConnectionResetError(), "backoff", 1, "closed the connection"),
             (BadStatusLine("x"), "backoff", 1, "not HTTP"),
+            (IncompleteRead(b""), "backoff", 1, "closed the connection"),
+            (UnicodeError(), "absent", 1, "not known by this name"),
             (ssl.SSLCertVerificationError(), "backoff", 1, "certificate"),
             (ssl.SSLError(), "backoff", 1, "TLS"),
             (Invalid("", "12 bytes that are no JPEG"), "backoff", 1, "no JPEG"),

@@ -6,7 +6,9 @@ import ssl
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from ..errors import SourceError
 from ..wire import challenge
+from .trouble import LATER
 
 #: A camera that leads from one address to the next more often leads nowhere.
 _REDIRECTS = 5
@@ -18,7 +20,8 @@ class HttpClient:
     """Gets pages of one camera: keeps the connection, logs in when asked to, follows redirects.
 
     verify: whether the certificate must be one that this computer trusts. timeout: seconds for a connection,
-    and for each piece of an answer. Errors are those of http.client and sockets. One thread at a time.
+    and for each piece of an answer. Errors are those of http.client and sockets; SourceError for a camera that
+    leads nowhere. One thread at a time.
     """
 
     def __init__(self, username: str, password: str, verify: bool, timeout: float):
@@ -48,8 +51,8 @@ class HttpClient:
             self._finish(response)
             url = urljoin(url, location)
             if urlsplit(url).scheme not in ("http", "https"):
-                raise HTTPException("it leads to an address that is no web address")
-        raise HTTPException(f"it leads from one address to the next, {_REDIRECTS} times")
+                raise SourceError("it leads to an address that is no web address", retry=LATER)
+        raise SourceError(f"it leads from one address to the next, {_REDIRECTS} times", retry=LATER)
 
     def close(self) -> None:
         if self._connection is not None:

@@ -35,6 +35,7 @@ _PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 #: What FFmpeg may use, so that no answer of a camera leads it to a file.
 _PROTOCOLS = {"rtsp": "rtsp,rtp,udp,tcp", "rtsps": "rtsp,rtsps,rtp,udp,tcp,tls"}
 _PROTOCOLS |= dict.fromkeys(("http", "https"), "http,https,tcp,tls,crypto")
+_ERRORS = (CamdError, OSError, HTTPException, UnicodeError)
 #: Words behind "#", which no camera gets to see.
 _WORDS = frozenset({"udp", "verify"})
 
@@ -120,7 +121,7 @@ class NetworkSource:
             raise SourceError(f"{self._name} is not open")
         try:
             unit = feed.read(timeout)
-        except (CamdError, OSError, HTTPException) as error:
+        except _ERRORS as error:
             raise explain(self._name, error, bool(self._login[0]), started=True) from None
         if unit is None:
             return None
@@ -149,7 +150,7 @@ class NetworkSource:
                 if self._scheme in ("rtsps", "https") and "verify" in self._words:
                     context = ssl.create_default_context()
                     context.wrap_socket(connection, server_hostname=self._host).close()
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             raise explain(self._name, error, False) from None
         self._present_at = time.monotonic()
 
@@ -159,7 +160,7 @@ class NetworkSource:
                 return self._ask(settings)
             self._reach()
             return self._demux(self._url(), settings)
-        except (CamdError, OSError, HTTPException) as error:
+        except _ERRORS as error:
             raise explain(self._name, error, bool(self._login[0])) from None
 
     def _ask(self, settings: SourceSettings) -> _Feed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
-from http.client import HTTPException
+from http.client import HTTPException, IncompleteRead
 
 from ..errors import CamdError, SourceError
 
@@ -72,7 +72,7 @@ def explain(name: str, error: Exception | str, login: bool, started: bool = Fals
 
 def _network(error: Exception) -> tuple[str, str]:
     number = getattr(error, "errno", None)
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, socket.gaierror | UnicodeError):  # the latter: no such name is possible
         return "absent", "is not known by this name: check the address, and the name server"
     if isinstance(error, ssl.SSLCertVerificationError):
         return "backoff", ("has a certificate that this computer does not trust: install that of its "
@@ -83,7 +83,7 @@ def _network(error: Exception) -> tuple[str, str]:
         return "absent", "refuses the connection: is the port right, and the camera ready?"
     if number in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN):
         return "absent", f"cannot be reached: {_AWAY}"
-    if isinstance(error, ConnectionError):
+    if isinstance(error, ConnectionError | IncompleteRead):
         return "backoff", "has closed the connection"
     if isinstance(error, HTTPException):
         return "backoff", "answers with something that is not HTTP"
