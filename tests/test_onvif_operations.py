@@ -214,3 +214,24 @@ class OperationTests(OnvifCase):
             self.assertIn(operation.name, names, name)
 
 
+
+
+class PageTests(OnvifCase):
+    def test_the_table_of_the_page_is_this_one(self) -> None:
+        """`python -m tests.onvif_table` writes it anew."""
+        from . import onvif_table
+
+        self.assertEqual(onvif_table.PAGE.read_text(), onvif_table.page())
+
+    def test_all_that_the_profiles_ask_for_is_there(self) -> None:
+        from . import onvif_table
+
+        _, table = make_context(self.app)
+        self.assertEqual(set(onvif_table.wanted()) - set(table), set())
+
+    def test_every_state_is_on_the_page(self) -> None:
+        from . import onvif_table
+
+        page = onvif_table.PAGE.read_text()
+        names = [observable.name for observable in self.app.state.select("onvif/*")]
+        self.assertEqual([name for name in names if f"`{name}`" not in page], [])
