@@ -58,6 +58,7 @@ class App:
 
     def __init__(self, config: Config, reactor: Any, trace_hooks: bool = False, read: Read | None = None):
         self.config = config
+        self._found: CameraConfig | None = None
         self.reactor = reactor
         self.threads = Threads(reactor)
         saved = config.data_dir / "state.json"
@@ -83,7 +84,7 @@ class App:
         self.certificate = SiteCertificate(config, self.state, self.threads, reactor, self.audit,
                                            self._certificate_changed)
         self.listeners = Listeners(self)
-        self.configuration = Configuration(self, read or self._read, self._found_camera)
+        self.configuration = Configuration(self, read or self._read, self._find_camera)
         self.web = Web(self)
         broadcast = Broadcast(self.state, reactor)
         self.web.serve_websocket(StateFactory(self.api, broadcast, config.websocket, reactor, self.web))
@@ -104,16 +105,16 @@ class App:
         options = {"data-dir": str(self.config.data_dir)}
         return load(self.config.file, environ={}, options=options, store=text)
 
-    def _found_camera(self) -> CameraConfig:
-        """The camera of a camd that was told of none; blocks."""
-        camera = self.cameras.get("cam1")
-        return camera.config if camera is not None else CameraConfig("cam1", default_source())
+    def _find_camera(self) -> CameraConfig:
+        """The camera of a camd that was told of none: the one that it has found already, else it looks. Blocks."""
+        return self._found or CameraConfig("cam1", default_source())
 
     async def start_cameras(self) -> None:
         """The configured cameras; without any, the first V4L2 camera, or else the test picture."""
         configs = self.config.cameras
-        if not configs:
-            configs = {"cam1": await self.threads.io(self._found_camera)}
+        self._found = None if configs else await self.threads.io(self._find_camera)
+        if self._found is not None:
+            configs = {self._found.id: self._found}
         self.cameras.configure(configs, self.config.main_camera)
 
     async def reload(self, config: Config) -> None:

@@ -127,6 +127,10 @@ class CameraTests(HotCase):
         self.daemon.stop()
         self.daemon.start()
         self.assertEqual(self.cameras(), [first])
+        self.ask("PATCH", f"/api/cameras/{first}", {"source": "file:/gone.mp4"})
+        self.assertEqual(self.value(f"cameras/{first}/source"), "file:/gone.mp4")
+        self.ask("DELETE", f"/api/cameras/{first}")  # the last one: camd looks for one again
+        self.assertNotEqual(self.value(f"cameras/{first}/source"), "file:/gone.mp4")
 
     def test_looking_into_a_source(self) -> None:
         self.start('https = "off"')
