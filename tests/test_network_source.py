@@ -17,6 +17,8 @@ from unittest import mock
 import av
 import cv2
 import numpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from camd.errors import Invalid, SourceError
@@ -29,6 +31,12 @@ from camd.sources.trouble import Answered, explain
 from camd.wire import challenge, jpeg, nal
 from camd.wire.parts import PartReader
 
+ONCE = settings(max_examples=100, deadline=None, derandomize=True, database=None)
+#: Bytes that come near to what is expected.
+PIECES = st.lists(st.one_of(st.binary(max_size=20), st.sampled_from([
+    b"--b", b"\r\n", b"\n\n", b"Content-Length: 9", b"Content-Length: 999999999",
+    b"\xff\xd8", b"\xff\xd9", b"\xff\xc0",
+])), max_size=30)
 SECRET = "s3cret@pass"
 
 
@@ -212,6 +220,16 @@ class Multipart(SynchronousTestCase):
         data = self.stream(b"--b", True).replace(b"LENGTH: ", b"LENGTH: 3 \r\nX: ")
         self.assertEqual(self.read(data * 4, "b", 5)[-3:], self.bodies)
 
+    @ONCE
+    @given(PIECES, st.sampled_from(["b", ""]))
+    def test_any_bytes(self, pieces: list[bytes], boundary: str) -> None:
+        reader = PartReader(boundary, limit=300)
+        try:
+            read = [body for piece in pieces for body in reader.feed(piece)]
+        except Invalid:
+            return
+        self.assertLessEqual(sum(map(len, read)), sum(map(len, pieces)))
+
     def test_bounded(self) -> None:
         for data in (b"x" * 20_000, b"--b\r\nA: " + b"x" * 20_000, b"--b\r\n\r\n" + b"x" * 20_000):
             reader = PartReader("b", limit=10_000)
@@ -229,6 +247,15 @@ class Jpegs(SynchronousTestCase):
         whole = picture()
         for data in (b"", b"GIF89a" * 9, whole[:100], b"\xff\xd8" + bytes(99), b"\xff\xd8\xff\xd9"):
             self.assertRaises(Invalid, jpeg.size, data)
+
+    @ONCE
+    @given(PIECES)
+    def test_any_bytes(self, pieces: list[bytes]) -> None:
+        try:
+            width, height = jpeg.size(b"\xff\xd8" + b"".join(pieces))
+        except Invalid:
+            return
+        self.assertTrue(0 < width < 1 << 16 and 0 < height < 1 << 16)
 
     def test_tables(self) -> None:
         self.assertTrue(jpeg.is_whole(picture()))
@@ -271,6 +298,16 @@ class Logins(SynchronousTestCase):
             self.assertIn(f'response="{response}"', said)
             self.assertIn("nc=00000001", said)
         self.assertIn("nc=00000002", chosen.answer("GET", "/", "a", "b"))
+
+    @ONCE
+    @given(st.lists(st.one_of(st.text(max_size=8), st.sampled_from([
+        "Digest ", "Basic ", "qop=", '"', "auth", ", ", "\\", "nonce=x", "realm=", "algorithm=", "MD5",
+    ])), max_size=20))
+    def test_any_header(self, pieces: list[str]) -> None:
+        chosen = challenge.choose(["".join(pieces)])
+        if chosen is not None:
+            said = chosen.answer("GET", "/", "u", "p")
+            self.assertTrue(said.startswith(("Basic ", "Digest ")))
 
     def test_without_qop(self) -> None:
         said = challenge.choose(['Digest realm="r", nonce="n"']).answer("GET", "/x", "u", "p")
