@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import itertools
-from typing import Any
-
-from lxml import etree
+from typing import Any, ClassVar
 
 from camd_plugins import onvif
 from camd_plugins.onvif.names import NAMESPACES, SOAP11, SOAP12
+from lxml import etree
 
 from .edge_case import Answer, EdgeCase
 from .onvif_schema import check
@@ -48,7 +47,7 @@ def username_token(name: str, secret: str, created: str, nonce: bytes | None = N
 class OnvifCase(EdgeCase):
     """self.context is that of the plugin; its clock shows `now` and is synchronised."""
 
-    plugins = {"onvif": onvif}
+    plugins: ClassVar = {"onvif": onvif}
     now = 1_700_000_000.0
 
     def setUp(self) -> None:

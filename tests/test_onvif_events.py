@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from camd_plugins.onvif.hub import MOST
+from camd_plugins.onvif.subscription import ATTEMPTS, QUEUE
 from lxml import etree
 from twisted.internet.testing import StringTransport
 
 from camd.state import Spec
-from camd_plugins.onvif.hub import MOST
-from camd_plugins.onvif.subscription import ATTEMPTS, QUEUE
 
 from .edge_case import Answer
 from .onvif_case import NS, PATHS, OnvifCase, envelope

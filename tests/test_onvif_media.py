@@ -192,14 +192,11 @@ class EncoderTests(MediaCase):
 
     def test_all_or_nothing(self) -> None:
         before = self.app.cameras["cam1"].pipeline.rendition("sub")
-        for content in (
-            "<tt:Encoding>JPEG</tt:Encoding><tt:Resolution><tt:Width>5</tt:Width><tt:Height>5</tt:Height></tt:Resolution>"
-            "<tt:Quality>60</tt:Quality>",
-            "<tt:Encoding>JPEG</tt:Encoding><tt:Resolution><tt:Width>320</tt:Width><tt:Height>180</tt:Height></tt:Resolution>"
-            "<tt:Quality>600</tt:Quality>",
-            "<tt:Encoding>MPEG4</tt:Encoding><tt:Resolution><tt:Width>320</tt:Width><tt:Height>180</tt:Height></tt:Resolution>"
-            "<tt:Quality>60</tt:Quality>",
-        ):
+        for encoding, width, height, quality in (("JPEG", 5, 5, 60), ("JPEG", 320, 180, 600), ("MPEG4", 320, 180, 60)):
+            content = (
+                f"<tt:Encoding>{encoding}</tt:Encoding><tt:Resolution><tt:Width>{width}</tt:Width>"
+                f"<tt:Height>{height}</tt:Height></tt:Resolution><tt:Quality>{quality}</tt:Quality>"
+            )
             self.assertIn("ter:ConfigModify", self.refused("tr2:SetVideoEncoderConfiguration", self.change(content)))
         self.assertEqual(self.app.cameras["cam1"].pipeline.rendition("sub"), before)
 

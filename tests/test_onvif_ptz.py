@@ -117,10 +117,6 @@ class PresetTests(PtzCase):
 
 
 class ImagingTests(PtzCase):
-    def controls(self, **specs: Spec) -> None:
-        for name, spec in specs.items():
-            self.app.state.declare(spec).publish(spec.default)
-
     def spec(self, name: str, kind: type = int, **about: object) -> Spec:
         return Spec(f"cameras/cam1/{name}", kind, read="Device_r", write="Device_rw", **about)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from camd_plugins.onvif import make_context
 from camd_plugins.onvif.access import Access
+from camd_plugins.onvif.faults import NotAuthorized
 from camd_plugins.onvif.security import CAPACITY, WINDOW, Tokens, UsernameToken
 from camd_plugins.onvif.xml import utc
 
@@ -96,7 +97,7 @@ class UsernameTokenTests(SecurityCase):
         for number in range(CAPACITY + 1):
             tokens.check(token(number))
         self.assertEqual(len(tokens._seen), CAPACITY)
-        with self.assertRaises(Exception):
+        with self.assertRaises(NotAuthorized):
             tokens.check(first)
 
     def test_both_must_be_right(self) -> None:
@@ -147,7 +148,7 @@ class DigestTests(SecurityCase):
 
 class AccessTests(SecurityCase):
     #: Core, "Access classes for service requests": what answers to anybody.
-    OPEN = {"tds:GetWsdlUrl", "tds:GetServices", "tds:GetCapabilities", "tds:GetHostname", "tds:GetSystemDateAndTime",
+    OPEN: ClassVar = {"tds:GetWsdlUrl", "tds:GetServices", "tds:GetCapabilities", "tds:GetHostname", "tds:GetSystemDateAndTime",
             "tds:GetEndpointReference"}  # fmt: skip
 
     def test_what_is_open(self) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import resource
 import time
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from twisted.trial.unittest import SynchronousTestCase
-
 from camd_plugins.onvif import soap
 from camd_plugins.onvif.faults import Fault
 from camd_plugins.onvif.names import SOAP12
 from camd_plugins.onvif.xml import Xml, parse_duration, parse_utc, tag, utc
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
 
 from .edge_case import Answer
 from .onvif_case import OnvifCase, envelope
