@@ -82,7 +82,7 @@ def _addresses(value: Any) -> Any:
     if len(value) > 8:
         raise Invalid("webrtc/addresses", "at most 8 addresses")
     try:
-        return [str(ipaddress.ip_address(address)) for address in value]
+        return [str(ipaddress.ip_address(str(address))) for address in value]
     except ValueError as error:
         raise Invalid("webrtc/addresses", f"{error}; give IP addresses, not names") from None
 
