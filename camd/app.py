@@ -26,6 +26,7 @@ from .media.pipeline import Codecs
 from .plugins import Plugins
 from .processing import Processing
 from .processing.scale import scale
+from .rtsp.server import RtspServer
 from .services import RootService, Step
 from .sources import file, network, testpicture, v4l2
 from .sources.default import default_source
@@ -86,6 +87,7 @@ class App:
         self.listeners = Listeners(self)
         self.configuration = Configuration(self, read or self._read, self._find_camera)
         self.web = Web(self)
+        self.rtsp = RtspServer(self.cameras, self.users, reactor, self.web.presence, self.web.limits, self.audit.record)
         broadcast = Broadcast(self.state, reactor)
         self.web.serve_websocket(StateFactory(self.api, broadcast, config.websocket, reactor, self.web))
         for route in rest.routes(self):
@@ -140,6 +142,8 @@ def build(app: App, root: RootService) -> RootService:
         Step("devices", app.hotplug.start, app.hotplug.stop),
         Step("http", app.listeners.open_http, app.listeners.close_http),
         Step("https", app.listeners.open_https, app.listeners.close_https),
+        Step("rtsp connections", stop=app.rtsp.stop),
+        Step("rtsp", app.listeners.open_rtsp, app.listeners.close_rtsp),
         Step("websocket", stop=app.web.stop),
         Step("plugin services", app.extensions.start_services, app.extensions.stop_services),
         Step("configuration", app.configuration.start, app.configuration.stop),

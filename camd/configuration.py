@@ -17,6 +17,7 @@ from .config.change import Change, Read, write_change
 from .config.layers import choose_file, more_files
 from .config.store import Edits, RuntimeStore
 from .errors import CamdError, ConfigError, Conflict
+from .listeners import SCHEMES
 
 if TYPE_CHECKING:
     from .app import App
@@ -117,7 +118,7 @@ class Configuration:
             if strict:
                 raise
             problem = error
-            wanted = replace(wanted, http=app.config.http, https=app.config.https)
+            wanted = replace(wanted, **{scheme: getattr(app.config, scheme) for scheme in SCHEMES})
         self.configured = config
         await app.reload(wanted)
         return problem

@@ -97,17 +97,21 @@ class Daemon:
     def _welcome(self) -> None:
         """Where the page and the pictures are."""
         app = self.app
-        first = next(iter(app.listeners.urls), "")
-        _log.info("page     {page}", page="   ".join(app.listeners.urls) or _NOWHERE)
+        pages = app.listeners.pages
+        first = next(iter(pages), "")
+        _log.info("page     {page}", page="   ".join(pages) or _NOWHERE)
         main = app.cameras.main
         if main is not None and first:
             _log.info("picture  {first}cam/{id}/snapshot.jpg   {first}cam/{id}/stream.mjpg",
                       first=first, id=main.id)
+        rtsp = [url for url in app.listeners.urls if url not in pages]
+        if main is not None and rtsp:
+            _log.info("video    {urls}", urls="   ".join(f"{url}{main.id}/main" for url in rtsp))
 
     def _invite(self) -> None:
         """Where camd is set up: the links carry the code, so only those who read this can. From elsewhere
         than this machine the setup page is served by HTTPS."""
-        urls, setup = self.app.listeners.urls, self.app.users.setup
+        urls, setup = self.app.listeners.pages, self.app.users.setup
         if not setup.code or not self.app.users.needs_setup:
             return
         link = urls[0] + setup.link_path if urls else _NOWHERE

@@ -1,4 +1,4 @@
-"""Listeners: the open ports of the web sites, plain and with TLS."""
+"""Listeners: the open ports of the web sites and of RTSP, plain and with TLS."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 #: Connections that may wait to be accepted.
 BACKLOG = 1024
-SCHEMES = ("http", "https")
+SCHEMES = ("http", "https", "rtsp", "rtsps")
+_ENCRYPTED = frozenset({"https", "rtsps"})
 
 
 class Listeners:
-    """Opens and closes the ports; urls has where people find the page. Reactor thread only."""
+    """Opens and closes the ports; urls has where each is reached, the page first. Reactor thread only."""
 
     log = Logger()
 
@@ -41,12 +42,27 @@ class Listeners:
     async def open_https(self) -> None:
         await self._open("https", self._app.config.https)
 
+    async def open_rtsp(self) -> None:
+        await self._open("rtsp", self._app.config.rtsp)
+        await self._open("rtsps", self._app.config.rtsps)
+
     def close_http(self) -> Deferred[Any]:
         return self._close("http")
 
     def close_https(self) -> Deferred[Any]:
-        self._drop_certificate()
-        return self._close("https")
+        closed = self._close("https")
+        self._drop_unused_certificate()
+        return closed
+
+    async def close_rtsp(self) -> None:
+        await self._close("rtsp")
+        await self._close("rtsps")
+        self._drop_unused_certificate()
+
+    @property
+    def pages(self) -> list[str]:
+        """Where people find the page."""
+        return [url for url in self.urls if url.startswith("http")]
 
     async def reopen(self, config: Config) -> None:
         """Listen where this configuration says. Connections that are open stay, also those of a port that is
@@ -77,13 +93,11 @@ class Listeners:
                 self._tell()
             else:
                 await self._open_all(changed, before)
-            if "https" not in self._ports:
-                self._drop_certificate()
+            self._drop_unused_certificate()
             raise
         await _stop(old)
-        if "https" not in self._ports:
-            self._drop_certificate()
-        self.log.info("the page is at {urls} now", urls="   ".join(self.urls) or "nowhere")
+        self._drop_unused_certificate()
+        self.log.info("listening at {urls} now", urls="   ".join(self.urls) or "nothing")
 
     async def _open_all(self, schemes: list[str], descriptions: dict[str, str | None]) -> None:
         """Open these ports, or none of them."""
@@ -103,11 +117,12 @@ class Listeners:
         self._described.pop(scheme, None)
         if description is not None:
             endpoint = server_endpoint(self._app.reactor, description)
-            if scheme == "https":
+            if scheme in _ENCRYPTED:
                 await self._have_certificate()
                 endpoint = tls_endpoint(self._app.reactor, endpoint, self._app.certificate.context)
             try:
-                self._ports[scheme] = await endpoint.listen(self._app.web.site)
+                factory = self._app.web.site if scheme.startswith("http") else self._app.rtsp
+                self._ports[scheme] = await endpoint.listen(factory)
             except CannotListenError as error:
                 raise _Taken(_why_not(error, description), error) from error
             self._described[scheme] = description
@@ -118,9 +133,10 @@ class Listeners:
             self._has_certificate = True
             await self._app.certificate.start()
 
-    def _drop_certificate(self) -> None:
-        self._has_certificate = False
-        self._app.certificate.stop()
+    def _drop_unused_certificate(self) -> None:
+        if not _ENCRYPTED & self._ports.keys():
+            self._has_certificate = False
+            self._app.certificate.stop()
 
     def _tell(self) -> None:
         self.urls[:] = [url for scheme in SCHEMES if (url := self._url(scheme))]

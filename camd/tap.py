@@ -22,6 +22,8 @@ class Options(UsageOptions):
         ["data-dir", "d", None, "where camd keeps its data"],
         ["http", None, None, "endpoint of the HTTP site, like tcp:8080:interface=127.0.0.1, or off"],
         ["https", None, None, "endpoint of the HTTPS site; camd adds TLS"],
+        ["rtsp", None, None, "endpoint of the RTSP server"],
+        ["rtsps", None, None, "endpoint of RTSP over TLS; camd adds TLS"],
         ["log-format", None, None, "text or json"],
     ]
     optFlags = [["trace-hooks", None, "log every call of a plugin hook"]]
@@ -37,7 +39,7 @@ def makeService(options: Options) -> IService:
     from .errors import ConfigError
 
     def configuration(store: str | None = None) -> Any:
-        names = ("data-dir", "http", "https", "log-format")
+        names = ("data-dir", "http", "https", "rtsp", "rtsps", "log-format")
         path = Path(options["config"]) if options["config"] else None
         given = {name: options[name] for name in names}
         return load(path, environ=os.environ, options=given, store=store)

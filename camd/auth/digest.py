@@ -12,7 +12,7 @@ import hmac
 import secrets
 import struct
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 
 from ..errors import Unauthorized
 
@@ -54,17 +54,21 @@ class Digest:
         return hmac.digest(self._key, data, "sha256")[:14]
 
     def check(self, fields: Mapping[str, str], method: str, secret: str | None,
-              uri: str | None = None) -> None:
+              uri: str | None = None, own: Container[str] = ()) -> None:
         """Return if the answer is right; raise Unauthorized, `stale` if it would be with a fresh nonce.
 
-        secret: the clear password, None to refuse whatever the answer is; uri: what is really asked for.
+        secret: the clear password, None to refuse whatever the answer is; uri: what is really asked for; own:
+        the nonces that only this connection got. These are good as long as it lasts, and answers with them
+        need no count (RFC 2069): nobody else could send them again.
         """
         algorithm = _ALGORITHMS.get(fields.get("algorithm", "MD5").upper())
-        count = fields.get("nc", "")
+        is_own = fields.get("nonce", "") in own
+        is_counted = "qop" in fields or not is_own
+        count = fields.get("nc", "") if is_counted else "00000001"
         asked_for = fields.get("uri") if uri is None else uri
-        if (fields.get("qop"), fields.get("realm"), fields.get("uri")) != ("auth", REALM, asked_for):
+        if (fields.get("realm"), fields.get("uri")) != (REALM, asked_for) or fields.get("qop", "auth") != "auth":
             raise Unauthorized
-        if algorithm is None or len(count) != 8:
+        if algorithm is None or len(count) != 8 or (is_counted and "qop" not in fields):
             raise Unauthorized
         try:
             number = int(count, 16)
@@ -74,11 +78,14 @@ class Digest:
             raise Unauthorized from None
         if not hmac.compare_digest(expected.encode(), given) or secret is None:
             raise Unauthorized
-        self._count(fields["nonce"], number)
+        if is_counted:
+            self._count(fields["nonce"], number, is_own)
 
-    def _count(self, nonce: str, number: int) -> None:
+    def _count(self, nonce: str, number: int, is_own: bool) -> None:
         made = self._made(nonce)
-        if made is None or not 0 <= self._now() - made < NONCE_LIFETIME or number == 0:
+        if made is None or number == 0:
+            raise Unauthorized(stale=True)
+        if not is_own and not 0 <= self._now() - made < NONCE_LIFETIME:
             raise Unauthorized(stale=True)
         if nonce not in self._counts and made <= self._forgotten:
             raise Unauthorized(stale=True)
@@ -108,11 +115,13 @@ class Digest:
 
 
 def _response(algorithm: str, fields: Mapping[str, str], method: str, secret: str) -> str:
-    """RFC 7616 section 3.4.1."""
+    """RFC 7616 section 3.4.1; without qop RFC 2069 section 2.1.2."""
 
     def digest(*parts: str) -> str:
         return hashlib.new(algorithm, ":".join(parts).encode(), usedforsecurity=False).hexdigest()
 
     identity = digest(fields["username"], fields["realm"], secret)
     request = digest(method, fields["uri"])
+    if "qop" not in fields:
+        return digest(identity, fields["nonce"], request)
     return digest(identity, fields["nonce"], fields["nc"], fields["cnonce"], fields["qop"], request)

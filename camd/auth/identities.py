@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -173,16 +173,16 @@ class Identities:
         return secret
 
     def digest(self, fields: Mapping[str, str], method: str, address: str,
-               uri: str | None = None) -> Principal:
+               uri: str | None = None, own: Container[str] = ()) -> Principal:
         """The identity behind an `Authorization: Digest` (RFC 7616; qop auth; SHA-256 or MD5; the device
         password). fields: its parameters, unquoted, names in lower case; uri: the request target, which
-        must be the signed one. Raises Unauthorized (stale: only the nonce was too old or used before) or
-        Locked."""
+        must be the signed one; own: nonces that only this connection got, see `Digest.check`. Raises
+        Unauthorized (stale: only the nonce was too old or used before) or Locked."""
         account = _account(fields.get("username", ""))
         attempt = self._lockout.begin(account, address)
         user = self._enabled_by_name(account)
         try:
-            self._digest.check(fields, method, self._secret_of(user) if user else None, uri)
+            self._digest.check(fields, method, self._secret_of(user) if user else None, uri, own)
         except Unauthorized as error:
             locked = self._lockout.end(attempt, None if error.stale else False)
             if not error.stale:

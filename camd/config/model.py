@@ -17,7 +17,9 @@ BUILT_IN = "built-in"
 #: What each preset has instead of the defaults, by dotted key.
 PRESETS: dict[str, dict[str, object]] = {
     "standard": {},
-    "appliance": {"http": "tcp:80", "https": "tcp:443", "web.redirect_https": True},
+    "appliance": {
+        "http": "tcp:80", "https": "tcp:443", "rtsp": "tcp:554", "rtsps": "tcp:322", "web.redirect_https": True,
+    },
 }
 
 
@@ -249,8 +251,8 @@ class Config:
         metadata=about(
             kinds.choice("standard", "appliance"),
             Effect.LISTENER,
-            "`appliance` is for a device that does nothing else: ports 80 and 443, and HTTP only leads to "
-            "HTTPS. It changes defaults; what is set wins.",
+            "`appliance` is for a device that does nothing else: ports 80, 443, 554 and 322, and HTTP only leads "
+            "to HTTPS. It changes defaults; what is set wins.",
         ),
     )
     http: str | None = field(
@@ -267,6 +269,22 @@ class Config:
             kinds.endpoint(),
             Effect.LISTENER,
             "Where the HTTPS site listens; camd adds the TLS.",
+        ),
+    )
+    rtsp: str | None = field(
+        default="tcp:8554",
+        metadata=about(
+            kinds.endpoint(),
+            Effect.LISTENER,
+            "Where the RTSP server listens.",
+        ),
+    )
+    rtsps: str | None = field(
+        default="tcp:8322",
+        metadata=about(
+            kinds.endpoint(),
+            Effect.LISTENER,
+            "Where RTSP over TLS listens, with the certificate of the HTTPS site; camd adds the TLS.",
         ),
     )
     data_dir: Path = field(

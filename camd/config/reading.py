@@ -216,15 +216,15 @@ class _Reading:
             self.problems.append(setting.problem(f'there is no camera "{main}"', f"there is {', '.join(there)}"))
 
     def check_listeners(self) -> None:
-        preset = self.preset
-        http, https = (
-            self.given.get((name,), (preset.get(name, _KEYS[name].default), None))
-            for name in ("http", "https")
-        )
-        setting = https[1] or http[1]
-        if setting is not None and http[0] == https[0] is not None and http[0].split(":")[1:2] != ["0"]:
-            text = "http and https have the same endpoint"
-            self.problems.append(setting.problem(text, "give each its own port"))
+        preset, seen = self.preset, {}
+        for name in ("http", "https", "rtsp", "rtsps"):
+            endpoint, setting = self.given.get((name,), (preset.get(name, _KEYS[name].default), None))
+            if endpoint is None or endpoint.split(":")[1:2] == ["0"]:
+                continue
+            other, others = seen.setdefault(endpoint, (name, setting))
+            told = setting or others
+            if other != name and told is not None:
+                self.problems.append(told.problem(f"{other} and {name} have the same endpoint", "give each its own port"))
 
     def check_tls(self) -> None:
         given = {name: self.given["tls", name] for name in ("certificate", "key") if ("tls", name) in self.given}

@@ -1,0 +1,1 @@
+"""The RTSP server: the cameras for players, recorders and everything else that speaks RTP."""
