@@ -7,7 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from camd.config import CameraConfig
 from camd.errors import SourceError
 from camd.media import Capabilities, Encoding, Format, Frame, Mode, Packet
-from camd.media.camera import BACKOFF, LINGER, PATIENCE, SILENT, Camera
+from camd.media.backoff import BACKOFF
+from camd.media.camera import LINGER, PATIENCE, SILENT, Camera
 from camd.media.pipeline import Codecs
 from camd.state import EVERYONE, Spec, State
 from camd.testing import FakeSource, jpeg_packet

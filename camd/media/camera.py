@@ -18,7 +18,6 @@ every client stays connected and sees why.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +31,7 @@ from ..errors import SourceError
 from ..state.event import Event
 from ..state.state import State
 from .appearance import Appearance
+from .backoff import Backoff
 from .capture import STALL
 from .condition import Condition
 from .controls import Controls
@@ -56,8 +56,6 @@ if TYPE_CHECKING:
 LINGER = 5.0
 #: How often a camera that is not streaming is looked at, and measured values are published.
 TICK = 1.0
-#: Waits between attempts to open a device that is there but fails (seconds).
-BACKOFF = (0.5, 1.0, 2.0, 5.0)
 #: A device that takes longer to answer than this is silent (seconds).
 SILENT = 10.0
 #: A stopping daemon waits this long for the device to close (seconds).
@@ -96,7 +94,7 @@ class Camera:
         self._reactor = reactor
         self._linger: Any = None
         self._retry: Any = None
-        self._failures = 0
+        self._backoff = Backoff()
         self._looking = False
         self._asked = 0.0  # clock time of the last call that the device has to return from
         self._heard = 0.0  # clock time of the newest picture, or of the demand that waits for one
@@ -122,14 +120,20 @@ class Camera:
         return self.pipeline.stream(encoding)
 
     def frames(
-        self, deliver: Deliver, size: tuple[int, int] | None = None, fps: float | None = None, kind: str = "plugin"
+        self,
+        deliver: Deliver,
+        size: tuple[int, int] | None = None,
+        fps: float | None = None,
+        kind: str = "plugin",
+        on_end: Callable[[], None] | None = None,
     ) -> Subscription:
         """Call deliver(Frame) for every picture, or at most `fps` a second, until the Subscription is closed.
 
         Frame.image is BGR, uint8, height x width x 3, read-only, as everybody sees it (turned, masked), and
         fitted into `size` (width, height), never enlarged. deliver runs in the reactor thread: what
         takes longer than a few milliseconds belongs into `app.threads.encode`."""
-        return self.pipeline.stream(Encoding("bgr", size=size)).subscribe(deliver, kind=kind, fps=fps)
+        stream = self.pipeline.stream(Encoding("bgr", size=size))
+        return stream.subscribe(deliver, kind=kind, on_end=on_end, fps=fps)
 
     def newest(self, encoding: Encoding = Encoding("mjpeg")) -> Frame | Packet | None:
         """The newest picture that is there already. Asking keeps an open device open."""
@@ -310,7 +314,7 @@ class Camera:
         if isinstance(item, Packet):
             self.statistics.bytes += len(item.data)
         if self.status != "streaming":
-            self._failures = 0
+            self._backoff.reset()
             self.condition.become("streaming")
         self.pipeline.source.publish(item)
 
@@ -334,18 +338,12 @@ class Camera:
             self.log.failure("unexpected failure of camera {camera}", failure, camera=self.id)
         if self.status in ("streaming", "stalled"):
             self.statistics.reconnects[status] += 1
-        wait = TICK
-        if status == "backoff":
-            wait = BACKOFF[min(self._failures, len(BACKOFF) - 1)]
-            self._failures += 1
-        if isinstance(error, SourceError) and error.retry is not None:
-            wait = max(wait, error.retry) * random.uniform(0.8, 1.2)
         news = self.condition.become(status, str(error))
         self._settle(failure)
         if news and self.pipeline.source.running:
             self._show_card()
         if self._retry is None or not self._retry.active():
-            self._retry = self._reactor.callLater(wait, self._look)
+            self._retry = self._reactor.callLater(self._backoff.after(error), self._look)
 
     def _settle(self, outcome: bool | Failure) -> None:
         """Answer those who asked for a restart."""
