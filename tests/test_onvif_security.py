@@ -6,6 +6,7 @@ import hashlib
 import re
 from typing import Any, ClassVar
 
+from camd.config import AuthConfig
 from camd_plugins.onvif import make_context
 from camd_plugins.onvif.access import Access
 from camd_plugins.onvif.faults import NotAuthorized
@@ -266,3 +267,13 @@ class OldClientTests(SecurityCase):
         """Some recorders send everything to the first one."""
         self.call("trt:GetProfiles", path="device_service")
         self.assertEqual(self.post(envelope("<tds:GetHostname/>"), "no_service").status, 404)
+
+
+class RateTests(OnvifCase):
+    auth = AuthConfig(rate_limits=True)
+
+    def test_strangers_ask_so_often_and_no_more(self) -> None:
+        statuses = [self.post(envelope("<tds:GetHostname/>")).status for _ in range(101)]
+        self.assertEqual((statuses.count(200), statuses[-1]), (100, 429))
+        self.assertEqual(self.fault(self.post(b"<")), ("Receiver", "ter:Action"))
+        self.assertEqual(self.send(INFORMATION).status, 200)

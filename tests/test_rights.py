@@ -12,6 +12,7 @@ from typing import Any
 
 import camd_plugins.cpro
 import camd_plugins.monitor
+import camd_plugins.onvif
 import camd_plugins.wamp
 
 from camd.hookspecs import ANY, READER, Route
@@ -29,7 +30,7 @@ PUBLIC = {
     # whoever comes here has no identity yet
     "/api/login", "/api/setup", "/api/auth/login", "/api/v1/auth/login", "/api/auth/refresh",
     # an identity may be in the message
-    "/api", "/api/v1", "/wamp",
+    "/api", "/api/v1", "/wamp", "/onvif",
     # a page that explains, with nothing in it
     "/api/docs",
     # say that they are elsewhere
@@ -49,7 +50,8 @@ def may(by: Principal, needed: Permission | str | None) -> bool:
 
 
 class RightsCase(EdgeCase):
-    plugins = {"monitor": camd_plugins.monitor, "wamp": camd_plugins.wamp, "cpro": camd_plugins.cpro}
+    plugins = {"monitor": camd_plugins.monitor, "wamp": camd_plugins.wamp, "cpro": camd_plugins.cpro,
+               "onvif": camd_plugins.onvif}
 
     def setUp(self) -> None:
         super().setUp()

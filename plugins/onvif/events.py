@@ -80,7 +80,9 @@ class Events(Service):
         reactor = self.context.app.reactor
         # Whoever asks is there: the subscription outlives the wait, and a moment for the next question.
         subscription.until = max(subscription.until, reactor.seconds() + timeout + USUAL)
-        messages = await subscription.pull(limit, timeout, reactor)
+        pulled = subscription.pull(limit, timeout, reactor)
+        call.gone.append(pulled.cancel)
+        messages = await pulled
         subscription.used = reactor.seconds()
         return *self._times("tev", subscription), messages
 

@@ -67,11 +67,11 @@ class Onvif(Resource):
         try:
             message = soap.parse(request.content.read())
         except Fault as fault:
-            return self._send(request, fault, None)
+            return self._send(request, self._charged(request, fault), None)
         gone: list[Any] = []
         request.notifyFinish().addErrback(lambda _: [leave() for leave in gone] and None)
+        # Not cancelled when the client goes: what has begun to change is better finished than left half done.
         done = Deferred.fromCoroutine(self._answer(message, request, below[0] if below else b"", gone))
-        gone.append(done.cancel)
         done.addCallbacks(
             lambda data: self._finish(request, 200, data, message.version),
             lambda failure: self._failed(failure, request, message),
@@ -105,11 +105,12 @@ class Onvif(Resource):
             brought = True
         elif app.web.assume is not None:
             by = app.web.assume
+        elif not brought:
+            app.web.limits.charge(None, request.address, False)
         if operation is not None and operation.access is Access.PRE_AUTH:
             return by
         permission = operation.access.value if operation else None
         if not brought and not by.may(permission):
-            app.web.limits.charge(None, request.address, False)
             raise NotAuthorized(challenge=True)
         if operation is not None and not by.may(permission):
             app.audit.record("refused", by.name, request.address, operation=operation.request)
@@ -133,6 +134,14 @@ class Onvif(Resource):
             raise
         app.web.limits.charge(by, address, False)
         return by
+
+    def _charged(self, request: Any, fault: Fault) -> Fault:
+        """The fault of somebody who is not known, or that they ask too often."""
+        try:
+            self._app.web.limits.charge(None, request.address, False)
+        except CamdError as error:
+            return fault_of(error)
+        return fault
 
     # -- going out
 
