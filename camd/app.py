@@ -88,6 +88,7 @@ class App:
         self.configuration = Configuration(self, read or self._read, self._find_camera)
         self.web = Web(self)
         self.rtsp = RtspServer(self.cameras, self.users, reactor, self.web.presence, self.web.limits, self.audit.record)
+        self.web.site.tunnels = self.rtsp.connection
         broadcast = Broadcast(self.state, reactor)
         self.web.serve_websocket(StateFactory(self.api, broadcast, config.websocket, reactor, self.web))
         for route in rest.routes(self):

@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.interfaces import IAddress, IDelayedCall, ITransport
+from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from ..auth.lockout import network_of
-from ..wire.rtsp import Request
 from .catalogue import Catalogue
 from .connection import RtspConnection
 from .identify import Identify, Limits
@@ -102,15 +101,6 @@ class RtspServer(Factory):
         self.connections[made] = None
         if self._watch is None:
             self._watch = self.reactor.callLater(INTERVAL, self._look)
-        return made
-
-    def adopt(self, transport: ITransport, request: Request, rest: bytes, address: str) -> RtspConnection | None:
-        """Half of a tunnel that came in at the web site: its transport, the request that opens it, and what was
-        received behind that; None if there are too many connections."""
-        made = self.connection(address)
-        if made is not None:
-            made.makeConnection(transport)
-            made.adopt(request, rest)
         return made
 
     def lost(self, connection: RtspConnection) -> None:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import socket
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet import tcp
 from twisted.internet.interfaces import IAddress, IDelayedCall
@@ -35,8 +35,10 @@ from ..direct import PLAIN, DirectWriter
 from .errors import error_body, reason, standard
 from .proxy import host_name
 from .request import SECURITY_BLOCK, Request
+from .tunnel import half_of_tunnel, hand_over
 
 if TYPE_CHECKING:
+    from ..wire import rtsp
     from .site import Site
 
 #: A client that was refused gets this long to read why, and any to close its side. Seconds.
@@ -160,6 +162,11 @@ class Channel(HTTPChannel):
             request.begin(self._command, self._path, self._version)
             if self.site.origins is not None and self.site.origins.is_foreign(request):
                 wrong = 403, "Pages of other sites may not do this"
+            elif self.site.tunnels is not None and (half := half_of_tunnel(request)) is not None:
+                if (connection := self.site.tunnels(request.address)) is not None:
+                    self._leave_to(connection, half)
+                    return
+                wrong = 503, "Server busy"
             elif self.length != 0:
                 wrong = self._expect_body(request)
         if wrong is None:
@@ -167,6 +174,13 @@ class Channel(HTTPChannel):
         else:
             self.length = None  # tells the parser that this is not a whole request
             self.refuse(*wrong)
+
+    def _leave_to(self, connection: Any, half: rtsp.Request) -> None:
+        """This was HTTP for its first request only."""
+        self._closing = True
+        self.length = None  # tells the parser that nothing follows here
+        hand_over(self, half, connection)
+        self.site.forget(self)
 
     def _fault(self, headers: Headers) -> tuple[int, str] | None:
         """What is wrong with the framing of a request (RFC 9112 3.2, 6.1, 6.3), or None.

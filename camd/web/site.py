@@ -22,6 +22,7 @@ from .channel import Channel
 from .origin import Origins
 from .proxy import Proxies, address_of, is_local
 from .request import Request
+from .tunnel import Connect
 
 _access = Logger("camd.web.access")
 
@@ -46,6 +47,7 @@ class Site(server.Site):
     idle_timeout: seconds that a connection may wait for its first or next request.
     host_names: if given, other names in the Host header get 421 (DNS rebinding); IP addresses pass.
     proxies: whose word on clients counts; challenges: the values of WWW-Authenticate in a 401.
+    tunnels: makes the RTSP connections of those who speak that over HTTP.
     origins: sites beside our own whose pages may change things ("https://ha.lan"), None for any.
     finished: called as finished(request, route, seconds, code) after each request, also one that its
     client left (code 499 if nothing had been sent), but not after streams. refusals: status -> how many were refused
@@ -80,6 +82,7 @@ class Site(server.Site):
             self.allow_hosts(host_names)
         self.origins = None if origins is None else Origins(origins)
         self.proxies = Proxies()
+        self.tunnels: Connect | None = None
         self.challenges: Callable[[Request], list[bytes]] = lambda request: []
         self.access_level = access_level
         self.finished = finished
