@@ -31,12 +31,12 @@ class WebSocket:
     """A connection to /api below the url of the page; blocks, at most `timeout` seconds at a time.
 
     receive_buffer: bytes that the kernel may keep for us; headers: further ones of the handshake; query:
-    of its address. changes: what was broadcast and nobody
+    of its address, path: another one. changes: what was broadcast and nobody
     has asked for yet. closed: the code with which the server closed (1006: without one).
     """
 
     def __init__(self, url: str, timeout: float = 20.0, receive_buffer: int | None = None,
-                 headers: Mapping[str, str] = {}, query: str = ""):
+                 headers: Mapping[str, str] = {}, query: str = "", path: str = "/api"):
         where = urlsplit(url)
         self.changes: deque[dict[str, Any]] = deque()
         self.closed: int | None = None
@@ -50,7 +50,7 @@ class WebSocket:
             self._socket = any_certificate().wrap_socket(self._socket, server_hostname=where.hostname)
         self._reader = self._socket.makefile("rb")
         try:
-            self._upgrade(where.netloc, f"{where.path.rstrip('/')}/api{query and '?'}{query}", headers)
+            self._upgrade(where.netloc, f"{where.path.rstrip('/')}{path}{query and '?'}{query}", headers)
         except BaseException:
             self.close()
             raise
@@ -95,11 +95,20 @@ class WebSocket:
         return head + bytes(4) + payload
 
     def receive(self) -> dict[str, Any] | None:
-        """The next message, None once the server has closed."""
+        """The next message, None once the server has closed. Binary ones are left out."""
+        while (message := self.receive_any()) is not None:
+            if not isinstance(message, bytes):
+                return message
+        return None
+
+    def receive_any(self) -> dict[str, Any] | bytes | None:
+        """The next message, a binary one as bytes, None once the server has closed."""
         while self.closed is None:
             opcode, payload = self._frame()
             if opcode == TEXT:
                 return json.loads(payload)
+            if opcode == BINARY:
+                return payload
             if opcode == PING:
                 self.send_frame(PONG, payload)
             elif opcode == CLOSE:
