@@ -180,7 +180,7 @@ class Pipeline:
     def fps(self, encoding: Encoding) -> float:
         """The most pictures a second of that encoding, as far as one knows."""
         rates = (encoding.fps, self.rendition(encoding.rendition).fps, self.format and self.format.fps)
-        return min((fps for fps in rates if fps), default=VideoSettings.fps)
+        return min((fps for fps in rates if fps), default=VideoSettings().fps)
 
     def video_settings(self, encoding: Encoding) -> VideoSettings:
         """What an encoder of that encoding works with."""
