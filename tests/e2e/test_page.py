@@ -28,16 +28,17 @@ name = "Front door"
 source = "file:{video}"
 """
 _READY = "document.body.dataset.phase === 'open' && document.querySelector('.control')"
-_PICTURE = "document.querySelector('.frame img')?.naturalWidth"
+_SCREEN = "document.querySelector('.screen > :not(.vacant)')"
+_PICTURE = f"({_SCREEN}?.videoWidth ?? {_SCREEN}?.width)"
 _BRIGHTNESS = '[data-name="cameras/cam1/brightness"]'
 _SLIDER = f"{_BRIGHTNESS} input[type=range]"
 _SLIDER_VALUE = f"document.querySelector('{_SLIDER}').valueAsNumber"
 #: A few pixels of the large picture as text.
-_PRINT = """(() => {
+_PRINT = f"""(() => {{
   const canvas = new OffscreenCanvas(64, 36).getContext("2d");
-  canvas.drawImage(document.querySelector(".frame img"), 0, 0, 64, 36);
+  canvas.drawImage({_SCREEN}, 0, 0, 64, 36);
   return canvas.getImageData(0, 0, 64, 36).data.join();
-})()"""
+}})()"""
 #: What a finger has to hit, by selector and size, where it is smaller than it should be.
 _SMALL_TARGETS = """[...document.querySelectorAll("button, select, summary, input, a.tool")]
   .filter((one) => one.checkVisibility({visibilityProperty: true}))
@@ -308,15 +309,6 @@ class LogicTests(SynchronousTestCase):
           return [first, sent, setter.idle];
         """)
         self.assertEqual(sent, [[1], [1, 0], True])
-
-    def test_at_most_four_pictures_stream(self) -> None:
-        modes = self.run_module("budget.js", """
-          const pictures = [..."abcdefg"].map((key) => ({key, visible: key !== "b", large: key === "g"}));
-          pictures[0].doubled = true;
-          const modes = m.modesOf(pictures), hidden = m.modesOf(pictures, {hidden: true});
-          return [..."abcdefg"].map((key) => modes.get(key)).concat([...new Set(hidden.values())]);
-        """)
-        self.assertEqual(modes, ["copy", "off", "live", "live", "live", "still", "live", "off"])
 
     def test_controls_stand_with_what_they_touch(self) -> None:
         groups = {

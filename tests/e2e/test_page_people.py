@@ -34,7 +34,7 @@ fps = 5
 _HERE = ["--https", "tcp:0:interface=127.0.0.1"]
 _OTHER = "Another-horse-8"
 _READY = "document.body.dataset.phase === 'open' && document.querySelector('.control')"
-_PICTURE = "document.querySelector('.frame img')?.naturalWidth"
+_PICTURE = "document.querySelector('.screen > :not(.vacant)')"
 _BRIGHTNESS = "cameras/cam1/brightness"
 _SLIDERS = "document.querySelectorAll('.panel input[type=range]').length"
 _TO_THE_FRONT = "document.dispatchEvent(new Event('visibilitychange'))"

@@ -1,6 +1,8 @@
 import { camerasOf, controlsOf, factsOf, systemControlsOf, systemFactsOf } from "./catalogue.js";
+import { Clock } from "./clock.js";
 import { addressOf, Copyable } from "./copyable.js";
 import { Facts } from "./facts.js";
+import { Feed } from "./feed.js";
 import { Gallery } from "./gallery.js";
 import { labelOf } from "./label.js";
 import { Link } from "./link.js";
@@ -11,8 +13,8 @@ import { Panel } from "./panel.js";
 import { Session } from "./session.js";
 import { Stage } from "./stage.js";
 import { Store } from "./store.js";
-import { Strip } from "./strip.js";
 import { copyOf, light, write } from "./template.js";
+import { Tiles } from "./tiles.js";
 import { bindTheme } from "./theme.js";
 
 /** Builds the page and wires its parts; what they do is theirs. */
@@ -23,14 +25,22 @@ const PLUGIN_STATES = {
 };
 const byId = (id) => document.getElementById(id);
 
+/** The place in the address that means all cameras; no camera can be called so. */
+const ALL = "*";
+/** Pictures a second of small pictures: enough to follow what happens, and to choose one. */
+const WALL_FPS = 10;
+const STRIP_FPS = 5;
 const ALIVE_EVERY = 60_000; // a page that is looked at is in use, and so is its session
 
 const session = new Session();
 const store = new Store((flush) => requestAnimationFrame(flush));
-const link = new Link({ open: () => new WebSocket(socketAddress()), watched: () => !document.hidden });
+const link = new Link({ open: () => socket("api"), watched: () => !document.hidden });
 const mirror = new Mirror(link, store);
-const stage = new Stage(byId("stage"), store);
-const strip = new Strip(byId("strip"), store);
+const feed = new Feed({ open: () => socket("api/media") });
+const clock = new Clock();
+const stage = new Stage(byId("stage"), store, { feed, clock, offered });
+const strip = new Tiles(byId("strip"), { store, feed, clock, fps: STRIP_FPS, template: "tile-template" });
+const wall = new Tiles(byId("wall-tiles"), { store, feed, clock, fps: WALL_FPS, template: "wall-template" });
 const gallery = new Gallery();
 const cameraPanel = new Panel(byId("camera-controls"), store, { send, may });
 const systemPanel = new Panel(byId("system-controls"), store, { send, may });
@@ -40,10 +50,16 @@ const pluginFacts = new Facts(byId("plugin-facts"), store, { render: asPlugin, l
 const outage = new Outage(stage, link);
 const about = new Map(); // camera -> {element, facts}
 
-function socketAddress() {
-  const address = new URL("api", document.baseURI);
+function socket(path) {
+  const address = new URL(path, document.baseURI);
   address.protocol = address.protocol.replace("http", "ws");
-  return address;
+  return new WebSocket(address);
+}
+
+/** Ways of watching that are known not to be there. */
+function offered() {
+  const running = store.get("plugins/webrtc");
+  return { webrtc: store.get("webrtc/enabled") !== false && (running === undefined || running === "ok") };
 }
 
 async function send(name, value) {
@@ -78,9 +94,12 @@ function arrange() {
   note(Object.keys(schema).some((name) => schema[name].write && !may(name)));
   const cameras = camerasOf(store.names(), store.get("system/main_camera"));
   const wanted = decodeURIComponent(location.hash.slice(1));
-  const chosen = cameras.includes(wanted) ? wanted : cameras[0] ?? null;
+  const all = wanted === ALL && cameras.length > 0;
+  const chosen = all ? null : cameras.includes(wanted) ? wanted : cameras[0] ?? null;
+  view(all, cameras);
   stage.show(chosen);
-  strip.show(cameras, chosen);
+  strip.show(!all && cameras.length > 1 ? cameras : [], chosen);
+  wall.show(all ? cameras : []);
   hang(chosen);
   cameraPanel.show(chosen ? controlsOf(chosen, schema) : [], chosen ? [["Details", aboutCamera(chosen)]] : []);
   systemPanel.show(systemControlsOf(schema));
@@ -88,6 +107,16 @@ function arrange() {
   systemFacts.show(facts.system);
   pluginFacts.show(facts.plugins);
   stage.say(emptiness(chosen));
+}
+
+/** One camera, or all of them. */
+function view(all, cameras) {
+  document.body.dataset.view = all ? "wall" : "camera";
+  byId("wall").hidden = !all;
+  byId("all").hidden = cameras.length < 2;
+  if (all) byId("all").setAttribute("aria-current", "page");
+  else byId("all").removeAttribute("aria-current");
+  if (all) document.title = "All cameras – camd";
 }
 
 /** Why there is no picture where one would be, or null. */
@@ -113,9 +142,9 @@ function note(limited) {
 }
 
 function hang(chosen) {
-  const small = [...strip.tiles].map(([camera, { picture }]) => ({ picture, doubled: camera === chosen }));
-  const large = stage.picture ? [{ picture: stage.picture, large: true }] : [];
-  gallery.hang(mayWatch() ? [...large, ...small] : []);
+  for (const [camera, tile] of strip.tiles) tile.double(camera === chosen ? stage.player : null);
+  const small = [...strip.tiles.values(), ...wall.tiles.values()];
+  gallery.hang(mayWatch() ? [...(stage.player ? [stage.player] : []), ...small] : []);
 }
 
 function aboutCamera(camera) {
@@ -144,6 +173,12 @@ function linkCondition(phase) {
   return { word: "Disconnected", tone: "bad" };
 }
 
+/** Find out now whether the server is there. */
+function check() {
+  link.check();
+  feed.check();
+}
+
 /** The link is open: first who we are, then what we may see. */
 async function enter() {
   try {
@@ -159,6 +194,7 @@ async function review() {
   menu.show();
   if (mirror.ready) await mirror.describe();
   arrange();
+  for (const tiles of [strip, wall]) tiles.renew();
 }
 
 link.onphase = (event) => {
@@ -175,20 +211,22 @@ session.onchange = review;
 link.onrights = look;
 mirror.onready = () => {
   arrange();
-  if (outage.end()) gallery.restart();
+  clock.ask();
+  feed.check();
+  if (outage.end()) stage.player?.restart();
 };
 store.watchShape(arrange);
 store.watch("system/main_camera", arrange);
 store.watch("system/name", (name) => write(byId("system-name"), name ?? ""));
 stage.onname = (name) => (document.title = name ? `${name} – camd` : "camd");
-strip.onchoose = choose;
+strip.onchoose = wall.onchoose = choose;
+feed.onrefused = look;
 addEventListener("hashchange", arrange);
-addEventListener("online", () => link.check());
-addEventListener("offline", () => link.check());
-addEventListener("pageshow", ({ persisted }) => persisted && link.check());
+for (const change of ["online", "offline"]) addEventListener(change, check);
+addEventListener("pageshow", ({ persisted }) => persisted && check());
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
-  link.check();
+  check();
   look(); // much may have happened meanwhile
 });
 setInterval(() => document.hidden || link.phase !== "open" || look(), ALIVE_EVERY);

@@ -1,4 +1,6 @@
-import { Figure, Slider } from "./slider.js";
+import { Figure, Slider, stepOf } from "./slider.js";
+
+const MOST_STEPS = 20_000; // of a slider; a bitrate or the number of a port is typed
 
 /** The fields other than sliders; what a field is, `slider.js` says. */
 
@@ -99,10 +101,15 @@ export function fieldFor(entry, place) {
   if (entry.choices) return new Choice(entry, place);
   if (entry.type === "bool") return new Toggle(entry, place);
   if (entry.type === "int" || entry.type === "float") {
-    const ranged = entry.min !== undefined && entry.max !== undefined && entry.max > entry.min;
-    return ranged ? new Slider(entry, place) : new Figure(entry, place);
+    return isFelt(entry) ? new Slider(entry, place) : new Figure(entry, place);
   }
   return new Text(entry, place);
+}
+
+/** A range that one can feel one's way in. */
+function isFelt(entry) {
+  const { min, max } = entry;
+  return min !== undefined && max !== undefined && max > min && (max - min) / stepOf(entry) <= MOST_STEPS;
 }
 
 function wording(choice) {

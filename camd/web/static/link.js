@@ -18,21 +18,25 @@ export class LinkError extends Error {
  * answers by `id`; what has no id is a change. A browser does not tell when a network silently
  * vanished, so a quiet link is asked for a sign of life.
  *
- * onphase({phase: "connecting" | "open" | "waiting", delay, reason}); onchange(message); onrights() when
- * the server says that ours are others now.
+ * onphase({phase: "connecting" | "open" | "waiting" | "closed", delay, reason}); onchange(message); onrights()
+ * when the server says that ours are others now; onnotice(message) for what else it tells unasked;
+ * onbinary(ArrayBuffer).
  */
 export class Link {
   /** watched(): whether somebody looks; unwatched, nothing is asked, for a question keeps the session alive. */
-  constructor({ open, watched = () => true, clock = globalThis, backoff = new Backoff() }) {
+  constructor({ open, watched = () => true, question = { get: [] }, clock = globalThis, backoff = new Backoff() }) {
     this.openSocket = open;
+    this.question = question; // any that is answered, as a sign of life
     this.watched = watched;
     this.clock = clock;
     this.backoff = backoff;
     this.onphase = () => {};
     this.onchange = () => {};
     this.onrights = () => {};
+    this.onnotice = () => {};
+    this.onbinary = () => {};
     this.socket = null;
-    this.phase = "waiting";
+    this.phase = "closed";
     this.pending = new Map(); // id -> {resolve, reject}
     this.lastId = 0;
     this.timer = null;
@@ -44,6 +48,7 @@ export class Link {
     this.clock.clearTimeout(this.timer);
     this.enter("connecting");
     const socket = this.openSocket();
+    socket.binaryType = "arraybuffer";
     this.socket = socket;
     let opened = false;
     socket.onopen = () => {
@@ -76,13 +81,15 @@ export class Link {
     else this.connect();
   }
 
-  receive(text) {
+  receive(data) {
     this.listen();
-    const message = JSON.parse(text);
+    if (typeof data !== "string") return this.onbinary(data);
+    const message = JSON.parse(data);
     const waiting = this.pending.get(message.id);
     if (!waiting) {
       if ("state" in message) this.onchange(message);
       else if ("authenticated" in message) this.onrights();
+      else this.onnotice(message);
       return;
     }
     this.pending.delete(message.id);
@@ -100,7 +107,7 @@ export class Link {
   }
 
   probe() {
-    this.request({ get: [] }).catch(() => {});
+    this.request(this.question).catch(() => {});
     this.clock.clearTimeout(this.timer);
     this.timer = this.clock.setTimeout(() => this.abandon("The server stopped answering."), PATIENCE);
   }
@@ -113,12 +120,24 @@ export class Link {
     socket.close();
   }
 
-  lose(socket, reason) {
-    if (socket !== this.socket) return;
+  /** Close it, until somebody connects again. */
+  close() {
+    const socket = this.socket;
+    this.forget();
+    this.enter("closed");
+    socket?.close();
+  }
+
+  forget() {
     this.socket = null;
     this.clock.clearTimeout(this.timer);
     for (const { reject } of this.pending.values()) reject(new LinkError("Connection lost", { broken: true }));
     this.pending.clear();
+  }
+
+  lose(socket, reason) {
+    if (socket !== this.socket) return;
+    this.forget();
     const delay = this.backoff.next();
     this.timer = this.clock.setTimeout(() => this.connect(), delay);
     this.enter("waiting", { delay, reason });

@@ -1,31 +1,37 @@
-import { Picture } from "./picture.js";
 import { conditionOf, noticeOf } from "./condition.js";
+import { Player } from "./player/player.js";
+import { Ways } from "./player/ways.js";
 import { rounded } from "./quantity.js";
 import { light, partOf, write } from "./template.js";
 
+const LOOK_EVERY = 1_000; // at what the picture does, milliseconds
 const PATIENCE = 500; // a picture that comes sooner needs no "waiting"
-const READOUT = ["size", "measured_fps", "format", "clients", "drops"];
+const READOUT = ["size", "measured_fps", "format", "delay", "clients", "drops"];
 const FORMATS = { bgr: "uncompressed", yuyv422: "YUYV", h264: "H.264" };
 /** How the facts under the picture are worded: value -> text. */
 const PHRASES = {
   size: (value) => value.replace("x", " × "),
   measured_fps: (value) => `${rounded(value)} fps`,
   format: (value) => FORMATS[value] ?? value.toUpperCase(),
+  delay: (value) => `${Math.round(value)} ms late`,
   clients: (value) => `${value} watching`,
   drops: (value) => `${value} dropped`,
 };
 
 /** The large picture with its caption, and what is said in its place while there is none. */
 export class Stage {
-  constructor(root, store) {
+  /** sources: what a Player needs: {feed, clock, offered}. */
+  constructor(root, store, sources) {
     this.root = root;
     this.store = store;
+    this.sources = sources;
     this.part = (name) => partOf(root, name);
     this.camera = undefined; // null is none, and that is to be shown too
-    this.picture = null;
+    this.player = null;
     this.unwatch = [];
     this.message = null;
     this.onname = () => {};
+    this.onshape = () => {};
     this.readout = new Map();
     for (const fact of READOUT) {
       const item = document.createElement("span");
@@ -33,6 +39,8 @@ export class Stage {
       this.part("readout").append(item);
       this.readout.set(fact, item);
     }
+    this.ways = new Ways(this.part("ways"));
+    setInterval(() => this.measure(), LOOK_EVERY);
     this.part("fullscreen").addEventListener("click", () => this.toggleFullscreen());
     this.part("snapshot").addEventListener("click", () => this.nameSnapshot());
   }
@@ -42,9 +50,9 @@ export class Stage {
     if (camera === this.camera) return;
     this.camera = camera;
     for (const end of this.unwatch.splice(0)) end();
-    this.picture?.close();
-    this.picture = null;
-    for (const tool of ["snapshot", "fullscreen"]) this.part(tool).hidden = camera === null;
+    this.player?.close();
+    this.player = null;
+    for (const tool of ["snapshot", "fullscreen", "ways"]) this.part(tool).hidden = camera === null;
     if (camera === null) {
       write(this.part("name"), "No camera");
       light(this.part("lamp"), { word: "", tone: "off" });
@@ -62,25 +70,37 @@ export class Stage {
     const prefix = `cameras/${camera}/`;
     const watch = (fact, watcher) => this.unwatch.push(store.watch(prefix + fact, watcher));
     this.part("snapshot").href = `cam/${camera}/snapshot.jpg`;
-    this.picture = new Picture({ stream: `cam/${camera}/stream.mjpg`, snapshot: `cam/${camera}/snapshot.jpg`, alt: "" });
-    this.picture.onchange = () => this.wait();
-    this.part("frame").prepend(this.picture.element);
+    this.player = new Player(camera, this.sources);
+    this.player.onchange = () => this.wait();
+    this.player.onshape = () => this.shape();
+    this.part("frame").prepend(this.player.element);
     watch("name", (name) => {
       write(this.part("name"), name || camera);
       this.onname(name || camera);
-      this.picture.element.alt = `Live picture of ${name || camera}`;
+      this.player.describe(`Live picture of ${name || camera}`);
     });
+    watch("format", (format) => this.player.learn(format));
     watch("state", (state) => light(this.part("lamp"), conditionOf(state)));
     for (const fact of ["state", "reason", "since"]) watch(fact, () => this.notice());
-    for (const fact of READOUT) {
+    for (const fact of READOUT.filter((one) => one !== "delay")) {
       watch(fact, (value) => write(this.readout.get(fact), value == null ? "" : PHRASES[fact](value)));
     }
-    watch("size", (size) => this.shape(size));
+    watch("size", () => this.shape());
     this.wait();
   }
 
-  /** The picture is fetched anew: say so if that takes long. */
+  /** How late the picture is, and how it comes. */
+  measure() {
+    const { player } = this;
+    if (!player || document.hidden) return;
+    const { delay } = player.figures();
+    write(this.readout.get("delay"), delay === null || delay < 0 ? "" : PHRASES.delay(delay));
+    this.ways.measure(player);
+  }
+
+  /** The picture is there, or another one is fetched: say so if that takes long. */
   wait() {
+    this.ways.show(this.player);
     this.since = performance.now();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.veil(), PATIENCE);
@@ -88,11 +108,14 @@ export class Stage {
   }
 
   /** Keep the place of the picture before it is there, and when its size changes. */
-  shape(size) {
-    const [width, height] = (size ?? "").split("x").map(Number);
+  shape() {
+    const { player } = this;
+    const told = (this.store.get(`cameras/${this.camera}/size`) ?? "").split("x").map(Number);
+    const [width, height] = player.width ? [player.width, player.height] : told;
     const { style } = this.root;
     if (width && height) style.setProperty("--ratio", `${width / height}`);
     else style.removeProperty("--ratio");
+    this.onshape();
   }
 
   notice() {
@@ -112,10 +135,10 @@ export class Stage {
   /** The message at hand: somebody's, or ours about a picture that is late. */
   veil() {
     const veil = this.part("veil");
-    const late = this.picture && !this.picture.loaded && performance.now() - this.since >= PATIENCE - 1;
+    const late = this.player && !this.player.loaded && performance.now() - this.since >= PATIENCE - 1;
     const message = this.message ?? (late ? this.delay() : null);
     veil.hidden = message === null;
-    veil.classList.toggle("over-picture", Boolean(this.picture?.loaded));
+    veil.classList.toggle("over-picture", Boolean(this.player?.loaded));
     if (!message) return;
     write(this.part("title"), message.title);
     write(this.part("text"), message.text ?? "");

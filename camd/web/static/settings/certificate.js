@@ -1,7 +1,7 @@
 import { Form } from "../form.js";
 import { isReadable } from "../readable.js";
 import { light, partOf, write } from "../template.js";
-import { confirmed } from "./confirm.js";
+import { confirmed } from "../confirm.js";
 import { counted, dateOf } from "./moment.js";
 import { showTerms } from "./terms.js";
 

@@ -1,6 +1,6 @@
 import { Copyable } from "../copyable.js";
 import { copyOf, write } from "../template.js";
-import { confirmed } from "./confirm.js";
+import { confirmed } from "../confirm.js";
 
 /** The device password of one user: on demand only, for every look at it is noted in the audit log. */
 export class DevicePassword {

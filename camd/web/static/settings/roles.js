@@ -1,7 +1,7 @@
 import { Form } from "../form.js";
 import { copyOf, partOf, write } from "../template.js";
 import { Card } from "./card.js";
-import { confirmed } from "./confirm.js";
+import { confirmed } from "../confirm.js";
 import { Entries } from "./entries.js";
 import { inWords } from "./permissions.js";
 import { Rights } from "./rights.js";

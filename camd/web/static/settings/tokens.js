@@ -2,7 +2,7 @@ import { Form } from "../form.js";
 import { copyOf, partOf, write } from "../template.js";
 import { CameraChoice, camerasInWords } from "./cameras.js";
 import { Card } from "./card.js";
-import { confirmed } from "./confirm.js";
+import { confirmed } from "../confirm.js";
 import { Entries } from "./entries.js";
 import { showMade } from "./made.js";
 import { exactly, when } from "./moment.js";

@@ -3,7 +3,7 @@ import { isGood } from "../password.js";
 import { Secret } from "../secret.js";
 import { copyOf, partOf, write } from "../template.js";
 import { CameraChoice } from "./cameras.js";
-import { confirmed } from "./confirm.js";
+import { confirmed } from "../confirm.js";
 import { DevicePassword } from "./device.js";
 import { exactly, when } from "./moment.js";
 import { inWords } from "./permissions.js";

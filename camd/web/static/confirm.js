@@ -1,4 +1,4 @@
-import { copyOf } from "../template.js";
+import { copyOf } from "./template.js";
 
 /** Ask before something is done that cannot be undone; a Promise of whether it shall be. */
 export function confirmed({ title, text, action }) {
