@@ -54,7 +54,7 @@ class OnvifCase(EdgeCase):
         super().setUp()
         self.get(self.app.extensions.start_services())
         self.addCleanup(self.app.extensions.stop_services)
-        self.context = onvif.context_of(self.app)
+        self.context = onvif.devices_of(self.app).whole
         self.synchronised = True
         self.patch(self.context.clock, "now", lambda: self.now + self.clock.seconds())
         self.patch(self.context.clock, "is_synchronised", lambda: self.synchronised)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from camd.testing import app_for_tests
 from camd_plugins import onvif
+from camd_plugins.onvif.operation import operations_of
+
+from camd.testing import app_for_tests
 
 PAGE = Path(__file__).parent.parent / "docs" / "onvif.md"
 BEGIN, END = "<!-- operations -->\n", "<!-- end of operations -->\n"
@@ -90,7 +92,7 @@ def table() -> str:
     from .test_onvif_operations import SAY_NO
 
     app = app_for_tests(Path(tempfile.mkdtemp()), {"onvif": onvif})
-    _, operations = onvif.make_context(app)
+    operations = operations_of(onvif.devices_of(app).whole.services)
     profiles = wanted()
     rows = ["| Service | Operation | S | T | Needs | Implemented | Tested |", "|---|---|---|---|---|---|---|"]
     order = {prefix: number for number, prefix in enumerate(NAMES)}

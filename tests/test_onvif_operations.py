@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from camd_plugins.onvif import make_context
 from camd_plugins.onvif.names import NAMESPACES
+from camd_plugins.onvif.operation import operations_of
 
 from .onvif_case import OnvifCase
 from .onvif_schema import operations
@@ -183,7 +183,7 @@ SAY_NO = {
 
 class OperationTests(OnvifCase):
     def test_each_answers_as_its_schema_says(self) -> None:
-        _, table = make_context(self.app)
+        table = operations_of(self.context.services)
         wrong = {}
         for name in sorted(set(table).difference(*ELSEWHERE.values())):
             self.app.cameras["cam1"].ptz.stop()
@@ -197,7 +197,7 @@ class OperationTests(OnvifCase):
         self.assertEqual(wrong, {})
 
     def test_the_lists_here_name_what_there_is(self) -> None:
-        _, table = make_context(self.app)
+        table = operations_of(self.context.services)
         self.assertLessEqual({*REQUESTS, *SAY_NO}.union(*ELSEWHERE.values()), set(table))
 
     def test_what_is_asked_elsewhere_is(self) -> None:
@@ -206,7 +206,7 @@ class OperationTests(OnvifCase):
             self.assertEqual([name for name in names if f'"{name}"' not in text], [], module)
 
     def test_each_is_one_of_the_documents(self) -> None:
-        _, table = make_context(self.app)
+        table = operations_of(self.context.services)
         known = operations()
         wsnt = {"Subscribe", "Renew", "Unsubscribe"}
         for name, operation in table.items():
@@ -226,7 +226,7 @@ class PageTests(OnvifCase):
     def test_all_that_the_profiles_ask_for_is_there(self) -> None:
         from . import onvif_table
 
-        _, table = make_context(self.app)
+        table = operations_of(self.context.services)
         self.assertEqual(set(onvif_table.wanted()) - set(table), set())
 
     def test_every_state_is_on_the_page(self) -> None:

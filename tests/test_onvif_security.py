@@ -6,12 +6,13 @@ import hashlib
 import re
 from typing import Any, ClassVar
 
-from camd.config import AuthConfig
-from camd_plugins.onvif import make_context
 from camd_plugins.onvif.access import Access
 from camd_plugins.onvif.faults import NotAuthorized
+from camd_plugins.onvif.operation import operations_of
 from camd_plugins.onvif.security import CAPACITY, WINDOW, Tokens, UsernameToken
 from camd_plugins.onvif.xml import utc
+
+from camd.config import AuthConfig
 
 from .edge_case import PEOPLE, Answer
 from .onvif_case import NS, SOAP11, OnvifCase, envelope, username_token
@@ -153,7 +154,7 @@ class AccessTests(SecurityCase):
             "tds:GetEndpointReference"}  # fmt: skip
 
     def test_what_is_open(self) -> None:
-        _, table = make_context(self.app)
+        table = operations_of(self.context.services)
         found = {name for name, operation in table.items() if operation.access is Access.PRE_AUTH}
         self.assertEqual(found, self.OPEN | {name for name in table if name.endswith(":GetServiceCapabilities")})
         for name in found:
@@ -161,14 +162,14 @@ class AccessTests(SecurityCase):
                                        if name == "tds:GetServices" else "", by="").status, 200)  # fmt: skip
 
     def test_everything_else_is_not(self) -> None:
-        _, table = make_context(self.app)
+        table = operations_of(self.context.services)
         for name, operation in table.items():
             if operation.access is not Access.PRE_AUTH:
                 answer = self.post(envelope(f"<{name}/>"))
                 self.assertEqual((answer.status, self.fault(answer)), (401, NOT_AUTHORIZED), name)
 
     def test_each_needs_its_permission(self) -> None:
-        _, table = make_context(self.app)
+        table = operations_of(self.context.services)
         for name, operation in table.items():
             if operation.access is Access.PRE_AUTH:
                 continue

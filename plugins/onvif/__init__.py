@@ -13,17 +13,21 @@ from camd.state import Permission, Spec
 
 from .accounts import Accounts
 from .analytics import Analytics
+from .clock import Clock
 from .context import Context
 from .device import Device
 from .device_io import DeviceIO
+from .devices import Devices
 from .events import Events
 from .host import Host
+from .hub import Hub
 from .imaging import Imaging
 from .masks import Masks
 from .media import Media
 from .media2 import Media2
 from .media_configurations import MediaConfigurations
-from .operation import Operation, Service, operations_of
+from .network import Network
+from .operation import Service
 from .osd import Media2Osd, MediaOsd
 from .ptz import Ptz
 from .resource import Onvif
@@ -40,7 +44,7 @@ SERVICES: tuple[type[Service], ...] = (
     Device, Host, Scopes, Accounts, Media, MediaConfigurations, MediaOsd, Media2, Media2Osd, Masks, Events, Imaging, Ptz,
     Analytics, DeviceIO,
 )  # fmt: skip
-_contexts: WeakKeyDictionary[App, Context] = WeakKeyDictionary()
+_devices: WeakKeyDictionary[App, Devices] = WeakKeyDictionary()
 
 STATES = (
     Spec("onvif/uuid", str, default="", persist=True, doc="The name of this device among all, made once."),
@@ -52,20 +56,16 @@ STATES = (
          doc="Media profiles that ONVIF clients made, by token."),
     Spec("onvif/consumers", list, default=[], write=Permission.System_rw, persist=True,
          doc="Addresses, networks and host names that events may be sent to, beside that of the subscriber."),
+    Spec("onvif/ports", dict, default={}, write=Permission.System_rw, persist=True,
+         doc="Cameras that are ONVIF devices of their own: id -> port."),
+    Spec("onvif/devices", list, default=[], doc="The ONVIF devices of this machine, as they are announced."),
     Spec("onvif/subscriptions", int, default=0, doc="Clients that hear of events now."),
 )  # fmt: skip
 
 
-def make_context(app: App) -> tuple[Context, dict[str, Operation]]:
-    """The services of an App and the table of their operations."""
-    context = Context(app)
-    context.services = [service(context) for service in SERVICES]
-    return context, operations_of(context.services)
-
-
-def context_of(app: App) -> Context:
-    """What the services of this App share, once its plugins are loaded."""
-    return _contexts[app]
+def devices_of(app: App) -> Devices:
+    """The ONVIF devices of an App, once its plugins are loaded."""
+    return _devices[app]
 
 
 @hookimpl
@@ -75,15 +75,21 @@ def camd_observables(app: App) -> list[Spec]:
 
 @hookimpl
 def camd_resources(app: App) -> list[Route]:
-    context, operations = make_context(app)
-    _contexts[app] = context
-    tokens = Tokens(app.users.device_secret, context.clock, app.reactor.seconds)
-    paths = frozenset(service.path for service in context.services if service.path)
-    resource = Onvif(app, operations, paths, tokens)
+    clock, network = Clock(), Network(app.reactor.seconds)
+    hub = Hub(app, clock)
+
+    def make(camera: str) -> Context:
+        context = Context(app, clock, network, hub, camera)
+        context.services = [service(context) for service in SERVICES]
+        return context
+
+    devices = _devices[app] = Devices(app, make)
+    tokens = Tokens(app.users.device_secret, clock, app.reactor.seconds)
     # Asks nobody who they are, for some operations are for everybody; `media`: device passwords are good here.
-    return [Route("/onvif", resource, None, media=True, open=True)]
+    return [Route("/onvif", Onvif(app, devices, tokens), None, media=True, open=True)]
 
 
 @hookimpl
 def camd_services(app: App) -> list[IService]:
-    return [context_of(app).hub]
+    devices = devices_of(app)
+    return [devices.whole.hub, devices]

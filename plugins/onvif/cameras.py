@@ -159,17 +159,22 @@ class CameraView:
 
 
 class Directory:
-    """Finds cameras by token, among those that the asker may see."""
+    """Finds cameras by token, among those that the asker may see. only: the one of a device with one camera."""
 
-    def __init__(self, app: App):
+    def __init__(self, app: App, only: str = ""):
         self._app = app
+        self._only = only
 
     def all(self, by: Principal) -> Iterator[CameraView]:
         """In the order of the configuration."""
-        return (CameraView(self._app, id) for id in self._app.cameras if by.sees(id))
+        return (camera for camera in self.known() if by.sees(camera.id))
+
+    def known(self) -> list[CameraView]:
+        """Those of this device, whoever asks."""
+        return [CameraView(self._app, id) for id in self._app.cameras if self._only in ("", id)]
 
     def main(self) -> CameraView | None:
-        main = self._app.cameras.main
+        main = self._app.cameras.get(self._only) if self._only else self._app.cameras.main
         return CameraView(self._app, main.id) if main is not None else None
 
     def canonical(self, token: str) -> str:

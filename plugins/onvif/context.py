@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -11,7 +12,7 @@ from camd.state import Value
 from .cameras import CameraView, Directory, Rendition
 from .clock import Clock
 from .hub import Hub
-from .network import Network
+from .network import Interface, Network
 from .operation import Call, Service
 from .profiles import Profiles
 from .scopes import default_scopes, fixed_scopes
@@ -23,17 +24,22 @@ _RTSP_PORT, _RTSPS_PORT = 8554, 8322
 
 
 class Context:
-    """Reactor thread only. services: all of the device, in the order in which they are listed."""
+    """One device. Reactor thread only.
+
+    services: all of the device, in the order in which they are listed; only: the id of its camera if it is a
+    device with one, "" for one with all. clock, network and hub are the machine's, shared by its devices.
+    """
 
     model = "camd"
 
-    def __init__(self, app: App, clock: Clock | None = None):
+    def __init__(self, app: App, clock: Clock, network: Network, hub: Hub, only: str = ""):
         self.app = app
-        self.clock = clock or Clock()
-        self.network = Network(app.reactor.seconds)
-        self.directory = Directory(app)
+        self.clock = clock
+        self.network = network
+        self.hub = hub
+        self.only = only
+        self.directory = Directory(app, only)
         self.profiles = Profiles(app, self.directory)
-        self.hub = Hub(app, self.clock)
         self.services: list[Service] = []
 
     def state(self, name: str) -> Value:
@@ -44,7 +50,11 @@ class Context:
 
     @property
     def uuid(self) -> str:
-        """Made once, and kept."""
+        """Made once, and kept; that of a device with one camera is made of it."""
+        base = self._machine()
+        return str(uuid.uuid5(uuid.UUID(base), self.only)) if self.only else base
+
+    def _machine(self) -> str:
         name = "onvif/uuid"
         observable = self.app.state[name]
         if not observable.value:
@@ -57,20 +67,27 @@ class Context:
     def serial(self) -> str:
         return self.uuid.rpartition("-")[2].upper()
 
+    def interfaces(self) -> list[Interface]:
+        """The machine's; a device with one camera has one, with a hardware address that only it has."""
+        found = list(self.network.interfaces())
+        if not self.only or not found:
+            return found
+        own = uuid.UUID(self.uuid).bytes[:5]
+        return [replace(found[-1], hardware=":".join(f"{byte:02x}" for byte in (2, *own)))]
+
     def fixed_scopes(self) -> list[str]:
-        encodings = {rendition.encoding for rendition in self._every_rendition()}
-        cameras = [CameraView(self.app, id) for id in self.app.cameras]
+        cameras = self.directory.known()
+        encodings = {rendition.encoding for camera in cameras for rendition in camera.renditions()}
         return fixed_scopes(
             self.model, streaming=True, t=bool(encodings & {"H264", "H265"}), ptz=any(one.has_ptz for one in cameras)
         )
 
     def scopes(self) -> list[str]:
         """Those that may be changed."""
+        if self.only:
+            return default_scopes(CameraView(self.app, self.only).name)
         saved = self.state("onvif/scopes")
         return [str(scope) for scope in saved] if saved else default_scopes(self.network.hostname())
-
-    def _every_rendition(self) -> list[Rendition]:
-        return [rendition for id in self.app.cameras for rendition in CameraView(self.app, id).renditions()]
 
     def inputs(self) -> list[str]:
         """Tokens of the digital inputs: what plugins publish as `inputs/<n>`."""

@@ -181,7 +181,7 @@ def _media(address: str) -> Answer:
 
 def _device_io(address: str, context: Any) -> Xml:
     return tag(
-        "tt:DeviceIO", tag("tt:XAddr", address), tag("tt:VideoSources", len(context.app.cameras)),
+        "tt:DeviceIO", tag("tt:XAddr", address), tag("tt:VideoSources", len(context.directory.known())),
         tag("tt:VideoOutputs", 0), tag("tt:AudioSources", 0), tag("tt:AudioOutputs", 0), tag("tt:RelayOutputs", 0),
     )  # fmt: skip
 

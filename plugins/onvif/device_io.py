@@ -18,7 +18,7 @@ class DeviceIO(Service):
 
     def capabilities(self) -> Xml:
         return tag(
-            "tmd:Capabilities", VideoSources=len(self.context.app.cameras), VideoOutputs=0, AudioSources=0,
+            "tmd:Capabilities", VideoSources=len(self.context.directory.known()), VideoOutputs=0, AudioSources=0,
             AudioOutputs=0, RelayOutputs=0, SerialPorts=0, DigitalInputs=len(self.context.inputs()),
             DigitalInputOptions=True,
         )  # fmt: skip

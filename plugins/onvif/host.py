@@ -49,14 +49,17 @@ class Host(Service):
 
     @operation("GetNetworkInterfaces", Access.READ_SYSTEM)
     def interfaces(self, call: Call) -> Answer:
-        return [_interface(interface) for interface in self.context.network.interfaces()]
+        return [_interface(interface) for interface in self.context.interfaces()]
 
     @operation("GetNetworkProtocols", Access.READ_SYSTEM)
     def protocols(self, call: Call) -> Answer:
         ports: dict[str, list[int]] = {}
-        for url in self.context.app.listeners.urls:
+        for url in (call.base, *self.context.app.listeners.urls):
             parts = urlsplit(url)
-            ports.setdefault(parts.scheme.upper(), []).append(parts.port or 0)
+            port = parts.port or {"http": 80, "https": 443, "rtsp": 554}.get(parts.scheme, 0)
+            known = ports.setdefault(parts.scheme.upper(), [])
+            if port not in known:
+                known.append(port)
         ports.setdefault("RTSP", [self.context.rtsp_port()])
         return [
             tag("tds:NetworkProtocols", tag("tt:Name", name), tag("tt:Enabled", True),

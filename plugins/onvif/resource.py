@@ -24,6 +24,8 @@ from .xml import tag
 if TYPE_CHECKING:
     from camd.app import App
 
+    from .devices import Devices
+
 #: A form on any page could send other types without asking first.
 _XML = frozenset((b"application/soap+xml", b"text/xml", b"application/xml"))
 
@@ -41,7 +43,7 @@ DESCRIBED = {
 class Onvif(Resource):
     """Every service of the device. Reactor thread only.
 
-    operations: "tds:GetHostname" -> Operation; paths: those of the services, below /onvif.
+    devices: which one a request is for, and what it can.
     """
 
     isLeaf = True
@@ -49,11 +51,11 @@ class Onvif(Resource):
     described = DESCRIBED
     log = Logger()
 
-    def __init__(self, app: App, operations: dict[str, Operation], paths: frozenset[str], tokens: Tokens):
+    def __init__(self, app: App, devices: Devices, tokens: Tokens):
         super().__init__()
         self._app = app
-        self._operations = operations
-        self._paths = paths
+        self._devices = devices
+        self._paths = devices.paths
         self._tokens = tokens
 
     def render_POST(self, request: Any) -> Any:
@@ -79,7 +81,8 @@ class Onvif(Resource):
         return NOT_DONE_YET
 
     async def _answer(self, message: soap.Message, request: Any, below: bytes, gone: list[Any]) -> bytes:
-        operation = self._operations.get(message.name)
+        port = getattr(request.getHost(), "port", 0)
+        operation = self._devices.operations(port).get(message.name)
         by = await self._who(message, request, operation)
         if operation is None:
             raise not_supported("this device has no such operation")

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from camd.state import Value
 
 from .access import Access
-from .faults import Fault, invalid
+from .faults import Fault, invalid, not_supported
 from .operation import Answer, Call, Service, operation
 from .xml import tag
 
@@ -72,6 +72,8 @@ class Scopes(Service):
         return [tag("tds:ScopeItem", scope) for scope in unwanted]
 
     async def _keep(self, call: Call, scopes: list[Value]) -> None:
+        if self.context.only:
+            raise not_supported("the scopes of a device with one camera are made of it")
         if len(scopes) > _MOST or any(not 0 < len(str(scope)) <= _LONGEST or " " in str(scope) for scope in scopes):
             raise Fault("too many scopes", "ter:Action", "ter:TooManyScopes", sender=False)
         await self.context.app.state["onvif/scopes"].set(scopes, call.by)

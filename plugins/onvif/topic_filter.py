@@ -32,13 +32,14 @@ _LONGEST = 2048
 @dataclass(frozen=True, slots=True)
 class Filter:
     """topics: paths, each with whether all below it is meant, too; none: every topic. items: name and value,
-    None for any value, of which all must be there."""
+    None for any value, of which all must be there. camera: no other one is meant, "" for any."""
 
     topics: tuple[tuple[str, bool], ...] = ()
     items: tuple[tuple[str, str | None], ...] = ()
+    camera: str = ""
 
     @classmethod
-    def read(cls, element: Element | None) -> Filter:
+    def read(cls, element: Element | None, camera: str = "") -> Filter:
         """What a wsnt:Filter says. Raises Fault."""
         topics: list[tuple[str, bool]] = []
         items: list[tuple[str, str | None]] = []
@@ -58,9 +59,11 @@ class Filter:
                 items.append((match[2], match[4]))
             else:
                 raise event_fault("this filter is not known", "InvalidFilterFault")
-        return cls(tuple(topics), tuple(items))
+        return cls(tuple(topics), tuple(items), camera)
 
     def matches(self, about: Property, value: str) -> bool:
+        if about.camera and self.camera not in ("", about.camera):
+            return False
         path = about.topic.path
         if self.topics and not any(
             path == wanted or (below and path.startswith(wanted + "/")) for wanted, below in self.topics

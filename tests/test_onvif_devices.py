@@ -1,0 +1,93 @@
+"""One device for all cameras, and those with one camera at ports of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from camd_plugins import onvif
+from camd_plugins.onvif.network import Interface
+from twisted.internet.address import IPv4Address
+
+from camd.state import SYSTEM, Spec
+
+from .edge_case import Wire
+from .onvif_case import NS, OnvifCase
+
+
+class DeviceTests(OnvifCase):
+    port = 8080
+
+    def setUp(self) -> None:
+        super().setUp()
+        interface = Interface("eth0", "52:54:00:12:34:56", 1500, (("192.0.2.1", 24),), (("fe80::1", 64), ("2001:db8::1", 64)))
+        self.patch(self.context.network, "interfaces", lambda: (interface,))
+
+    def connect(self, *args: Any, **options: Any) -> Wire:
+        wire = super().connect(*args, **options)
+        wire.hostAddr = IPv4Address("TCP", "192.0.2.1", self.port)
+        return wire
+
+    def ports(self, **ports: int) -> None:
+        self.get(self.app.state["onvif/ports"].set(ports, SYSTEM))
+        self.clock.advance(0)
+
+    def identity(self, port: int) -> tuple[str, str, str]:
+        self.port = port
+        serial = self.call("tds:GetDeviceInformation").findtext("tds:SerialNumber", namespaces=NS)
+        hardware = self.call("tds:GetNetworkInterfaces").findtext(".//tt:HwAddress", namespaces=NS)
+        return self.call("tds:GetEndpointReference")[0].text, serial, hardware
+
+    def sources(self, port: int) -> list[str]:
+        self.port = port
+        return [one.get("token") for one in self.call("trt:GetVideoSources")]
+
+    def test_each_is_itself_and_stays_so(self) -> None:
+        self.ports(cam1=9001, door=9002)
+        self.assertEqual([port for port, *_ in self.clock.tcpServers], [9001, 9002])
+        found = [self.identity(port) for port in (8080, 9001, 9002)]
+        for of_all in zip(*found, strict=True):
+            self.assertEqual(len(set(of_all)), 3)
+        self.assertEqual(found[0][2], "52:54:00:12:34:56")
+        self.assertTrue(found[1][2].startswith("02:"))
+        self.ports(door=9002)
+        self.ports(door=9002, cam1=9003)
+        self.assertEqual(self.identity(9003), found[1])
+        self.assertEqual(self.app.state.saved["onvif/uuid"], found[0][0].removeprefix("urn:uuid:"))
+
+    def test_each_has_its_camera_and_no_other(self) -> None:
+        self.ports(door=9002)
+        self.assertEqual(self.sources(8080), ["VideoSource_cam1", "VideoSource_door"])
+        self.assertEqual(self.sources(9002), ["VideoSource_door"])
+        token = "<trt:ProfileToken>Profile_1</trt:ProfileToken>"
+        self.assertEqual(self.call("trt:GetProfile", token)[0].get("token"), "Profile_door_main")
+        other = token.replace("Profile_1", "Profile_cam1_main")
+        self.assertEqual(self.refused("trt:GetProfile", other)[-1], "ter:NoProfile")
+        self.assertEqual(self.refused("tds:AddScopes", "<tds:ScopeItem>onvif://a</tds:ScopeItem>")[-1], "ter:ActionNotSupported")
+
+    def test_it_tells_of_its_own_events(self) -> None:
+        for camera in ("cam1", "door"):
+            self.app.state.declare(Spec(f"cameras/{camera}/motion", bool, read="Device_r")).publish(False)
+        self.ports(door=9002)
+        self.port = 9002
+        made = self.call("tev:CreatePullPointSubscription")
+        path = made.findtext(".//wsa:Address", namespaces=NS).partition("/onvif/")[2]
+        answer = self.call("tev:PullMessages", "<tev:Timeout>PT0S</tev:Timeout><tev:MessageLimit>9</tev:MessageLimit>", path=path)
+        self.assertEqual(len(answer.findall("wsnt:NotificationMessage", NS)), 2)
+
+    def test_what_is_announced(self) -> None:
+        self.ports(door=9002)
+        whole, single = self.app.state["onvif/devices"].value
+        self.assertEqual((whole["camera"], whole["port"], single["camera"], single["port"]), (None, None, "door", 9002))
+        self.assertIn("onvif://www.onvif.org/Profile/Streaming", whole["scopes"])
+        self.assertIn("onvif://www.onvif.org/name/door", single["scopes"])
+        self.call("tds:SetDiscoveryMode", "<tds:DiscoveryMode>NonDiscoverable</tds:DiscoveryMode>")
+        self.clock.advance(0)
+        self.assertFalse(self.app.state["onvif/devices"].value[0]["discoverable"])
+        self.ports()
+        self.assertEqual(len(self.app.state["onvif/devices"].value), 1)
+        self.assertEqual(self.sources(9002), ["VideoSource_cam1", "VideoSource_door"])
+
+    def test_ports_that_make_no_sense(self) -> None:
+        for ports in ({"cam1": 0}, {"cam1": "9001"}, {"cam1": 9001, "door": 9001}):
+            self.failureResultOf(self.app.state["onvif/ports"].set(ports, SYSTEM))
+        self.assertEqual(onvif.devices_of(self.app).operations(9001), onvif.devices_of(self.app).operations(8080))
