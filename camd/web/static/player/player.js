@@ -71,8 +71,8 @@ export class Player {
 
   /** What the camera gives, as soon as that is known. */
   learn(format) {
-    if ((format ?? null) === this.format) return;
-    this.format = format ?? null;
+    if (!format || format === this.format) return; // a camera that is away was this one all the same
+    this.format = format;
     this.arrange();
   }
 
@@ -123,8 +123,10 @@ export class Player {
   /** The picture before stays until the new one is there. */
   replace(way) {
     clearTimeout(this.timer);
-    this.previous?.close();
-    this.previous = this.way;
+    if (this.loaded) {
+      this.forget();
+      this.previous = this.way;
+    } else this.way?.close();
     this.way = way;
     if (!way) return this.forget();
     way.element.setAttribute("aria-label", this.label);
