@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
@@ -66,19 +67,38 @@ class Onvif(Resource):
         if kind not in _XML:
             fault = Fault("the Content-Type must be application/soap+xml", "ter:WellFormed", status=415)
             return self._send(request, fault, None)
-        try:
-            message = soap.parse(request.content.read())
-        except Fault as fault:
-            return self._send(request, self._charged(request, fault), None)
         gone: list[Any] = []
         request.notifyFinish().addErrback(lambda _: [leave() for leave in gone] and None)
         # Not cancelled when the client goes: what has begun to change is better finished than left half done.
-        done = Deferred.fromCoroutine(self._answer(message, request, below[0] if below else b"", gone))
-        done.addCallbacks(
-            lambda data: self._finish(request, 200, data, message.version),
-            lambda failure: self._failed(failure, request, message),
-        )
+        Deferred.fromCoroutine(self._respond(request, below[0] if below else b"", gone)).addErrback(
+            lambda failure: self.log.failure("an answer could not be given", failure))  # fmt: skip
         return NOT_DONE_YET
+
+    async def _respond(self, request: Any, below: bytes, gone: list[Any]) -> None:
+        message: soap.Message | None = None
+        try:
+            message = await self._parse(request)
+            data = await self._answer(message, request, below, gone)
+        except CancelledError:
+            return  # the client left while it waited
+        except Unauthorized as error:
+            self._send(request, NotAuthorized(challenge=True, stale=error.stale), message)
+        except CamdError as error:
+            self._send(request, fault_of(error), message)
+        except Exception:
+            self.log.failure("{operation} failed", operation=message.name if message else "reading a request")
+            self._send(request, fault_of(CamdError("internal error")), message)
+        else:
+            self._finish(request, 200, data, message.version)
+
+    async def _parse(self, request: Any) -> soap.Message:
+        if "lxml.etree" not in sys.modules:  # loading it takes longer than the reactor may be busy
+            await self._app.threads.io(importlib.import_module, "lxml.etree")
+        try:
+            return soap.parse(request.content.read())
+        except Fault:
+            self._app.web.limits.charge(None, request.address, False)
+            raise
 
     async def _answer(self, message: soap.Message, request: Any, below: bytes, gone: list[Any]) -> bytes:
         port = getattr(request.getHost(), "port", 0)
@@ -138,26 +158,7 @@ class Onvif(Resource):
         app.web.limits.charge(by, address, False)
         return by
 
-    def _charged(self, request: Any, fault: Fault) -> Fault:
-        """The fault of somebody who is not known, or that they ask too often."""
-        try:
-            self._app.web.limits.charge(None, request.address, False)
-        except CamdError as error:
-            return fault_of(error)
-        return fault
-
     # -- going out
-
-    def _failed(self, failure: Failure, request: Any, message: soap.Message) -> None:
-        error = failure.value
-        if not isinstance(error, CamdError):
-            if request.channel is None:
-                return  # the client left, and its call was cancelled
-            self.log.failure("{operation} failed", failure, operation=message.name)
-            error = CamdError("internal error")
-        if isinstance(error, Unauthorized):
-            error = NotAuthorized(challenge=True, stale=error.stale)
-        self._send(request, fault_of(error), message)
 
     def _send(self, request: Any, fault: Fault, message: soap.Message | None) -> int:
         if isinstance(fault, NotAuthorized) and fault.challenge:
