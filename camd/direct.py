@@ -17,6 +17,7 @@ This reads private attributes of three Twisted classes, hence:
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
@@ -31,6 +32,8 @@ enabled = True
 
 #: The transports that write straight to a socket.
 PLAIN = (tcp.Server, unix.Server)
+#: A key frame or two (bytes).
+UNSENT = 128 * 1024
 #: Up to here one copy of head and body costs less than the longer system call.
 _JOIN_LIMIT = 8192
 
@@ -108,6 +111,17 @@ class DirectWriter:
         if kind in PLAIN:
             return not (transport._tempDataBuffer or transport.dataBuffer)
         return not getattr(transport, "producerPaused", False)
+
+
+def keep_unsent(transport: ITransport, limit: int = UNSENT) -> None:
+    """Let the kernel take at most `limit` bytes more than what is under way to the peer.
+
+    It would take megabytes for a peer that is slow, which are then seconds old; what waits with us can be
+    left out for something newer. Plain TCP and TLS over it; anything else is left as it is.
+    """
+    below = getattr(transport, "transport", transport)
+    if type(below) is tcp.Server and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        below.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, limit)
 
 
 class Recipient(Protocol):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..direct import keep_unsent
 from ..errors import Invalid, Refused
 from ..media.cameras import Cameras
 from ..media.frame import Encoding
@@ -39,6 +40,10 @@ class MediaProtocol(StateProtocol):
     def __init__(self) -> None:
         super().__init__()
         self._watches: dict[int, Watch] = {}
+
+    def onOpen(self) -> None:
+        super().onOpen()
+        keep_unsent(self.transport)
 
     # -- what it says
 

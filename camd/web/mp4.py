@@ -8,7 +8,7 @@ from typing import Any
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from ..direct import DirectWriter
+from ..direct import DirectWriter, keep_unsent
 from ..errors import Invalid
 from ..media.camera import Camera
 from ..media.fragments import Fragment, Fragmenter
@@ -50,7 +50,9 @@ class Mp4Stream(Resource):
         headers.setRawHeaders(b"cache-control", [b"no-store"])
         headers.setRawHeaders(b"cross-origin-resource-policy", [b"cross-origin"])
         headers.setRawHeaders(b"x-accel-buffering", [b"no"])
-        file = _File(request.stream(), self._delays)
+        writer = request.stream()
+        keep_unsent(writer.transport)
+        file = _File(writer, self._delays)
         subscription = stage.subscribe(file.write, Gop(), kind="mp4", on_end=request.loseConnection)
         request.registerProducer(subscription, True)
 

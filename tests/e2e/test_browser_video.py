@@ -101,6 +101,21 @@ class MediaSocketTests(VideoCase):
             self.assertTrue(jumps)
             self.assertTrue(all(head[1] & 1 for head in jumps))
 
+    def test_little_waits_for_a_slow_one(self) -> None:
+        """What it has not read is not older than it has to be: megabytes in the kernel would be seconds."""
+        with WebSocket(self.url, path="/api/media", receive_buffer=16384) as slow:
+            slow.send({"watch": {"channel": 1, "camera": "cam1", "quality": 100}})
+            wait_for(lambda: self.dropped() > 0, what="a dropped picture")
+            size, expected = 0, 0
+            while True:
+                message = slow.receive_any()
+                if isinstance(message, bytes):
+                    if struct.unpack(">I", message[4:8])[0] != expected:
+                        break
+                    expected += 1
+                    size += len(message)
+            self.assertLess(size, 1_000_000)
+
     def read(self, socket: WebSocket, numbers: list[int]) -> bool:
         for _ in range(15):
             numbers.append(self.fragment(socket)[3])
