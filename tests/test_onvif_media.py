@@ -24,8 +24,13 @@ def configuration_token(prefix: str, token: str) -> str:
 class MediaCase(OnvifCase):
     def setUp(self) -> None:
         super().setUp()
+        self.with_ports()
         for camera in self.app.cameras.values():
             camera.pipeline.opened(Format("mjpeg", 1280, 720, 30.0))
+
+    def with_ports(self) -> None:
+        """RTSP is switched on."""
+        self.app.listeners.urls[:] = ["http://localhost:8080/", "rtsp://localhost:8554/", "rtsps://localhost:8322/"]
 
     def with_h264(self) -> None:
         """camd has an encoder for H.264."""
@@ -144,6 +149,9 @@ class ProfileTests(MediaCase):
         self.assertEqual(snapshot, "https://camd/cam/cam1/snapshot.jpg")
         tls = self.call("tr2:GetStreamUri", "<tr2:Protocol>RtspsUnicast</tr2:Protocol>" + profile_token("tr2", "Profile_1"))
         self.assertEqual(tls[0].text, "rtsps://camd:8322/cam1/main")
+        self.app.listeners.urls.clear()
+        self.assertEqual(self.uri(sub, "HTTP"), "rtsp://camd:80/cam1/sub")
+        self.assertIn("ter:InvalidStreamSetup", self.refused("trt:GetStreamUri", self.setup("RTSP") + sub))
         self.assertIn("ter:InvalidStreamSetup", self.refused(
             "tr2:GetStreamUri", "<tr2:Protocol>RtspMulticast</tr2:Protocol>" + profile_token("tr2", "Profile_1")))  # fmt: skip
 

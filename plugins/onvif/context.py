@@ -11,6 +11,7 @@ from camd.state import Value
 
 from .cameras import CameraView, Directory, Rendition
 from .clock import Clock
+from .faults import invalid
 from .hub import Hub
 from .network import Interface, Network
 from .operation import Call, Service
@@ -20,7 +21,7 @@ from .scopes import default_scopes, fixed_scopes
 if TYPE_CHECKING:
     from camd.app import App
 
-_RTSP_PORT, _RTSPS_PORT = 8554, 8322
+_DEFAULT_PORTS = {"http": 80, "https": 443, "rtsp": 554, "rtsps": 322}
 
 
 class Context:
@@ -100,17 +101,24 @@ class Context:
         """Of a service, as this client reaches it."""
         return f"{call.base}/onvif/{service.path}"
 
-    def rtsp_port(self, secure: bool = False) -> int:
+    def rtsp_port(self, secure: bool = False) -> int | None:
+        """Where RTSP is, plain or with TLS; None if it is switched off."""
         scheme = "rtsps" if secure else "rtsp"
         for url in self.app.listeners.urls:
             if url.startswith(scheme + ":"):
-                return urlsplit(url).port or _RTSP_PORT
-        return _RTSPS_PORT if secure else _RTSP_PORT
+                return urlsplit(url).port or _DEFAULT_PORTS[scheme]
+        return None
 
     def stream_uri(self, call: Call, rendition: Rendition, way: str = "") -> str:
-        """way: "" for UDP and TCP, "HTTP" through the tunnel, "TLS"."""
+        """way: "" for UDP and TCP, "HTTP" through the tunnel, "TLS". Raises Fault if camd has no such port."""
         scheme = "rtsps" if way == "TLS" else "rtsp"
-        return f"{scheme}://{call.host}:{self.rtsp_port(way == 'TLS')}/{rendition.path}"
+        port = self.rtsp_port(way == "TLS")
+        if port is None and way == "HTTP":  # the web site has the tunnel, too
+            web = urlsplit(call.base)
+            port = web.port or _DEFAULT_PORTS[web.scheme]
+        if port is None:
+            raise invalid("this way of streaming is switched off", "ter:InvalidStreamSetup")
+        return f"{scheme}://{call.host}:{port}/{rendition.path}"
 
     def snapshot_uri(self, call: Call, camera: CameraView) -> str:
         return f"{call.base}/cam/{camera.id}/snapshot.jpg"

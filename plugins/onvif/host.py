@@ -14,6 +14,9 @@ from .operation import Answer, Call, Service, operation
 from .xml import Xml, tag
 
 
+_USUAL = {"HTTP": 80, "HTTPS": 443, "RTSP": 554}
+
+
 class Host(Service):
     """Host name, interfaces, protocols, DNS, NTP, gateway."""
 
@@ -56,15 +59,14 @@ class Host(Service):
         ports: dict[str, list[int]] = {}
         for url in (call.base, *self.context.app.listeners.urls):
             parts = urlsplit(url)
-            port = parts.port or {"http": 80, "https": 443, "rtsp": 554}.get(parts.scheme, 0)
+            port = parts.port or _USUAL.get(parts.scheme.upper(), 0)
             known = ports.setdefault(parts.scheme.upper(), [])
             if port not in known:
                 known.append(port)
-        ports.setdefault("RTSP", [self.context.rtsp_port()])
         return [
-            tag("tds:NetworkProtocols", tag("tt:Name", name), tag("tt:Enabled", True),
-                [tag("tt:Port", port) for port in ports[name]])
-            for name in ("HTTP", "HTTPS", "RTSP") if name in ports
+            tag("tds:NetworkProtocols", tag("tt:Name", name), tag("tt:Enabled", name in ports),
+                [tag("tt:Port", port) for port in ports.get(name, (_USUAL[name],))])
+            for name in ("HTTP", "HTTPS", "RTSP")
         ]  # fmt: skip
 
     @operation("SetHostname", Access.WRITE_NETWORK)

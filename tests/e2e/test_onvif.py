@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -22,13 +23,14 @@ HOME_ASSISTANT = "onvif-zeep-async==4.3.0"
 JAVASCRIPT = ("onvif@0.8.3", "node-onvif@0.1.7")
 CAMERA = '[cameras.cam1]\nsource = "test:"\nsize = "640x360"\nfps = 15\n'
 TIMEOUT = 90
+PORTS = ["--https", "tcp:0:interface=127.0.0.1", "--rtsp", "tcp:0:interface=127.0.0.1"]
 
 
 class ClientTests(SynchronousTestCase):
     timeout = 300
 
     def setUp(self) -> None:
-        self.daemon = Daemon(CAMERA, arguments=["--https", "tcp:0:interface=127.0.0.1"], admin=True)
+        self.daemon = Daemon(CAMERA, arguments=PORTS, admin=True)
         self.addCleanup(self.daemon.remove)
         self.daemon.start()
         self.addCleanup(self.daemon.stop)
@@ -46,6 +48,14 @@ class ClientTests(SynchronousTestCase):
         self.assertEqual(done.returncode, 0, done.stderr[-3000:] + self.daemon.log[-2000:])
         return json.loads(done.stdout.splitlines()[-1])
 
+    def pictures_of(self, uri: str, transport: str) -> int:
+        """How many pictures come at an address of GetStreamUri, with the same name and password; ten are enough."""
+        import av
+
+        where = uri.replace("rtsp://", f"rtsp://{self.arguments[2]}:{self.arguments[3]}@")
+        with av.open(where, options={"rtsp_transport": transport}, timeout=20) as stream:
+            return sum(1 for _ in itertools.islice(stream.decode(video=0), 10))
+
     def folder(self) -> Path:
         made = Path(tempfile.mkdtemp(prefix="camd-onvif-"))
         self.addCleanup(shutil.rmtree, made, ignore_errors=True)
@@ -56,6 +66,8 @@ class ClientTests(SynchronousTestCase):
         seen = self.run_client([sys.executable, str(FOLDER / "onvif_zeep_client.py")])
         self.assertEqual((seen["model"], seen["sources"], seen["users"]), ("camd", 1, ["admin"]))
         self.assertIn("/cam1/main", seen["stream"])
+        for transport in ("tcp", "udp", "http"):
+            self.assertEqual(self.pictures_of(seen["stream"], transport), 10, transport)
         self.assertEqual(seen["moved"], ["IDLE", "MOVING", "IDLE", True])
         self.assertEqual(seen["brightness"], 60)
         self.assertIn("authorized", seen["wrong password"])
