@@ -12,7 +12,7 @@ This reads private attributes of three Twisted classes, hence:
   wrappers forward `.socket` and `.dataBuffer`, and a raw send there puts clear bytes on the wire.
 - `enabled = False` turns it off for connections made from then on.
 - Refused: `sendmsg` and `os.sendfile` for stream parts, measured no better than one `send` of one
-  `bytes` that all clients share.
+  `bytes` that all clients share. For files see `web/sendfile`.
 """
 
 from __future__ import annotations
@@ -93,6 +93,12 @@ class DirectWriter:
             transport.writeSequence((head[sent:], body))
         elif sent < len(head) + len(body):
             transport.write(body[sent - len(head):])
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the transport's socket may be written to past Twisted, while `idle`."""
+        transport = self.transport
+        return self._plain and transport.connected and not transport.disconnecting and not transport.TLS
 
     @property
     def idle(self) -> bool:
