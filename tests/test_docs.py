@@ -254,7 +254,7 @@ class CompleteTests(SynchronousTestCase):
         web = self.app.web
         found = {route.path for route in web.routes if not route.path.startswith("/api/")} - {"/cam"}
         found |= {f"/?action={action.decode()}" for action in web.actions}
-        found |= {f"/cam/<id>/{name}" for name in ("snapshot.jpg", "stream.mjpg")}
+        found |= {f"/cam/<id>/{name}" for name in ("snapshot.jpg", "stream.mjpg", "stream.mp4", "hls/index.m3u8")}
         self.assertGreater(len(found), 12)
         missing = [address for address in sorted(found) if f"`{address}`" not in page]
         self.assertEqual(missing, [])

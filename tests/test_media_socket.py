@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from camd.config import WebSocketConfig
+from camd.direct import UNSENT
+from camd.media.policy import GOP_LIMIT
+from camd.media.segments import PART, SEGMENT
 from camd.state import Permission
+from camd.web.hls import IDLE
 from camd.web.media_socket import MAX_CHANNELS
 from camd.web.presence import SIGNED_OUT
+from camd.wire.fmp4 import HOLD
 
 from .auth_case import PASSWORD
 from .edge_case import HOME, Socket
@@ -140,6 +147,28 @@ class WatchTests(MediaSocketCase):
         socket.ask({"watch": {"channel": 1, "camera": "cam1"}})
         self.lose(socket.wire)
         self.assertEqual((self.clients(), self.app.web.media_websocket.clients), ({}, 0))
+
+
+class PageTests(MediaSocketCase):
+    """docs/video.md is true."""
+
+    page = (Path(__file__).parent.parent / "docs" / "video.md").read_text()
+
+    def test_the_conversation(self) -> None:
+        socket, answer = self.media(), None
+        lines = [line for line in self.page.splitlines() if line[:2] in ("> ", "< ")]
+        self.assertEqual(len(lines), 8)
+        for line in lines:
+            if line[0] == ">":
+                answer = socket.ask(json.loads(line[2:]))
+            else:
+                self.assertEqual(answer, json.loads(line[2:]))
+
+    def test_the_numbers(self) -> None:
+        for text in (f"up to {MAX_CHANNELS} channels", f"up to {GOP_LIMIT} pictures", f"keep {UNSENT // 1024} KiB",
+                     f"last {SEGMENT:.0f} s at least", f"Parts of {PART} s", f"{IDLE:.0f} s after the last request",
+                     f"said to last {HOLD:.0f} s"):
+            self.assertIn(text, self.page)
 
 
 class VideoTests(MediaSocketCase):
