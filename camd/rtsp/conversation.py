@@ -232,7 +232,7 @@ class Conversation:
         return response(200, request.cseq, (("Session", playing.id),))
 
     async def _teardown(self, request: Request, url: Url, principal: Principal, found: Any) -> bytes:
-        self._forget(self._session(request, principal))
+        self._forget(self._session(request, principal), says_goodbye=False)
         return response(200, request.cseq)
 
     async def _parameter(self, request: Request, url: Url, principal: Principal, found: Any) -> bytes:
@@ -299,10 +299,10 @@ class Conversation:
         self._forget(one)
         self._connection.close()
 
-    def _forget(self, one: Session) -> None:
+    def _forget(self, one: Session, says_goodbye: bool = True) -> None:
         self.sessions.pop(one.id, None)
         self._channels = {channel: of for channel, of in self._channels.items() if of is not one}
-        one.close()
+        one.close(says_goodbye)
         if (visit := self._visits.pop(one, None)) is not None:
             visit.leave()
 
