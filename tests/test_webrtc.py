@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from camd_plugins.webrtc import gateway as gateway_module
+from camd_plugins.webrtc.framing import Picture, Unpacker, pack_message, pack_picture
+from camd_plugins.webrtc.gateway import BACKOFF, LINGER, MOST, MOST_OF_ONE
+from camd_plugins.webrtc.process import ANSWER, END, READ, START, _environment
 from twisted.internet.defer import maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from camd.errors import Invalid
 from camd.state import EVERYONE, Permission, Principal
-from camd_plugins.webrtc import gateway as gateway_module
-from camd_plugins.webrtc.framing import Picture, Unpacker, pack_message, pack_picture
-from camd_plugins.webrtc.gateway import BACKOFF, LINGER, MOST, MOST_OF_ONE
-from camd_plugins.webrtc.process import ANSWER, END, READ, START, _environment
 
 from .rest_client import Answer
 from .webrtc_case import ANN, BEN, OFFER, WebRtcCase

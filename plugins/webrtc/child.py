@@ -113,18 +113,23 @@ class Child(asyncio.Protocol):
         ports = network.get("ports")
         self._loop.ports = (ports[0], ports[1]) if ports else None
 
+        answered = False
+
         def tell(state: str) -> None:
             if state == "closed":
                 self._viewers.pop(session, None)
-            self._tell({"say": "state", "session": session, "state": state})
+            if answered:  # else camd hears why not, and may try again
+                self._tell({"say": "state", "session": session, "state": state})
 
         viewer = Viewer(self._feed(message["feed"]), network["ice_servers"], tell)
         self._viewers[session] = viewer
         try:
-            return await viewer.answer(message["sdp"], network["addresses"])
+            answer = await viewer.answer(message["sdp"], network["addresses"])
         except BaseException:
             await viewer.closed()
             raise
+        answered = True
+        return answer
 
     async def _candidates(self, message: Message) -> str:
         viewer = self._viewers.get(message["session"])

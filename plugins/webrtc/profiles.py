@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiortc import sdp
+from aiortc import rtp, sdp
 from aiortc.codecs import CODECS, get_capabilities
 from aiortc.rtcrtpparameters import RTCRtcpFeedback, RTCRtpCodecParameters
 
 from .refusal import Refusal
 
 _Profile = sdp.H264Profile
-#: By profile of the packets: what a decoder may call itself that plays them, what says most first.
+#: By profile of the packets: what a decoder may call itself that plays them, the nearest first. Chromium without
+#: a decoder in hardware is not High, but High 4:4:4 Predictive (f4), which contains it.
 _PLAYED_AS = {
-    _Profile.PROFILE_CONSTRAINED_BASELINE: ("42e01f", "42001f", "4d001f", "64001f"),
+    _Profile.PROFILE_CONSTRAINED_BASELINE: ("42e01f", "42001f", "4d001f", "64001f", "f4001f"),
     _Profile.PROFILE_BASELINE: ("42001f",),
-    _Profile.PROFILE_MAIN: ("4d001f", "64001f"),
-    _Profile.PROFILE_CONSTRAINED_HIGH: ("640c1f", "64001f"),
-    _Profile.PROFILE_HIGH: ("64001f",),
+    _Profile.PROFILE_MAIN: ("4d001f", "64001f", "f4001f"),
+    _Profile.PROFILE_CONSTRAINED_HIGH: ("640c1f", "64001f", "f4001f"),
+    _Profile.PROFILE_HIGH: ("64001f", "f4001f"),
 }
-_MORE = ("4d001f", "64001f", "640c1f")
+_MORE = ("4d001f", "64001f", "640c1f", "f4001f")
 _SPS = 7
 
 
 def know_more_profiles() -> None:
-    """aiortc packs any H.264, but offers the baseline only."""
+    """aiortc packs any H.264, but offers the baseline only; and it would answer browsers, which have run out of
+    payload types from 96 on and go on at 35 (RFC 3551 section 6), with another number than they gave."""
+    rtp.DYNAMIC_PAYLOAD_TYPES = (*range(35, 64), *range(96, 128))
     number = max(codec.payloadType for codec in CODECS["video"])
     for profile in _MORE:
         number += 2
@@ -42,9 +45,9 @@ def profile_of(keyframe: bytes) -> str:
     Pictures that are not shown in the order in which they are sent cannot be played: RTP of WebRTC has no
     place for a second time, and a browser would show them as they come."""
     at = keyframe.find(b"\0\0\1")
-    while at >= 0 and keyframe[at + 3] & 0x1F != _SPS:
+    while 0 <= at < len(keyframe) - 7 and keyframe[at + 3] & 0x1F != _SPS:
         at = keyframe.find(b"\0\0\1", at + 3)
-    if at < 0 or len(keyframe) < at + 7:
+    if not 0 <= at < len(keyframe) - 7:
         raise Refusal("video", "the camera's H.264 has no parameter set before its key frame")
     import av
 
@@ -61,11 +64,7 @@ def profile_of(keyframe: bytes) -> str:
 def choose(profile: str, offered: list[Any]) -> list[Any]:
     """The codecs to prefer, in order, for packets of this profile-level-id. offered: the codecs of the offer.
     Raises Refusal if the viewer plays none."""
-    try:
-        known, _level = sdp.parse_h264_profile_level_id(profile)
-        names = _PLAYED_AS.get(known, ())
-    except ValueError:
-        names = ()
+    names = _PLAYED_AS.get(_kind(bytes.fromhex(profile)), ())
     wanted = {sdp.parse_h264_profile_level_id(name)[0]: name for name in names}
     theirs = {_profile(codec) for codec in offered if _is_h264(codec)}
     fitting = [name for kind, name in wanted.items() if kind in theirs]
@@ -74,6 +73,18 @@ def choose(profile: str, offered: list[Any]) -> list[Any]:
     known_here = get_capabilities("video").codecs
     chosen = [codec for name in fitting for codec in known_here if codec.parameters.get("profile-level-id") == name]
     return chosen + [codec for codec in known_here if codec.mimeType == "video/rtx"]
+
+
+def _kind(profile: bytes) -> Any:
+    """The profile of packets by profile_idc and constraint flags; cameras set more of these than RFC 6184 lists."""
+    number, flags = profile[0], profile[1]
+    if number == 66 or (number == 77 and flags & 0x80):
+        return _Profile.PROFILE_CONSTRAINED_BASELINE if flags & 0x40 or number == 77 else _Profile.PROFILE_BASELINE
+    if number == 77:
+        return _Profile.PROFILE_MAIN
+    if number == 100:
+        return _Profile.PROFILE_CONSTRAINED_HIGH if flags & 0x0C == 0x0C else _Profile.PROFILE_HIGH
+    return None
 
 
 def _is_h264(codec: Any) -> bool:

@@ -1,0 +1,68 @@
+"""A WebRTC viewer that is no browser: python -m tests.e2e.webrtc_client URL [type]
+
+Posts an offer to URL, prints a JSON line when it has an answer, one with every tenth picture, and one when the
+connection ends; leaves properly when its input is closed. type: what the answer should be told to be played as.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from typing import Any
+
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError
+
+from camd.sources.scene import read_timecode
+
+from .client import Client
+
+
+def say(**values: Any) -> None:
+    print(json.dumps(values), flush=True)
+
+
+def post(url: str, sdp: str) -> Any:
+    client = Client(url)
+    connection = client.connect()
+    path = "/" + url.split("/", 3)[3]
+    connection.request("POST", path, sdp.encode(), {"Content-Type": "application/sdp"})
+    answer = connection.getresponse()
+    return answer.status, answer.headers.get("Location"), answer.read().decode()
+
+
+async def watch(peer: RTCPeerConnection, track: Any, begun: float) -> None:
+    count = 0
+    try:
+        while True:
+            frame = await track.recv()
+            count += 1
+            if count % 10 == 1:
+                image = frame.to_ndarray(format="gray")
+                code = read_timecode(image) / 1e6 if image.shape[1] >= 64 else 0.0
+                say(pictures=count, seconds=time.monotonic() - begun, width=frame.width, height=frame.height,
+                    delay=time.monotonic() - code, light=float(image.mean()))
+    except MediaStreamError:
+        say(ended=peer.connectionState)
+
+
+async def main(url: str) -> None:
+    begun = time.monotonic()
+    peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    peer.addTransceiver("video", direction="recvonly")
+    watching: list[Any] = []
+    peer.on("track", lambda track: watching.append(asyncio.ensure_future(watch(peer, track, begun))))
+    peer.on("connectionstatechange", lambda: say(state=peer.connectionState))
+    await peer.setLocalDescription(await peer.createOffer())
+    status, session, sdp = await asyncio.to_thread(post, url, peer.localDescription.sdp)
+    say(status=status, session=session, sdp=sdp)
+    if status == 201:
+        await peer.setRemoteDescription(RTCSessionDescription(sdp, "answer"))
+        await asyncio.to_thread(sys.stdin.read)
+    await peer.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))
