@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: A client that takes no byte for so long is gone: the kernel ends the connection (seconds).
 STALL = 120
+#: Bytes that the kernel may hold for a client: what is older than that many is not worth sending any more.
+SEND_BUFFER = 512 * 1024
 
 
 @implementer(IPushProducer)
@@ -67,6 +69,7 @@ class RtspConnection(Protocol):
         if type(plain) is tcp.Server:
             plain.setTcpNoDelay(True)
             plain.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALL * 1000)
+            plain.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         transport.registerProducer(self, True)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
