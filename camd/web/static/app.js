@@ -1,8 +1,10 @@
-import { camerasOf, controlsOf, factsOf, systemControlsOf, systemFactsOf } from "./catalogue.js";
+import { About } from "./about.js";
+import { Adding } from "./adding.js";
+import { camerasOf, controlsOf, systemControlsOf, systemFactsOf } from "./catalogue.js";
 import { Clock } from "./clock.js";
-import { addressOf, Copyable } from "./copyable.js";
 import { Facts } from "./facts.js";
 import { Feed } from "./feed.js";
+import { Found } from "./found.js";
 import { Gallery } from "./gallery.js";
 import { labelOf } from "./label.js";
 import { Link } from "./link.js";
@@ -48,7 +50,10 @@ const menu = new Menu(byId("account"), byId("sign-in"), session);
 const systemFacts = new Facts(byId("system-facts"), store);
 const pluginFacts = new Facts(byId("plugin-facts"), store, { render: asPlugin, label: (name) => labelOf(name) });
 const outage = new Outage(stage, link);
-const about = new Map(); // camera -> {element, facts}
+const about = new Map(); // camera -> About
+const ask = (...request) => session.ask(...request);
+const adding = new Adding({ ask, add });
+const found = new Found(byId("found"), store, add);
 
 function socket(path) {
   const address = new URL(path, document.baseURI);
@@ -101,7 +106,10 @@ function arrange() {
   strip.show(!all && cameras.length > 1 ? cameras : [], chosen);
   wall.show(all ? cameras : []);
   hang(chosen);
-  cameraPanel.show(chosen ? controlsOf(chosen, schema) : [], chosen ? [["Details", aboutCamera(chosen)]] : []);
+  for (const camera of [...about.keys()].filter((one) => !cameras.includes(one))) forget(camera);
+  found.allow(mayAdd());
+  if (chosen) cameraPanel.show(controlsOf(chosen, schema), [["Camera", aboutCamera(chosen)]]);
+  else cameraPanel.show([], mayAdd() ? [["Add a camera", adding.root]] : []);
   systemPanel.show(systemControlsOf(schema));
   const facts = systemFactsOf(schema);
   systemFacts.show(facts.system);
@@ -113,7 +121,7 @@ function arrange() {
 function view(all, cameras) {
   document.body.dataset.view = all ? "wall" : "camera";
   byId("wall").hidden = !all;
-  byId("all").hidden = cameras.length < 2;
+  byId("all").hidden = cameras.length < 2 && !mayAdd();
   if (all) byId("all").setAttribute("aria-current", "page");
   else byId("all").removeAttribute("aria-current");
   if (all) document.title = "All cameras – camd";
@@ -127,7 +135,7 @@ function emptiness(chosen) {
   }
   return {
     title: "No camera yet",
-    text: "Plug one in, or name one in the configuration file under [cameras.cam1]. It appears here by itself.",
+    text: mayAdd() ? "Plug one in, or add one that is on the network." : "It appears here as soon as somebody adds one.",
   };
 }
 
@@ -148,17 +156,37 @@ function hang(chosen) {
 }
 
 function aboutCamera(camera) {
-  if (!about.has(camera)) {
-    const element = document.createElement("div");
-    const list = document.createElement("dl");
-    list.className = "facts figures";
-    element.append(list, new Copyable("Single picture (JPEG)", addressOf(`cam/${camera}/snapshot.jpg`)).root,
-      new Copyable("Stream (MJPEG)", addressOf(`cam/${camera}/stream.mjpg`)).root);
-    about.set(camera, { element, facts: new Facts(list, store) });
-  }
-  const { element, facts } = about.get(camera);
-  facts.show(factsOf(camera, store.schema));
-  return element;
+  if (!about.has(camera)) about.set(camera, new About(camera, store, { change, remove }));
+  about.get(camera).show(mayConfigure());
+  return about.get(camera).root;
+}
+
+function forget(camera) {
+  about.get(camera).close();
+  about.delete(camera);
+}
+
+/** Whether cameras are ours to add, to change and to remove. */
+function mayConfigure() {
+  return session.may("System_rw");
+}
+
+function mayAdd() {
+  return mayConfigure() && !session.me.cameras;
+}
+
+async function add(values) {
+  const { id } = await ask("POST", "api/cameras", values);
+  choose(id);
+}
+
+function change(camera, values) {
+  return ask("PATCH", `api/cameras/${encodeURIComponent(camera)}`, values);
+}
+
+async function remove(camera) {
+  await ask("DELETE", `api/cameras/${encodeURIComponent(camera)}`);
+  choose(ALL);
 }
 
 function choose(camera) {
