@@ -113,6 +113,13 @@ class UsernameTokenTests(SecurityCase):
                          [("admin", "onvif"), ("", "onvif")])  # fmt: skip
 
 
+    def test_and_who_changed_what(self) -> None:
+        self.call("tds:SetDiscoveryMode", "<tds:DiscoveryMode>NonDiscoverable</tds:DiscoveryMode>")
+        self.call("tptz:Stop", "<tptz:ProfileToken>Profile_1</tptz:ProfileToken>")
+        self.assertEqual([(one["by"], one["values"]) for one in self.events("set")], [("admin", {"onvif/discoverable": False})])
+        self.assertEqual([one["call"] for one in self.events("call")], ["onvif.Stop"])
+
+
 class DigestTests(SecurityCase):
     def test_who_brings_nothing_is_told_how(self) -> None:
         answer = self.ask_with("")

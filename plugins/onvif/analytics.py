@@ -86,7 +86,7 @@ class Analytics(Service):
                     value = item.get("Value") or ""
                     if not value.isdigit():
                         raise invalid("Sensitivity is a whole number", "ter:InvalidRule")
-                    await sensitivity.set(int(value), call.by)
+                    await self.context.set({sensitivity.name: int(value)}, call)
         return None
 
     def _camera(self, call: Call) -> CameraView:

@@ -7,7 +7,7 @@ understood as well and mean the main camera.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -221,18 +221,16 @@ def _fraction(size: tuple[int, int], share: float) -> tuple[int, int]:
     return max(2, round(size[0] * share / 2) * 2), max(2, round(size[1] * share / 2) * 2)
 
 
-async def apply(wishes: list[tuple[Observable, Value]], by: Principal) -> None:
-    """Set all of them or, if one is not acceptable, none. Raises Fault."""
+def changes(wishes: Iterable[tuple[Observable, Value]]) -> dict[str, Value]:
+    """What must be set for the wishes to come true, by name; raises Fault if one of them cannot."""
+    values: dict[str, Value] = {}
     for observable, value in wishes:
         if observable.value == value:
             continue
         if observable.spec.write is None:
             raise invalid(f"{observable.name} cannot be changed", "ter:ConfigModify")
         try:
-            observable.check(value, by)
+            values[observable.name] = observable.spec.check(value)
         except Invalid as error:
             raise invalid(str(error), "ter:ConfigModify") from None
-    for observable, value in wishes:
-        if observable.value != value:
-            await observable.set(value, by)
-
+    return values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -46,6 +47,11 @@ class Context:
     def state(self, name: str) -> Value:
         observable = self.app.state.get(name)
         return None if observable is None else observable.value
+
+    async def set(self, values: Mapping[str, Value], call: Call) -> None:
+        """Set these states for whoever asks, all or nothing, with an entry in the audit log. Raises CamdError."""
+        if values:
+            await self.app.api.set(dict(values), call.by, address=call.address)
 
     # -- who this device is
 

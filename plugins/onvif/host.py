@@ -13,7 +13,6 @@ from .network import Interface
 from .operation import Answer, Call, Service, operation
 from .xml import Xml, tag
 
-
 _USUAL = {"HTTP": 80, "HTTPS": 443, "RTSP": 554}
 
 

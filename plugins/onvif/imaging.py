@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from camd.state import Observable, Value
 
 from .access import Access
-from .cameras import CameraView, apply
+from .cameras import CameraView, changes
 from .faults import Fault, invalid, missing
 from .names import qualified
 from .operation import Answer, Call, Service, number_of, operation, text_of
@@ -86,7 +86,7 @@ class Imaging(Service):
         if element is None:
             raise missing("ImagingSettings")
         try:
-            await apply(list(_wishes(Controls(camera), element)), call.by)
+            await self.context.set(changes(_wishes(Controls(camera), element)), call)
         except Fault as fault:
             if "ter:ConfigModify" in fault.subcodes:
                 raise invalid(fault.reason, "ter:SettingsInvalid") from None
@@ -108,7 +108,7 @@ class Imaging(Service):
         if focus is None or wanted is None:
             raise Fault("this camera has no such focus", "ter:ActionNotSupported", "ter:NoImagingForSource",
                         sender=False)  # fmt: skip
-        await apply([(focus, _fit(focus, wanted))], call.by)
+        await self.context.set(changes([(focus, _fit(focus, wanted))]), call)
         return None
 
     @operation("Stop", Access.ACTUATE)

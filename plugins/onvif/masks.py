@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .access import Access
-from .cameras import CameraView, apply
+from .cameras import CameraView, changes
 from .faults import Fault, invalid, missing
 from .names import qualified
 from .operation import Answer, Call, Service, operation, text_of, to_number
@@ -94,7 +94,7 @@ class Masks(Service):
         masks = camera.observable("masks")
         if masks is None:
             raise invalid("this camera has no masks", "ter:ConfigModify")
-        await apply([(masks, polygons)], call.by)
+        await self.context.set(changes([(masks, polygons)]), call)
 
 
 def _polygons(camera: CameraView) -> list[Any]:

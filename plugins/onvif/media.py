@@ -46,12 +46,12 @@ class Media(Service):
 
     @operation("CreateProfile", Access.ACTUATE)
     async def create(self, call: Call) -> Answer:
-        made = await self.context.profiles.create(call.needed("trt:Name"), call.text("trt:Token"), call.by)
+        made = await self.context.profiles.create(call.needed("trt:Name"), call.text("trt:Token"), call)
         return self._profile("trt:Profile", made, call.by)
 
     @operation("DeleteProfile", Access.ACTUATE)
     async def delete(self, call: Call) -> Answer:
-        await self.context.profiles.delete(self._named(call), call.by)
+        await self.context.profiles.delete(self._named(call), call)
         return None
 
     def _named(self, call: Call) -> Profile:
@@ -78,12 +78,12 @@ class Media(Service):
     @operation("AddVideoSourceConfiguration", Access.ACTUATE)
     async def add_source(self, call: Call) -> Answer:
         camera = self.context.directory.find("VideoSourceConfig", call.needed("trt:ConfigurationToken"), call.by)
-        await self.context.profiles.change(self._named(call), call.by, camera=camera.id)
+        await self.context.profiles.change(self._named(call), call, camera=camera.id)
         return None
 
     @operation("RemoveVideoSourceConfiguration", Access.ACTUATE)
     async def remove_source(self, call: Call) -> Answer:
-        await self.context.profiles.change(self._named(call), call.by, camera="")
+        await self.context.profiles.change(self._named(call), call, camera="")
         return None
 
     @operation("AddVideoEncoderConfiguration", Access.ACTUATE)
@@ -92,12 +92,12 @@ class Media(Service):
         rendition = self.context.directory.rendition(call.needed("trt:ConfigurationToken"), call.by)
         if profile.camera and rendition.camera.id != profile.camera:
             raise invalid("this encoder is another camera's", "ter:ConfigurationConflict")
-        await self.context.profiles.change(profile, call.by, encoder=rendition.token, camera=rendition.camera.id)
+        await self.context.profiles.change(profile, call, encoder=rendition.token, camera=rendition.camera.id)
         return None
 
     @operation("RemoveVideoEncoderConfiguration", Access.ACTUATE)
     async def remove_encoder(self, call: Call) -> Answer:
-        await self.context.profiles.change(self._named(call), call.by, encoder="")
+        await self.context.profiles.change(self._named(call), call, encoder="")
         return None
 
     @operation("AddPTZConfiguration", Access.ACTUATE)
@@ -106,7 +106,7 @@ class Media(Service):
 
     @operation("RemovePTZConfiguration", Access.ACTUATE)
     async def remove_ptz(self, call: Call) -> Answer:
-        await self.context.profiles.change(self._named(call), call.by, ptz=False)
+        await self.context.profiles.change(self._named(call), call, ptz=False)
         return None
 
     @operation("AddVideoAnalyticsConfiguration", Access.ACTUATE)
@@ -115,7 +115,7 @@ class Media(Service):
 
     @operation("RemoveVideoAnalyticsConfiguration", Access.ACTUATE)
     async def remove_analytics(self, call: Call) -> Answer:
-        await self.context.profiles.change(self._named(call), call.by, analytics=False)
+        await self.context.profiles.change(self._named(call), call, analytics=False)
         return None
 
     @operation("AddMetadataConfiguration", Access.ACTUATE)
@@ -124,7 +124,7 @@ class Media(Service):
 
     @operation("RemoveMetadataConfiguration", Access.ACTUATE)
     async def remove_metadata(self, call: Call) -> Answer:
-        await self.context.profiles.change(self._named(call), call.by, metadata=False)
+        await self.context.profiles.change(self._named(call), call, metadata=False)
         return None
 
     async def _add(self, call: Call, kind: str, field: str) -> Answer:
@@ -132,7 +132,7 @@ class Media(Service):
         camera = self.context.directory.find(kind, call.needed("trt:ConfigurationToken"), call.by)
         if profile.camera and camera.id != profile.camera or (field == "ptz" and not camera.has_ptz):
             raise invalid("this configuration is another camera's", "ter:ConfigurationConflict")
-        await self.context.profiles.change(profile, call.by, camera=camera.id, **{field: True})
+        await self.context.profiles.change(profile, call, camera=camera.id, **{field: True})
         return None
 
     # -- addresses

@@ -71,14 +71,14 @@ class Media2(Service):
     async def create(self, call: Call) -> Answer:
         profiles = self.context.profiles
         wanted = self._wanted(call, "", add=True)
-        made = await profiles.create(call.needed("tr2:Name"), None, call.by)
+        made = await profiles.create(call.needed("tr2:Name"), None, call)
         if wanted:
-            await profiles.change(made, call.by, **wanted)
+            await profiles.change(made, call, **wanted)
         return tag("tr2:Token", made.token)
 
     @operation("DeleteProfile", Access.ACTUATE)
     async def delete(self, call: Call) -> Answer:
-        await self.context.profiles.delete(self.context.profiles.find(call.needed("tr2:Token"), call.by), call.by)
+        await self.context.profiles.delete(self.context.profiles.find(call.needed("tr2:Token"), call.by), call)
         return None
 
     @operation("AddConfiguration", Access.ACTUATE)
@@ -88,13 +88,13 @@ class Media2(Service):
         name = call.text("tr2:Name")
         if name:
             wanted["name"] = name[:64]
-        await self.context.profiles.change(profile, call.by, **wanted)
+        await self.context.profiles.change(profile, call, **wanted)
         return None
 
     @operation("RemoveConfiguration", Access.ACTUATE)
     async def remove(self, call: Call) -> Answer:
         profile = self._named(call)
-        await self.context.profiles.change(profile, call.by, **self._wanted(call, profile.camera, add=False))
+        await self.context.profiles.change(profile, call, **self._wanted(call, profile.camera, add=False))
         return None
 
     def _named(self, call: Call) -> Profile:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from camd.state import Observable, Value
 
 from .access import Access
-from .cameras import CameraView, Rendition, apply
+from .cameras import CameraView, Rendition, changes
 from .configurations import Configurations, encoder_options, source_options
 from .faults import invalid
 from .names import qualified
@@ -165,7 +165,7 @@ async def set_source(context: Context, call: Call, element: Element | None) -> N
     mode = text_of(rotate.find(qualified("tt:Mode")))
     degree = number_of(rotate.find(qualified("tt:Degree")))
     wanted = 0 if mode == "OFF" else int(180 if degree is None else degree)
-    await apply([(turned, wanted)], call.by)
+    await context.set(changes([(turned, wanted)]), call)
 
 
 async def set_encoder(context: Context, call: Call, element: Element | None) -> None:
@@ -175,7 +175,7 @@ async def set_encoder(context: Context, call: Call, element: Element | None) -> 
     encoding = text_of(element.find(qualified("tt:Encoding")))
     if encoding not in (rendition.encoding, None):
         raise invalid(f"this encoder makes {rendition.encoding} only", "ter:ConfigModify")
-    await apply(list(_wishes(rendition, element)), call.by)
+    await context.set(changes(_wishes(rendition, element)), call)
 
 
 def _wishes(rendition: Rendition, element: Element) -> Iterator[tuple[Observable, Value]]:

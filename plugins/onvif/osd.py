@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from camd.state import Observable, Value
 
 from .access import Access
-from .cameras import CameraView, apply
+from .cameras import CameraView, changes
 from .faults import Fault, invalid, missing
 from .names import qualified
 from .operation import Answer, Call, Service, operation, text_of
@@ -59,7 +59,7 @@ class _Osd(Service):
     async def set(self, call: Call) -> Answer:
         element = call.find(f"{self.prefix}:OSD")
         camera = self._camera(call, element.get("token") if element is not None else None)
-        await _take(camera, element, call)
+        await self.context.set(_taken(camera, element), call)
         return None
 
     @operation("CreateOSD", Access.ACTUATE)
@@ -71,13 +71,14 @@ class _Osd(Service):
         camera = self.context.directory.find("VideoSourceConfig", wanted, call.by)
         if _shows(camera) or camera.observable("overlay/text") is None:
             raise Fault("this camera can show no more", "ter:Action", "ter:MaxOSDs", sender=False)
-        await _take(camera, element, call)
+        await self.context.set(_taken(camera, element), call)
         return tag(f"{self.prefix}:OSDToken", camera.token("OSD"))
 
     @operation("DeleteOSD", Access.ACTUATE)
     async def delete(self, call: Call) -> Answer:
         camera = self._camera(call, call.needed(f"{self.prefix}:OSDToken"))
-        await apply([(camera.observable("overlay/text"), ""), (camera.observable("overlay/time"), False)], call.by)
+        nothing = ((camera.observable("overlay/text"), ""), (camera.observable("overlay/time"), False))
+        await self.context.set(changes(nothing), call)
         return None
 
     def _camera(self, call: Call, token: str | None) -> CameraView:
@@ -123,7 +124,9 @@ def _osd(name: str, camera: CameraView) -> Xml:
     )  # fmt: skip
 
 
-async def _take(camera: CameraView, element: Element, call: Call) -> None:
+def _taken(camera: CameraView, element: Element) -> dict[str, Value]:
+    """The states that an OSD means. Raises Fault."""
+
     def text(*path: str) -> str | None:
         return text_of(element.find("/".join(qualified(f"tt:{name}") for name in path)))
 
@@ -144,4 +147,4 @@ async def _take(camera: CameraView, element: Element, call: Call) -> None:
         if observable is None:
             raise invalid("this camera writes nothing into its picture", "ter:ConfigModify")
         wishes.append((observable, value))
-    await apply(wishes, call.by)
+    return changes(wishes)

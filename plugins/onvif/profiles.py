@@ -11,6 +11,7 @@ from camd.state import Principal
 
 from .cameras import CameraView, Directory, Rendition
 from .faults import Fault, invalid
+from .operation import Call
 
 if TYPE_CHECKING:
     from camd.app import App
@@ -93,23 +94,23 @@ class Profiles:
             for token, about in saved.items()
         }
 
-    async def create(self, name: str, token: str | None, by: Principal) -> Profile:
+    async def create(self, name: str, token: str | None, call: Call) -> Profile:
         """A new one, without any configuration. Raises Fault."""
         made = self._made()
         if len(made) >= MOST_PROFILES:
             raise Fault("there are as many profiles as there may be", "ter:Action", "ter:MaxNVTProfiles", sender=False)
         if not 0 < len(name) <= _LONGEST or (token is not None and not 0 < len(token) <= _LONGEST):
             raise invalid(f"name and token have 1 to {_LONGEST} characters")
-        taken = {profile.token for profile in self.all(by)} | set(made)
+        taken = {profile.token for profile in self.all(call.by)} | set(made)
         if token is None:
             token = next(f"Custom_{n}" for n in range(1, 10_000) if f"Custom_{n}" not in taken)
         elif token in taken or self._directory.canonical(token) != token:
             raise invalid("there is a profile with this token", "ter:ProfileExists")
         profile = Profile(token, name)
-        await self._keep({**made, token: profile}, by)
+        await self._keep({**made, token: profile}, call)
         return profile
 
-    async def change(self, profile: Profile, by: Principal, **fields: Any) -> None:
+    async def change(self, profile: Profile, call: Call, **fields: Any) -> None:
         """Put configurations in or take them out. Raises Fault."""
         if profile.fixed:
             if all(getattr(profile, key) == value for key, value in fields.items()):
@@ -118,16 +119,16 @@ class Profiles:
         changed = replace(profile, **fields)
         if not changed.camera:
             changed = replace(changed, encoder="", ptz=False, analytics=False, metadata=False)
-        await self._keep({**self._made(), profile.token: changed}, by)
+        await self._keep({**self._made(), profile.token: changed}, call)
 
-    async def delete(self, profile: Profile, by: Principal) -> None:
+    async def delete(self, profile: Profile, call: Call) -> None:
         if profile.fixed:
             raise Fault("this profile is fixed", "ter:Action", "ter:DeletionOfFixedProfile")
         made = self._made()
         made.pop(profile.token, None)
-        await self._keep(made, by)
+        await self._keep(made, call)
 
-    async def _keep(self, made: dict[str, Profile], by: Principal) -> None:
+    async def _keep(self, made: dict[str, Profile], call: Call) -> None:
         saved = {token: {key: value for key, value in asdict(profile).items() if key not in ("token", "fixed")}
                  for token, profile in made.items()}  # fmt: skip
-        await self._app.state[STATE].set(saved, by)
+        await self._app.api.set({STATE: saved}, call.by, address=call.address)

@@ -112,6 +112,8 @@ class Onvif(Resource):
         content = operation.method(call)
         if isawaitable(content):
             content = await content
+        if operation.prefix == "tptz" and operation.access is Access.ACTUATE:  # what sets states is in the log by that
+            self._app.audit.record("call", by.name, request.address, call=f"onvif.{operation.name}")
         response = tag(operation.response, content)
         return soap.answer(response, message, _action(operation))
 

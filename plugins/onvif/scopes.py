@@ -76,7 +76,7 @@ class Scopes(Service):
             raise not_supported("the scopes of a device with one camera are made of it")
         if len(scopes) > _MOST or any(not 0 < len(str(scope)) <= _LONGEST or " " in str(scope) for scope in scopes):
             raise Fault("too many scopes", "ter:Action", "ter:TooManyScopes", sender=False)
-        await self.context.app.state["onvif/scopes"].set(scopes, call.by)
+        await self.context.set({"onvif/scopes": scopes}, call)
 
     @operation("GetDiscoveryMode", Access.READ_SYSTEM)
     def mode(self, call: Call) -> Answer:
@@ -88,5 +88,5 @@ class Scopes(Service):
         mode = call.needed("tds:DiscoveryMode")
         if mode not in ("Discoverable", "NonDiscoverable"):
             raise invalid("the mode is Discoverable or NonDiscoverable")
-        await self.context.app.state["onvif/discoverable"].set(mode == "Discoverable", call.by)
+        await self.context.set({"onvif/discoverable": mode == "Discoverable"}, call)
         return None

@@ -31,6 +31,11 @@ def look(host: str, port: str, user: str, password: str) -> dict[str, Any]:
     }
     setup = {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}}
     seen["stream"] = media.GetStreamUri({"StreamSetup": setup, "ProfileToken": profile.token}).Uri
+    sub = media.GetProfiles()[1]
+    encoder = media.GetVideoEncoderConfiguration({"ConfigurationToken": sub.VideoEncoderConfiguration.token})
+    encoder.Resolution.Width, encoder.Resolution.Height = 160, 90
+    media.SetVideoEncoderConfiguration({"Configuration": encoder, "ForcePersistence": True})
+    seen["sub"] = media.GetStreamUri({"StreamSetup": setup, "ProfileToken": sub.token}).Uri
     seen["snapshot"] = media.GetSnapshotUri({"ProfileToken": profile.token}).Uri
     seen["moved"] = move(ptz, profile.token)
     source = profile.VideoSourceConfiguration.SourceToken

@@ -48,13 +48,13 @@ class ClientTests(SynchronousTestCase):
         self.assertEqual(done.returncode, 0, done.stderr[-3000:] + self.daemon.log[-2000:])
         return json.loads(done.stdout.splitlines()[-1])
 
-    def pictures_of(self, uri: str, transport: str) -> int:
-        """How many pictures come at an address of GetStreamUri, with the same name and password; ten are enough."""
+    def pictures_of(self, uri: str, transport: str) -> list[tuple[int, int]]:
+        """The sizes of ten pictures at an address of GetStreamUri, with the same name and password."""
         import av
 
         where = uri.replace("rtsp://", f"rtsp://{self.arguments[2]}:{self.arguments[3]}@")
         with av.open(where, options={"rtsp_transport": transport}, timeout=20) as stream:
-            return sum(1 for _ in itertools.islice(stream.decode(video=0), 10))
+            return [(one.width, one.height) for one in itertools.islice(stream.decode(video=0), 10)]
 
     def folder(self) -> Path:
         made = Path(tempfile.mkdtemp(prefix="camd-onvif-"))
@@ -67,7 +67,8 @@ class ClientTests(SynchronousTestCase):
         self.assertEqual((seen["model"], seen["sources"], seen["users"]), ("camd", 1, ["admin"]))
         self.assertIn("/cam1/main", seen["stream"])
         for transport in ("tcp", "udp", "http"):
-            self.assertEqual(self.pictures_of(seen["stream"], transport), 10, transport)
+            self.assertEqual(self.pictures_of(seen["stream"], transport), [(640, 360)] * 10, transport)
+        self.assertEqual(self.pictures_of(seen["sub"], "tcp"), [(160, 90)] * 10)
         self.assertEqual(seen["moved"], ["IDLE", "MOVING", "IDLE", True])
         self.assertEqual(seen["brightness"], 60)
         self.assertIn("authorized", seen["wrong password"])
