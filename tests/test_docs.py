@@ -29,9 +29,9 @@ from camd.hookspecs import Method, hookimpl
 from camd.media import Capabilities, Format
 from camd.state import Spec
 from camd.testing import FakeSource, app_for_tests
+from camd.web.client import SIGN_IN_TIME
 from camd.web.presence import SIGNED_OUT
 from camd.web.ratelimit import MESSAGES
-from camd.web.websocket import SIGN_IN_TIME
 
 from .auth_case import CHEAP, with_accounts
 

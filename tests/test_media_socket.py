@@ -149,6 +149,14 @@ class WatchTests(MediaSocketCase):
         self.assertEqual((self.clients(), self.app.web.media_websocket.clients), ({}, 0))
 
 
+    def test_camd_stops(self) -> None:
+        socket = self.media()
+        socket.ask({"watch": {"channel": 1, "camera": "cam1"}})
+        self.app.web.media_websocket.close(1.0)
+        self.jpegs(1)
+        self.assertEqual(socket.received(), [{"close": 1001}])
+
+
 class PageTests(MediaSocketCase):
     """docs/video.md is true."""
 

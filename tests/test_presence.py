@@ -9,8 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from camd.config import AuthConfig
 from camd.state import Permission, Principal
+from camd.web.client import SIGN_IN_TIME
 from camd.web.presence import INTERVAL, SIGNED_OUT, Presence
-from camd.web.websocket import SIGN_IN_TIME
 
 from .auth_case import OTHER, PASSWORD
 from .edge_case import EdgeCase, Socket, Wire

@@ -17,9 +17,9 @@ from ..state.permission import Permission
 from ..state.spec import Value
 from .api import Message, Session
 from .choice import encoding
+from .client import ClientFactory, ClientProtocol
 from .delays import Delays
 from .watch import FRAGMENT, JPEG, Watch
-from .websocket import StateFactory, StateProtocol
 
 if TYPE_CHECKING:
     from ..config import WebSocketConfig
@@ -31,7 +31,7 @@ _CODECS = frozenset({"mjpeg", "h264"})
 _WISHES = frozenset({"channel", "camera", "codec", "rendition", "size", "fps", "quality", "bitrate"})
 
 
-class MediaProtocol(StateProtocol):
+class MediaProtocol(ClientProtocol):
     """One client. Reactor thread only."""
 
     factory: MediaFactory
@@ -48,7 +48,6 @@ class MediaProtocol(StateProtocol):
     # -- what it says
 
     async def request(self, message: Any, session: Session) -> Message:
-        """Start or end a channel."""
         if not isinstance(message, dict):
             raise Invalid("", "a message is a JSON object")
         kinds = [key for key in message if key != "id"]
@@ -87,7 +86,7 @@ class MediaProtocol(StateProtocol):
         camera = self.factory.cameras.get(id)
         if camera is None:
             raise Invalid("camera", "no such camera")
-        watch = Watch(self, channel, camera, wanted, lambda: self._end(watch, "the camera is gone"))
+        watch = Watch(self, channel, camera, wanted, lambda: self._end_one(watch, "the camera is gone"))
         return watch
 
     # -- what it gets
@@ -109,8 +108,7 @@ class MediaProtocol(StateProtocol):
         for watch in self._watches.values():
             watch.pictures.pauseProducing()
 
-    def resumeProducing(self) -> None:
-        super().resumeProducing()
+    def catch_up(self) -> None:
         for watch in sorted(self._watches.values(), key=lambda watch: watch.turn):
             if self._paused:  # another channel has filled the connection again
                 return
@@ -119,50 +117,35 @@ class MediaProtocol(StateProtocol):
     # -- what it may see
 
     def reconsider(self) -> None:
-        """Its rights are others: what it may not see any more ends."""
         for watch in tuple(self._watches.values()):
             if not self.session.by.sees(watch.camera.id):
-                self._end(watch, "not permitted any more")
+                self._end_one(watch, "not permitted any more")
 
-    def _end(self, watch: Watch, reason: str) -> None:
+    def _end_one(self, watch: Watch, reason: str) -> None:
         watch.close()
         if self._watches.get(watch.channel) is watch:
             del self._watches[watch.channel]
             self.answer({"ended": watch.channel, "reason": reason})
 
-    def end_all(self) -> None:
-        """The client is gone, or nobody any more."""
+    def end(self) -> None:
         watches, self._watches = self._watches, {}
         for watch in watches.values():
             watch.close()
 
 
-class MediaFactory(StateFactory):
+class MediaFactory(ClientFactory):
     """The clients of /api/media, with a limit of their own."""
 
     protocol = MediaProtocol
 
     def __init__(self, cameras: Cameras, delays: Delays, config: WebSocketConfig, reactor: Any, web: Web):
-        super().__init__(None, None, config, reactor, web)
+        super().__init__(config, reactor, web)
         self.cameras = cameras
         self.delays = delays
 
     def configure(self, config: WebSocketConfig) -> None:
         super().configure(config)
         self.max_clients = config.max_media_clients
-
-    def opened(self, client: MediaProtocol) -> None:
-        pass
-
-    def rejoin(self, client: MediaProtocol) -> None:
-        client.reconsider()
-
-    def leave_broadcast(self, client: MediaProtocol) -> None:
-        client.end_all()
-
-    def closed(self, client: MediaProtocol) -> None:
-        client.end_all()
-        self.count.leave(client)
 
 
 def _channel(value: Any, key: str) -> int:

@@ -19,8 +19,8 @@ from .request import Request
 if TYPE_CHECKING:
     from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 
+    from .client import ClientFactory
     from .web import Web
-    from .websocket import StateFactory
 
 
 class Upgrade(Resource):
@@ -33,7 +33,7 @@ class Upgrade(Resource):
 
     isLeaf = True
 
-    def __init__(self, factory: WebSocketServerFactory, web: Web, count: StateFactory | None = None):
+    def __init__(self, factory: WebSocketServerFactory, web: Web, count: ClientFactory | None = None):
         super().__init__()
         self._factory = factory
         self._web = web
