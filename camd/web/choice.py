@@ -11,19 +11,35 @@ from ..media.rendition import RENDITIONS
 from ..media.renditions import box
 from .request import Request
 
-#: What a query may say about a video.
+#: What a query may say about a video, and about pictures.
 VIDEO = ("codec", "rendition", "size", "fps", "bitrate")
+PICTURES = ("rendition", "size", "fps", "quality")
+_NUMBERS = frozenset(("fps", "bitrate", "quality"))
 
 
 def video_of(request: Request) -> Encoding:
     """What the query of a request asks for: ?codec=h264&rendition=sub&size=640x360&fps=10&bitrate=500000. Raises
     Invalid; whether the values can be had is seen when the stream is asked for."""
+    return encoding(_given(request, VIDEO), INTER)
+
+
+def pictures_of(request: Request) -> Encoding:
+    """The same for JPEG: ?rendition=sub&size=640x360&fps=10&quality=70."""
+    return encoding({**_given(request, PICTURES), "codec": "mjpeg"}, frozenset(("mjpeg",)))
+
+
+def number_of(request: Request, name: str, low: float, high: float) -> float | None:
+    """One number of the query, None if it is not there. Raises Invalid."""
+    return _checked(_given(request, (name,), frozenset((name,))), name, float, low, high)
+
+
+def _given(request: Request, names: tuple[str, ...], numbers: frozenset[str] = _NUMBERS) -> dict[str, Any]:
     given: dict[str, Any] = {}
-    for name in VIDEO:
+    for name in names:
         if values := request.args.get(name.encode()):
             text = values[-1].decode("latin-1")
-            given[name] = _number(name, text) if name in ("fps", "bitrate") else text
-    return encoding(given, INTER)
+            given[name] = _number(name, text) if name in numbers else text
+    return given
 
 
 def encoding(wanted: Mapping[str, Any], codecs: frozenset[str]) -> Encoding:

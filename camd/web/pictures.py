@@ -13,10 +13,11 @@ from twisted.web.server import NOT_DONE_YET
 
 from ..errors import Gone, Invalid
 from ..media.camera import Camera
-from ..media.frame import Encoding, Packet
+from ..media.frame import Packet
 from ..media.snapshot import snapshot
 from ..state.permission import Principal
 from ..wire.multipart import CONTENT_TYPE, PREAMBLE, jpeg_part
+from .choice import number_of, pictures_of
 from .errors import respond
 from .presence import Presence
 from .request import Request
@@ -38,8 +39,8 @@ def find_camera(request: Request, find: Callable[[], Camera | None]) -> Camera |
 
 
 class Snapshot(Resource):
-    """GET: one JPEG. quality: 1..100; max_age: seconds at the moment of asking; a newer picture than that
-    is waited for."""
+    """GET: one JPEG. What it may be asked for: see `choice`; max_age: seconds at the moment of asking; a newer
+    picture than that is waited for."""
 
     isLeaf = True
 
@@ -53,11 +54,9 @@ class Snapshot(Resource):
         if isinstance(camera, bytes):
             return camera
         try:
-            quality = _number(request, b"quality", int, 1, 100)
-            max_age = _number(request, b"max_age", float, 0, 3600)
+            found = snapshot(camera, pictures_of(request), self._reactor, number_of(request, "max_age", 0, 3600))
         except Invalid as error:
             return respond(request, 400, message=str(error))
-        found = snapshot(camera, Encoding("mjpeg", quality), self._reactor, max_age)
         if isinstance(found, Packet):
             return self._send(request, found)
         request.notifyFinish().addErrback(lambda _: found.cancel())
@@ -116,7 +115,7 @@ class MjpegStream(Resource):
         if isinstance(camera, bytes):
             return camera
         try:
-            quality = _number(request, b"quality", int, 1, 100)
+            pictures = camera.stream(pictures_of(request))
         except Invalid as error:
             return respond(request, 400, message=str(error))
         headers = request.responseHeaders
@@ -126,8 +125,7 @@ class MjpegStream(Resource):
         headers.setRawHeaders(b"x-accel-buffering", [b"no"])
         writer = request.stream()
         writer.write(PREAMBLE)
-        stream = camera.stream(Encoding("mjpeg", quality)).derive(_part)
-        subscription = stream.subscribe(writer.write, kind="mjpeg", on_end=request.loseConnection)
+        subscription = pictures.derive(_part).subscribe(writer.write, kind="mjpeg", on_end=request.loseConnection)
         request.registerProducer(subscription, True)
 
         def changed(by: Principal | None) -> None:
@@ -148,18 +146,3 @@ class MjpegStream(Resource):
             return camera
         request.setHeader(b"content-type", CONTENT_TYPE.encode())
         return b""
-
-
-def _number(request: Request, name: bytes, kind: type, low: float, high: float) -> Any:
-    values = request.args.get(name)
-    if not values:
-        return None
-    try:
-        value = kind(values[-1])
-    except ValueError:
-        raise Invalid(name.decode(), f"Value must be of type {kind.__name__}") from None
-    if not low <= value <= high:
-        raise Invalid(name.decode(), f"Value must be between {low} and {high}")
-    return value
-
-

@@ -123,6 +123,7 @@ class ProcessingTests(SynchronousTestCase):
         ):
             self.assertLess(int(part(image, *SECRET).max()), BLACK, name)
             self.assertGreater(float(part(image, 0.1, 0.1, 0.3, 0.3).mean()), 60, name)
+            self.assertEqual(image.shape[:2], (360, 480) if "sub" in name else (HEIGHT, WIDTH), name)
         self.set(rotate=180)
         turned = 1 - x - width, 1 - y - height, width, height
         self.assertGreater(float(part(self.snapshot(), *turned).mean()), 60)  # masks are in the picture as it is shown
