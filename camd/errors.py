@@ -104,3 +104,15 @@ class Unsupported(CamdError):
 
 class Conflict(CamdError):
     """The change does not fit what is there: a name that is taken, a version that moved on."""
+
+
+class Unmet(CamdError):
+    """The asker made a condition, and it does not hold: nothing was changed."""
+
+
+class TooLarge(CamdError):
+    """More than is taken at once."""
+
+
+class StorageFull(CamdError):
+    """There is no room for it, or the quota leaves none."""

@@ -197,4 +197,4 @@ class RouteTests(EdgeCase):
         for headers in ({}, {"by": "viewer"}):
             wire = self.request("POST", "/upload", content_length=str(1 << 29), **headers)
             self.lose(wire)
-            self.assertIn(b"HTTP/1.1 413 ", wire.value())  # of an error page, which takes a small one only
+            self.assertIn(b"HTTP/1.1 401 ", wire.value())

@@ -12,7 +12,8 @@ Parsing and framing stay Twisted's. Added here is what it leaves open (each was 
 - *Smuggling.* Two Host headers, or a Transfer-Encoding that a proxy may read differently, are 400.
 - *Foreign pages.* A browser sends requests of any page to anywhere, WebSockets and forms included. What
   could change something is taken from our own pages and from programs only.
-- *Bodies.* Their limit is known before they are read, so an upload that is too large costs nothing.
+- *Bodies.* Their limit is known before they are read, so an upload that is too large costs nothing. Who takes
+  a large one may hold it up; its time is then ours, not the client's.
 - *Refusals arrive.* A connection closed with unread input is reset by the kernel, and the client may
   never see the answer. So we close our side, go on reading for a moment, and throw that away.
 """
@@ -47,6 +48,8 @@ LINGER = 2.0
 IN_A_TURN = 16
 #: A peer that takes no byte for so long is gone: the kernel drops it. Seconds.
 STALL = 120
+#: A body that is taken piece by piece may take as long as it likes, but must keep up so many bytes a second.
+SLOWEST = 8192
 
 _log = Logger()
 
@@ -54,7 +57,8 @@ _log = Logger()
 class Channel(HTTPChannel):
     """Serves the requests of one connection, one after the other. Reactor thread only.
 
-    due: when the site's clock reaches it the client has waited, or made us wait, too long.
+    due: when the site's clock reaches it the client has waited, or made us wait, too long. is_deaf: the rest of
+    the request is thrown away, and its answer is the last one.
     writer: the DirectWriter of this connection. network: of whose share of connections it is, None of nobody's.
     """
 
@@ -64,8 +68,11 @@ class Channel(HTTPChannel):
     due = inf
     writer: DirectWriter
     network: str | None = None
+    is_deaf = False
     _reading = False  # a request has begun to arrive
     _closing = False  # input is no longer looked at
+    _left: float | None = None  # while the body is held up: seconds that the client has for the rest of it
+    _owes_continue = False  # the client waits for a word before it sends the body
     _answered = 0  # in this turn
     _next_turn: IDelayedCall | None = None
     _peer: IAddress | None = None
@@ -114,17 +121,31 @@ class Channel(HTTPChannel):
 
     def loseConnection(self) -> None:
         """Close in an orderly way: what is buffered still leaves, what comes in is thrown away."""
+        if self.is_deaf:
+            self._linger()
+            return
         self._closing = True
         self.due = self.site.reactor.seconds() + LINGER
         super().loseConnection()
+
+    def _linger(self) -> None:
+        """Close our side, and read on for a moment."""
+        self._closing = True
+        self.due = self.site.reactor.seconds() + LINGER
+        self._networkProducer.unregisterProducer()
+        if type(self.transport) in PLAIN:
+            self.transport.loseWriteConnection()
+        else:  # TLS says goodbye and goes on reading by itself
+            self.transport.loseConnection()
 
     def refuse(self, status: int, message: str = "") -> None:
         """Answer the request that is arriving with an error, read no more of it, and close."""
         if self._closing:
             return
+        self.deafen()
         self._closing = True
-        self.due = self.site.reactor.seconds() + LINGER
-        self.clearLineBuffer()
+        if self.requests:
+            self.requests[-1].abandon_body()
         self.site.refused(status, self.getPeer())
         code, standard_message = standard(status)
         body = error_body(code, message or standard_message)
@@ -133,16 +154,52 @@ class Channel(HTTPChannel):
             b"Connection: close\r\nCache-Control: no-store%b\r\n\r\n%b"
             % (status, reason(status), self.site.date, len(body), SECURITY_BLOCK, body)
         )
-        self._networkProducer.unregisterProducer()
-        if type(self.transport) in PLAIN:
-            self.transport.loseWriteConnection()
-        else:  # TLS says goodbye and goes on reading by itself
-            self.transport.loseConnection()
+        self._linger()
+
+    # -- bodies that are taken piece by piece
+
+    def hold(self) -> None:
+        """Read no more of the body until `release`: who takes it cannot keep up."""
+        if self._left is None:
+            self._left = self.due - self.site.reactor.seconds()
+            self.due = inf
+            self._networkProducer.pauseProducing()
+
+    def release(self) -> None:
+        """Read on."""
+        if self._left is not None:
+            self.due = self.site.reactor.seconds() + self._left
+            self._left = None
+            self._networkProducer.resumeProducing()
+        if self._owes_continue:
+            self._owes_continue = False
+            self._send100Continue()
+
+    def progress(self, length: int) -> None:
+        """So many bytes of the body have come: there is time for as many more."""
+        gained = length / SLOWEST
+        if self._left is not None:
+            self._left = min(self._left + gained, self.site.request_timeout)
+        else:
+            self.due = min(self.due + gained, self.site.reactor.seconds() + self.site.request_timeout)
+
+    def deafen(self) -> None:
+        """Throw away what is still to come of this request."""
+        self.is_deaf = True
+        self._owes_continue = False
+        self.release()
+        self.clearLineBuffer()
+
+    def _send100Continue(self) -> None:
+        if self._left is not None:
+            self._owes_continue = True
+        else:
+            self.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     # -- requests coming in
 
     def dataReceived(self, data: bytes) -> None:
-        if self._closing:
+        if self._closing or self.is_deaf:
             return
         if not self._busyReceiving:
             self._answered = 0
@@ -169,10 +226,11 @@ class Channel(HTTPChannel):
                 wrong = 503, "Server busy"
             elif self.length != 0:
                 wrong = self._expect_body(request)
-        if wrong is None:
+        if wrong is None and not self.is_deaf:
             super().allHeadersReceived()
-        else:
-            self.length = None  # tells the parser that this is not a whole request
+            return
+        self.length = None  # tells the parser that this is not a whole request
+        if wrong is not None:
             self.refuse(*wrong)
 
     def _leave_to(self, connection: Any, half: rtsp.Request) -> None:
@@ -223,25 +281,20 @@ class Channel(HTTPChannel):
         return None
 
     def _expect_body(self, request: Request) -> tuple[int, str] | None:
-        """Find the resource now, for it knows how large a body may be and how long it may take."""
-        try:
-            resource = request.find()
-        except Exception:
-            _log.failure("no way to {path}", path=request.path)
-            return 500, ""
-        request.body_limit = getattr(resource, "body_limit", self.site.body_limit)
-        if self.length is not None and self.length > request.body_limit:
-            return 413, f"The request body is larger than {request.body_limit} bytes"
+        """The time for it begins."""
         self._reading = True
-        seconds = getattr(resource, "body_timeout", self.site.request_timeout)
-        self.due = self.site.reactor.seconds() + seconds
-        return None
+        self.due = self.site.reactor.seconds() + self.site.request_timeout
+        wrong = request.expect_body(self.length)
+        if wrong is None and not self.is_deaf and request.receiver is None:
+            self.due = self.site.reactor.seconds() + request.body_timeout
+        return wrong
 
     def allContentReceived(self) -> None:
-        if self._closing:
+        if self._closing or self.is_deaf:
             return
         self._reading = False
         self.due = inf
+        self._left = None
         super().allContentReceived()
 
     def requestDone(self, request: Request) -> None:
@@ -259,6 +312,8 @@ class Channel(HTTPChannel):
     def resumeProducing(self) -> None:
         """The client has taken its answers."""
         super().resumeProducing()
+        if self._left is not None:
+            self._networkProducer.pauseProducing()
         self._go_on()
 
     def _go_on(self) -> None:

@@ -206,11 +206,10 @@ def _part(request: Request, document: Document) -> tuple[int, int] | None:
     if ranges is None or len(ranges) != 1:
         return None
     unless = headers.getRawHeaders(b"if-range")
-    if unless is not None and unless[0].strip() != document.etag:
-        # A date counts only if it is exactly ours (13.1.5).
-        if _moment(unless) != document.modified // 10**9:
-            return None
-    return parse_range(ranges[0], document.size)
+    # A date counts only if it is exactly ours (13.1.5).
+    if unless is None or unless[0].strip() == document.etag or _moment(unless) == document.modified // 10**9:
+        return parse_range(ranges[0], document.size)
+    return None
 
 
 def _names(values: list[bytes], etag: bytes, weak: bool) -> bool:

@@ -26,7 +26,10 @@ from ..errors import (
     RateLimited,
     Refused,
     SourceError,
+    StorageFull,
+    TooLarge,
     Unauthorized,
+    Unmet,
     Unsupported,
 )
 from ..wire import strictjson
@@ -42,6 +45,9 @@ _TABLE: tuple[tuple[type[CamdError], int, str], ...] = (
     (Refused, 403, "PERMISSION_DENIED"),
     (Gone, 404, "FILE_NOT_FOUND"),
     (Conflict, 409, "CONFLICT"),
+    (Unmet, 412, "PRECONDITION_FAILED"),
+    (TooLarge, 413, "REQUEST_TOO_LARGE"),
+    (StorageFull, 507, "INSUFFICIENT_STORAGE"),
     (ConfigError, 422, "INVALID_FORMAT"),
     (Unsupported, 409, "NOT_SUPPORTED"),
     (SourceError, 503, "CAMERA_NOT_CONNECTED"),
@@ -56,14 +62,17 @@ _STATUS: dict[int, tuple[str, str]] = {
     405: ("METHOD_NOT_ALLOWED", "Method not allowed"),
     408: ("REQUEST_TIMEOUT", "The request took too long to arrive"),
     409: ("CONFLICT", "This does not fit what is there"),
+    412: ("PRECONDITION_FAILED", "A condition of the request does not hold"),
     413: ("REQUEST_TOO_LARGE", "The request body is too large"),
     414: ("REQUEST_TOO_LARGE", "The request line is too long"),
+    416: ("RANGE_NOT_SATISFIABLE", "The file is shorter than that"),
     421: ("MISDIRECTED_REQUEST", "This host name is not served here"),
     429: ("RATE_LIMITED", "Rate limit exceeded"),
     431: ("REQUEST_TOO_LARGE", "The request headers are too large"),
     500: ("INTERNAL_ERROR", "Internal error"),
     501: ("NOT_IMPLEMENTED", "This method is not implemented"),
     503: ("SERVER_BUSY", "Server busy"),
+    507: ("INSUFFICIENT_STORAGE", "There is no room for it"),
 }
 
 
@@ -166,9 +175,12 @@ def _text(data: bytes | None) -> str:
 
 
 class ErrorResource(Resource):
-    """A leaf that answers every method with one error: `ErrorResource(404)` is the "not found" page."""
+    """A leaf that answers every method with one error: `ErrorResource(404)` is the "not found" page.
+
+    refuses: it needs no body to answer, see `Request.answer_early`."""
 
     isLeaf = True
+    refuses = True
 
     def __init__(self, status: int, code: str = "", message: str = "",
                  headers: Mapping[str, str] | None = None):
@@ -186,6 +198,7 @@ class Failing(Resource):
     """A leaf that answers every method with an error of ours."""
 
     isLeaf = True
+    refuses = True
 
     def __init__(self, error: CamdError):
         super().__init__()

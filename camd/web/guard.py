@@ -7,6 +7,7 @@ let through finds who asks at `request.principal`.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -108,7 +109,7 @@ class Guard:
 
 
 class _Waiting(Resource):
-    """Stands for a resource while a password is being checked."""
+    """Stands for a resource while a password is being checked; what it takes of a body waits with it."""
 
     isLeaf = True
 
@@ -118,11 +119,26 @@ class _Waiting(Resource):
         self._route = route
         self._result: Principal | Failure | None = None
         self._request: Request | None = None
+        self._body: _Body | None = None
         principal.addBoth(self._decided)
+
+    def receive(self, request: Request) -> _Body | None:
+        """The body waits, too, where it would be taken piece by piece."""
+        if hasattr(self._route.resource, "receive"):
+            self._body = _Body(request)
+        return self._body
 
     def _decided(self, result: Principal | Failure) -> None:
         self._result = result
+        if self._body is not None and not self._body.is_abandoned:
+            self._body.go_on(result if isinstance(result, Failure) else self._resource(self._body.request, result))
         self._go_on()
+
+    def _resource(self, request: Request, principal: Principal) -> IResource | Failure:
+        try:
+            return getChildForRequest(self._guard.decide(self._route, request, principal), request)
+        except Exception:
+            return Failure()
 
     def render(self, request: Request) -> Any:
         self._request = request
@@ -135,16 +151,46 @@ class _Waiting(Resource):
 
     def _go_on(self) -> None:
         request, result = self._request, self._result
-        if request is None or result is None:
+        if request is None or result is None or request.startedWriting:
             return
-        if isinstance(result, Failure):
-            render_failure(request, result)
+        resource = result if isinstance(result, Failure) else self._body and self._body.taker
+        if resource is None:
+            resource = self._resource(request, result)
+        if isinstance(resource, Failure):
+            request.processingFailed(resource)
             return
         try:
-            resource = self._guard.decide(self._route, request, result)
-            request.render(getChildForRequest(resource, request))
+            request.render(resource)
         except Exception:
             request.processingFailed(Failure())
+
+
+class _Body:
+    """What has come of a body while a password is being checked; the rest is held up. taker: who gets it."""
+
+    limit = sys.maxsize  # no more comes
+
+    def __init__(self, request: Request):
+        self.request = request
+        self.is_abandoned = False
+        self.taker: IResource | None = None
+        self._length = request.channel.length
+        self._pieces: list[bytes] = []
+        request.channel.hold()
+
+    def write(self, data: bytes) -> None:
+        self._pieces.append(data)
+
+    def abandon(self) -> None:
+        self.is_abandoned = True
+
+    def go_on(self, answer: IResource | Failure) -> None:
+        """It is known who takes it, or why nobody does."""
+        if isinstance(answer, Failure):
+            self.request.answer_early(answer)
+        else:
+            self.taker = answer
+            self.request.hand_over(answer, self._pieces, self._length)
 
 
 class _Preflight(Resource):

@@ -5,7 +5,8 @@ What differs from `twisted.web.server.Request`:
 - every answer carries the security headers and a Date, none a Server banner;
 - head and body leave in one system call where possible (see `direct`);
 - bodies are counted against `body_limit` and stay in memory: with such limits a temporary file
-  would only cost time; forms are never parsed;
+  would only cost time; forms are never parsed. A resource that takes larger ones gets them piece by
+  piece, see `Receiver`;
 - errors have the shape of `errors` and echo nothing;
 - HEAD works for every resource that has GET, without a word in the log.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 from io import BytesIO
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote_to_bytes
 
 from twisted.logger import Logger
@@ -54,6 +55,24 @@ _LINES = tuple((name, b"\r\n%b: %b" % (name, value)) for name, value in SECURITY
 SECURITY_BLOCK = b"".join(line for _, line in _LINES)
 
 
+class Receiver(Protocol):
+    """Takes a body piece by piece, as it arrives. Reactor thread only.
+
+    A resource has one for those requests for which its `receive(request)` returns one, before anything of the
+    body is read; what that raises is the answer. Then its render method is called when all has come, as ever,
+    and finds the receiver at `request.receiver`. `request.channel.hold()` and `release()` are its brakes.
+    limit: bytes of the whole body.
+    """
+
+    limit: int
+
+    def write(self, data: bytes) -> None:
+        """The next piece."""
+
+    def abandon(self) -> None:
+        """The rest will not come. Called once, or never."""
+
+
 class Request(server.Request):
     """A request on one of our sites. Reactor thread only.
 
@@ -65,14 +84,17 @@ class Request(server.Request):
     """
 
     site: Site
+    channel: Any = None
     defaultContentType = None
     route = ""
     endless = False
     body_limit = 0
+    body_timeout = 0.0
     started = 0.0
     principal: Principal | None = None
     media = False
     has_body = False
+    receiver: Receiver | None = None
     stale_nonce = False
     _way: Way | None = None
     _log = Logger()
@@ -149,13 +171,80 @@ class Request(server.Request):
     def gotLength(self, length: int | None) -> None:
         self.content = BytesIO()
 
+    def expect_body(self, length: int | None) -> tuple[int, str] | None:
+        """Find the resource now, for it knows how large a body may be, and who takes it. length: bytes, None
+        where nobody knows. Returns the status and text of a refusal, if the request must end here."""
+        try:
+            resource = self.find()
+        except Exception:
+            self._log.failure("no way to {path}", path=self.path)
+            return 500, ""
+        receive = getattr(resource, "receive", None)
+        try:
+            self.receiver = receive(self) if receive is not None else None
+        except Exception:
+            self.answer_early(Failure())
+            return None
+        taker = self.receiver
+        self.body_limit = taker.limit if taker else getattr(resource, "body_limit", self.site.body_limit)
+        self.body_timeout = getattr(resource, "body_timeout", self.site.request_timeout)
+        if length is not None and length > self.body_limit:
+            if not getattr(resource, "refuses", False):
+                return 413, f"The request body is larger than {self.body_limit} bytes"
+            self.answer_early(resource)
+        return None
+
+    def hand_over(self, resource: IResource, pieces: list[bytes], length: int | None) -> None:
+        """Another resource is to answer, and gets what has come of the body so far, and the rest. length: of all."""
+        self._resource, self.receiver = resource, None
+        self.channel.release()
+        wrong = self.expect_body(length)
+        if wrong is not None:
+            self.channel.refuse(*wrong)
+        for piece in pieces:
+            if self.receiver is not None:
+                self.receiver.write(piece)
+            else:
+                self.content.write(piece)
+
+    def answer_early(self, answer: IResource | Failure) -> None:
+        """Answer before the whole body has come, with a resource or with what went wrong. Nothing more of the
+        body is taken, and the connection ends."""
+        if self.channel is None or self.startedWriting:
+            return
+        self.content = BytesIO()
+        self.channel.persistent = 0
+        self.channel.deafen()
+        self.setHeader(b"Connection", b"close")
+        self.abandon_body()
+        if isinstance(answer, Failure):
+            self.processingFailed(answer)
+            return
+        try:
+            self.render(answer)
+        except Exception:
+            self.processingFailed(Failure())
+
+    def abandon_body(self) -> None:
+        """The rest of the body will not come, or nobody wants it."""
+        receiver, self.receiver = self.receiver, None
+        if receiver is not None:
+            receiver.abandon()
+
     def handleContentChunk(self, data: bytes) -> None:
         self._received += len(data)
-        if self._received > self.body_limit:
-            if self.channel is not None:
-                self.channel.refuse(413, f"The request body is larger than {self.body_limit} bytes")
+        if self.channel is None or self.channel.is_deaf:
             return
-        self.content.write(data)
+        if self._received > self.body_limit:
+            if getattr(self._resource, "refuses", False):
+                self.answer_early(self._resource)
+            else:
+                self.channel.refuse(413, f"The request body is larger than {self.body_limit} bytes")
+        elif self.receiver is None:
+            self.content.write(data)
+        else:
+            self.channel.progress(len(data))
+            self.receiver.write(data)
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         self.content.seek(0)
@@ -282,4 +371,5 @@ class Request(server.Request):
     def connectionLost(self, reason: Failure) -> None:
         if self.started and not self.finished:
             self.site.log(self)
+        self.abandon_body()
         super().connectionLost(reason)
