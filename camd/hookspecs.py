@@ -97,6 +97,17 @@ class Check:
     text: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A device of the network. uuid: its name among all; services: addresses, the best one first."""
+
+    uuid: str
+    name: str
+    hardware: str = ""
+    location: str = ""
+    services: tuple[str, ...] = ()
+
+
 @hookspec
 def camd_sources(app: App) -> dict[str, Callable[[str], Source]]:
     """Kinds of cameras: scheme of `source = "<scheme>:<address>"` -> function(address) -> Source. app: for
@@ -137,3 +148,9 @@ def camd_event(event: Event) -> None:
 @hookspec
 def camd_health(app: App) -> list[Check]:
     """Lines of /health; called at each request, so answer from what is known."""
+
+
+@hookspec
+def camd_search(seconds: float) -> list[Found]:
+    """Devices that answer within that time. For `camd discover`, a process of its own where there is no App: the
+    one hook that blocks."""

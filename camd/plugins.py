@@ -41,6 +41,7 @@ _ITEMS: dict[str, type] = {
     "Route": hookspecs.Route,
     "Method": hookspecs.Method,
     "Check": hookspecs.Check,
+    "Found": hookspecs.Found,
 }
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _SWITCHED_OFF = "switched off in the configuration"
