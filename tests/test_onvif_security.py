@@ -111,6 +111,12 @@ class UsernameTokenTests(SecurityCase):
         self.ask_with(self.token(name="My-secret-password"))
         self.assertEqual([(entry["by"], entry["how"]) for entry in self.events("login_refused")],
                          [("admin", "onvif"), ("", "onvif")])  # fmt: skip
+        for _ in range(5):
+            self.ask_with(self.token(secret="wrong"))
+        self.assertEqual(len(self.events("login_refused")), 2)
+        self.clock.advance(60)
+        self.ask_with(self.token(secret="wrong"))
+        self.assertEqual(len(self.events("login_refused")), 3)
 
 
     def test_and_who_changed_what(self) -> None:

@@ -88,7 +88,7 @@ class CameraView:
 
     def renditions(self) -> list[Rendition]:
         """The camera's own picture first, then the smaller one."""
-        return [self._rendition(name) for name in RENDITIONS]
+        return [self.rendition(name) for name in RENDITIONS]
 
     def setting(self, rendition: str, what: str) -> Observable | None:
         """The state that changes `size`, `fps`, `quality`, `bitrate`, `key_interval` or `profile` of a rendition.
@@ -99,7 +99,8 @@ class CameraView:
                 return device
         return self.observable(f"{rendition}/{what}")
 
-    def _rendition(self, name: str) -> Rendition:
+    def rendition(self, name: str) -> Rendition:
+        """The one of that name, "main" or "sub"."""
         pipeline = self.camera.pipeline
         encoding = pipeline.video(name)
         video = pipeline.rendition(name).video

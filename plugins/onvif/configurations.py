@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from camd.state import Principal
@@ -25,17 +26,23 @@ MOTION_MODULE = "MotionModule"
 
 
 class Configurations:
-    """Writes configurations for one asker: counts how many of their profiles use each."""
+    """Writes configurations for one answer: counts how many of the asker's profiles use each."""
 
     def __init__(self, context: Context, by: Principal):
-        self._context = context
-        self._by = by
+        self._profiles = list(context.profiles.all(by))
+        self._counted: dict[tuple[object, ...], int] = {}
 
     def _uses(self, **fields: object) -> Xml:
-        return tag("tt:UseCount", self._context.profiles.using(self._by, **fields))
+        """The UseCount: how many profiles have these values."""
+        key = tuple(fields.items())
+        if key not in self._counted:
+            self._counted[key] = sum(
+                all(getattr(one, name) == value for name, value in key) for one in self._profiles
+            )
+        return tag("tt:UseCount", self._counted[key])
 
     def video_source(self, name: str, camera: CameraView) -> Xml:
-        width, height = camera.renditions()[0].size
+        width, height = camera.rendition("main").size
         return tag(
             name,
             tag("tt:Name", camera.name[:64]),
@@ -85,7 +92,7 @@ class Configurations:
     def ptz(self, name: str, camera: CameraView) -> Xml:
         return tag(
             name, tag("tt:Name", camera.name[:64]), self._uses(camera=camera.id, ptz=True),
-            tag("tt:NodeToken", camera.token("PTZNode")), configuration_spaces(camera), token=camera.token("PTZ"),
+            tag("tt:NodeToken", camera.token("PTZNode")), configuration_spaces(), token=camera.token("PTZ"),
         )  # fmt: skip
 
     def metadata(self, name: str, camera: CameraView) -> Xml:
@@ -127,6 +134,7 @@ def motion_module(name: str, camera: CameraView) -> Xml | None:
     return tag(name, tag("tt:Parameters", items, layout), Name=MOTION_MODULE, Type="tt:CellMotionEngine")
 
 
+@functools.cache
 def multicast() -> Xml:
     """There is none; the schema wants it said."""
     return tag("tt:Multicast", tag("tt:Address", tag("tt:Type", "IPv4"), tag("tt:IPv4Address", "0.0.0.0")),

@@ -5,8 +5,6 @@ Streams in H.265 do not exist in its documents: profiles with one are shown with
 
 from __future__ import annotations
 
-from camd.state import Principal
-
 from .access import Access
 from .configurations import Configurations
 from .faults import invalid, missing
@@ -38,16 +36,17 @@ class Media(Service):
 
     @operation("GetProfiles", Access.READ_MEDIA)
     def profiles(self, call: Call) -> Answer:
-        return [self._profile("trt:Profiles", profile, call.by) for profile in self.context.profiles.all(call.by)]
+        write = Configurations(self.context, call.by)
+        return [self._profile("trt:Profiles", profile, write) for profile in self.context.profiles.all(call.by)]
 
     @operation("GetProfile", Access.READ_MEDIA)
     def profile(self, call: Call) -> Answer:
-        return self._profile("trt:Profile", self._named(call), call.by)
+        return self._profile("trt:Profile", self._named(call), Configurations(self.context, call.by))
 
     @operation("CreateProfile", Access.ACTUATE)
     async def create(self, call: Call) -> Answer:
         made = await self.context.profiles.create(call.needed("trt:Name"), call.text("trt:Token"), call)
-        return self._profile("trt:Profile", made, call.by)
+        return self._profile("trt:Profile", made, Configurations(self.context, call.by))
 
     @operation("DeleteProfile", Access.ACTUATE)
     async def delete(self, call: Call) -> Answer:
@@ -57,9 +56,8 @@ class Media(Service):
     def _named(self, call: Call) -> Profile:
         return self.context.profiles.find(call.needed("trt:ProfileToken"), call.by)
 
-    def _profile(self, name: str, profile: Profile, by: Principal) -> Xml:
+    def _profile(self, name: str, profile: Profile, write: Configurations) -> Xml:
         camera, rendition = self.context.profiles.camera(profile), self.context.profiles.rendition(profile)
-        write = Configurations(self.context, by)
         in_it: list[Xml] = []
         if camera is not None:
             in_it.append(write.video_source("tt:VideoSourceConfiguration", camera))
@@ -174,7 +172,7 @@ class Media(Service):
         from .imaging import old_settings
 
         for camera in self.context.directory.all(call.by):
-            rendition = camera.renditions()[0]
+            rendition = camera.rendition("main")
             yield tag(
                 "trt:VideoSources",
                 tag("tt:Framerate", rendition.fps),

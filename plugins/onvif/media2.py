@@ -47,11 +47,11 @@ class Media2(Service):
         wanted = _TYPES if "All" in types else types
         profiles = self.context.profiles
         found = [profiles.find(token, call.by)] if token else profiles.all(call.by)
-        return [self._profile(profile, wanted, call.by) for profile in found]
+        write = Configurations(self.context, call.by)
+        return [self._profile(profile, wanted, write) for profile in found]
 
-    def _profile(self, profile: Profile, types: Any, by: Principal) -> Xml:
+    def _profile(self, profile: Profile, types: Any, write: Configurations) -> Xml:
         camera, rendition = self.context.profiles.camera(profile), self.context.profiles.rendition(profile)
-        write = Configurations(self.context, by)
         found: list[Xml] = []
         if camera is not None:
             if "VideoSource" in types:

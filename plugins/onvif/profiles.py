@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from camd.state import Principal
 
-from .cameras import CameraView, Directory, Rendition
+from .cameras import RENDITIONS, CameraView, Directory, Rendition
 from .faults import Fault, invalid
 from .operation import Call
 
@@ -47,10 +47,10 @@ class Profiles:
     def all(self, by: Principal) -> Iterator[Profile]:
         """The fixed ones, then those that clients made, as far as the asker may see their cameras."""
         for camera in self._directory.all(by):
-            for rendition in camera.renditions():
+            for name in RENDITIONS:
                 yield Profile(
-                    camera.token("Profile", rendition.name), f"{camera.name} {rendition.name}"[:_LONGEST], True,
-                    camera.id, rendition.token, camera.has_ptz, True, True,
+                    camera.token("Profile", name), f"{camera.name} {name}"[:_LONGEST], True, camera.id,
+                    camera.token("VideoEncoder", name), camera.has_ptz, True, True,
                 )  # fmt: skip
         for profile in self._made().values():
             if not profile.camera or (profile.camera in self._app.cameras and by.sees(profile.camera)):
@@ -70,8 +70,10 @@ class Profiles:
     def rendition(self, profile: Profile) -> Rendition | None:
         """What is streamed for this profile."""
         camera = self.camera(profile)
-        renditions = camera.renditions() if camera and profile.encoder else ()
-        return next((one for one in renditions if one.token == profile.encoder), None)
+        if camera is None:
+            return None
+        tokens = {camera.token("VideoEncoder", name): name for name in RENDITIONS}
+        return camera.rendition(tokens[profile.encoder]) if profile.encoder in tokens else None
 
     def streamed(self, token: str, by: Principal) -> Rendition:
         """The rendition of a profile that can be streamed. Raises Fault."""
@@ -79,10 +81,6 @@ class Profiles:
         if rendition is None:
             raise Fault("the profile has no video source and encoder", "ter:Action", "ter:IncompleteConfiguration")
         return rendition
-
-    def using(self, by: Principal, **fields: Any) -> int:
-        """How many profiles have these values."""
-        return sum(all(getattr(one, key) == value for key, value in fields.items()) for one in self.all(by))
 
     # -- changes
 

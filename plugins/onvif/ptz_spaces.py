@@ -6,12 +6,12 @@ field of view 1 is half a picture: what is at its edge comes into the middle.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
-from .cameras import CameraView
 from .faults import invalid
 from .names import qualified
-from .operation import Answer, to_number
+from .operation import to_number
 from .xml import Xml, tag
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ def _line(name: str, uri: str, low: float, high: float) -> Xml:
     return tag(f"tt:{name}", tag("tt:URI", uri), _range("XRange", low, high))
 
 
-def spaces() -> Answer:
+@functools.cache
+def spaces() -> tuple[Xml, ...]:
     """What a node or a configuration supports."""
     return (
         _plane("AbsolutePanTiltPositionSpace", POSITION),
@@ -57,7 +58,8 @@ def spaces() -> Answer:
     )
 
 
-def configuration_spaces(camera: CameraView) -> Answer:
+@functools.cache
+def configuration_spaces() -> tuple[Xml, ...]:
     """What stands in a PTZConfiguration behind its node; the first name has the schema's own spelling."""
     return (
         tag("tt:DefaultAbsolutePantTiltPositionSpace", POSITION),

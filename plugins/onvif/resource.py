@@ -30,12 +30,16 @@ if TYPE_CHECKING:
 #: A form on any page could send other types without asking first.
 _XML = frozenset((b"application/soap+xml", b"text/xml", b"application/xml"))
 
+#: Refusals of one user at one address are told so often (seconds), for so many of them.
+_AGAIN, _REMEMBERED = 60.0, 256
+
 #: What the documentation of the API says of this path.
 DESCRIBED = {
     "POST": {
         "summary": "ONVIF: one SOAP message",
         "answers": {200: "The answer", 400: "A fault of the sender", 401: "A fault, and how to sign in",
-                    500: "A fault of the device"},
+                    404: "A fault: no such service", 413: "Too large", 415: "A fault: not XML",
+                    429: "A fault: too often", 500: "A fault of the device"},
         "body": None,
     }
 }  # fmt: skip
@@ -58,6 +62,7 @@ class Onvif(Resource):
         self._devices = devices
         self._paths = devices.paths
         self._tokens = tokens
+        self._refused: dict[tuple[str, str], float] = {}  # (user, address) -> when it was last in the audit log
 
     def render_POST(self, request: Any) -> Any:
         path, below = request.postpath[:1], request.postpath[1:]
@@ -153,12 +158,24 @@ class Onvif(Resource):
                 raise NotAuthorized()
         except NotAuthorized:
             app.web.limits.charge(None, address, False)
-            # Only names that exist: people type passwords into the field for the name.
-            known = name if app.users.device_secret(name) is not None else ""
-            app.audit.record("login_refused", known, address, how="onvif")
+            self._note_refusal(name, address)
             raise
         app.web.limits.charge(by, address, False)
         return by
+
+    def _note_refusal(self, name: str, address: str) -> None:
+        """Into the audit log, but a recorder with an old password that asks every second is not worth a line
+        each time."""
+        # Only names that exist: people type passwords into the field for the name.
+        known = name if self._app.users.device_secret(name) is not None else ""
+        now = self._app.reactor.seconds()
+        before = self._refused.pop((known, address), None)
+        if before is None or now - before >= _AGAIN:
+            self._app.audit.record("login_refused", known, address, how="onvif")
+            before = now
+        self._refused[known, address] = before
+        if len(self._refused) > _REMEMBERED:
+            del self._refused[next(iter(self._refused))]
 
     # -- going out
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +19,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from .client import Client
 from .daemon import Daemon
+from .waiting import wait_for
 
 FOLDER = Path(__file__).parent
 HOME_ASSISTANT = "onvif-zeep-async==4.3.0"
@@ -114,6 +117,31 @@ class ClientTests(SynchronousTestCase):
         self.assertTrue(first["event"])
         for one in (first, second):
             self.assertNotEqual(one["wrong password"], "taken")
+
+    def test_a_device_of_its_own(self) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.api("POST", "/api", {"onvif/ports": {"cam1": port}})
+        wait_for(lambda: len(self.api("POST", "/api", {"get": ["onvif/devices"]}).json["values"]["onvif/devices"]) == 2)
+        names = [self.guid(Client(url)) for url in (self.daemon.url, f"http://127.0.0.1:{port}/")]
+        self.assertEqual(len(set(names)), 2)
+        self.daemon.stop()
+        self.daemon.start()
+        api = Client(self.daemon.url, Authorization=f"Bearer {self.daemon.token}")
+        wait_for(lambda: len(api("POST", "/api", {"get": ["onvif/devices"]}).json["values"]["onvif/devices"]) == 2)
+        again = [self.guid(Client(url)) for url in (self.daemon.url, f"http://127.0.0.1:{port}/")]
+        self.assertEqual(again, names)
+
+    def guid(self, client: Client) -> str:
+        """What a device calls itself."""
+        connection = client.connect()
+        body = b'<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body>' \
+               b'<GetEndpointReference xmlns="http://www.onvif.org/ver10/device/wsdl"/></s:Body></s:Envelope>'  # fmt: skip
+        connection.request("POST", "/onvif/device_service", body, {"Content-Type": "application/soap+xml"})
+        answer = connection.getresponse().read().decode()
+        connection.close()
+        return re.search(r"urn:uuid:[-0-9a-f]{36}", answer)[0]
 
     def test_what_it_costs(self) -> None:
         """Nothing until somebody speaks ONVIF, and little then."""
