@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from camd.errors import CamdError, Unauthorized
+from camd.errors import CamdError, Gone, Unauthorized
 from camd.state import Principal
 
 from . import soap
@@ -38,7 +38,7 @@ DESCRIBED = {
     "POST": {
         "summary": "ONVIF: one SOAP message",
         "answers": {200: "The answer", 400: "A fault of the sender", 401: "A fault, and how to sign in",
-                    404: "A fault: no such service", 413: "Too large", 415: "A fault: not XML",
+                    404: "No such service; they are below this path", 413: "Too large", 415: "A fault: not XML",
                     429: "A fault: too often", 500: "A fault of the device"},
         "body": None,
     }
@@ -67,7 +67,7 @@ class Onvif(Resource):
     def render_POST(self, request: Any) -> Any:
         path, below = request.postpath[:1], request.postpath[1:]
         if not path or path[0].decode("ascii", "replace") not in self._paths or len(below) > 1:
-            return self._send(request, Fault("there is no such service", "ter:UnknownAction", status=404), None)
+            raise Gone("There is no such service")
         kind = (request.getHeader(b"content-type") or b"").partition(b";")[0].strip().lower()
         if kind not in _XML:
             fault = Fault("the Content-Type must be application/soap+xml", "ter:WellFormed", status=415)
