@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 from camd_plugins.webrtc import gateway as gateway_module
+from camd_plugins.webrtc import process as process_module
 from camd_plugins.webrtc.framing import Picture, Unpacker, pack_message, pack_picture
 from camd_plugins.webrtc.gateway import BACKOFF, LINGER, MOST, MOST_OF_ONE
 from camd_plugins.webrtc.process import ANSWER, END, READ, START, _environment
 from twisted.internet.defer import maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.http_headers import Headers
 
 from camd.errors import Invalid
 from camd.state import EVERYONE, Permission, Principal
+from camd.web.origin import Origins
 
 from .rest_client import Answer
 from .webrtc_case import ANN, BEN, OFFER, WebRtcCase
@@ -21,7 +25,9 @@ from .webrtc_case import ANN, BEN, OFFER, WebRtcCase
 
 class FramingTests(SynchronousTestCase):
     def test_pieces_of_any_size(self) -> None:
-        sent = pack_message({"a": 1}) + b"".join(pack_picture(3, 1 << 40, True, b"x" * 1000)) + pack_message({})
+        sent = (
+            pack_message({"a": 1}) + b"".join(pack_picture(3, 1 << 40, True, b"x" * 1000)) + pack_message({})
+        )
         for size in (1, 5, 7, len(sent)):
             unpacker = Unpacker(2000)
             found = [
@@ -111,7 +117,7 @@ class WhepTests(WebRtcCase):
         self.assertEqual(Answer(transport.value()).status, 404)
 
     def test_refusals_of_the_child(self) -> None:
-        for why, status in (("offer", 400), ("ports", 503), ("internal", 503)):
+        for why, status in (("offer", 400), ("ports", 503), ("picture", 503), ("internal", 503)):
             transport = self.post()
             if not self.child.protocol.started.called:
                 self.child.ready()
@@ -157,7 +163,9 @@ class WhepTests(WebRtcCase):
         self.app.state["webrtc/ice_servers"].set(servers, EVERYONE)
         links = self.begin("OPTIONS", "/cam/cam1/whep").value().decode()
         self.assertIn('Link: <stun:a.lan:3478>; rel="ice-server"\r\n', links)
-        self.assertIn('<turn:b.lan>; rel="ice-server"; username="u\\""; credential="c"; credential-type', links)
+        self.assertIn(
+            '<turn:b.lan>; rel="ice-server"; username="u\\""; credential="c"; credential-type', links
+        )
 
 
 class OfferTests(WebRtcCase):
@@ -170,7 +178,9 @@ class OfferTests(WebRtcCase):
         self.child.answer(sdp="an answer")
         answer = Answer(transport.value())
         session = self.child.asked("offer")["session"]
-        self.assertEqual((answer.status, answer.json["type"], answer.json["sdp"]), (200, "answer", "an answer"))
+        self.assertEqual(
+            (answer.status, answer.json["type"], answer.json["sdp"]), (200, "answer", "an answer")
+        )
         self.assertEqual(answer.json["session"], f"/cam/cam1/whep/{session}")  # of the main camera
         self.assertEqual(self.ask("DELETE", answer.json["session"]).status, 200)
         self.offer(type="offer", sdp=OFFER, camera="cam2")
@@ -212,16 +222,31 @@ class RightsTests(WebRtcCase):
         self.app.web.assume = ANN
         self.assertEqual(Answer(self.post("/cam/none/whep").value()).status, 404)
 
+    def test_a_page_with_a_cookie(self) -> None:
+        """A form cannot send an offer, so our own page may."""
+        request = SimpleNamespace(
+            method=b"POST", has_body=True, requestHeaders=Headers({b"sec-fetch-site": [b"same-origin"]})
+        )
+        for kind in (b"application/sdp", b"application/trickle-ice-sdpfrag", b"application/json"):
+            request.requestHeaders.setRawHeaders(b"content-type", [kind])
+            Origins().check_cookie(request)
+        request.requestHeaders.setRawHeaders(b"content-type", [b"text/plain"])
+        self.assertRaises(Invalid, Origins().check_cookie, request)
+
     def test_of_another_site(self) -> None:
         self.assertEqual(Answer(self.post(Origin="https://evil.example").value()).status, 403)
         self.assertEqual(self.children, [])
 
     def test_rights_that_end(self) -> None:
         self.watch()
-        self.rights["ann"] = Principal("ann", ANN.permissions, how="bearer", key="1", cameras=frozenset({"cam1"}))
+        self.rights["ann"] = Principal(
+            "ann", ANN.permissions, how="bearer", key="1", cameras=frozenset({"cam1"})
+        )
         self.app.web.presence.look()
         self.assertEqual(self.value("viewers"), 1)
-        self.rights["ann"] = Principal("ann", ANN.permissions, how="bearer", key="1", cameras=frozenset({"cam2"}))
+        self.rights["ann"] = Principal(
+            "ann", ANN.permissions, how="bearer", key="1", cameras=frozenset({"cam2"})
+        )
         self.app.web.presence.look()
         self.assertEqual(self.value("viewers"), 0)
         self.assertTrue(self.child.asked("close"))
@@ -249,8 +274,10 @@ class RightsTests(WebRtcCase):
         self.assertEqual(Answer(self.post().value()).status, 503)
 
     def test_switched_off(self) -> None:
+        self.watch()
         self.app.state["webrtc/enabled"].set(False, EVERYONE)
         self.assertEqual(Answer(self.post().value()).status, 409)
+        self.assertEqual(self.value("viewers"), 0)
 
     def test_without_aiortc(self) -> None:
         self.patch(gateway_module, "find_spec", lambda name: None)
@@ -297,7 +324,9 @@ class FlowTests(WebRtcCase):
         feed = self.child.asked("offer")["feed"]
         stream = next(iter(self.gateway.sessions.values())).feed._stream
         asked: list[bool] = []
-        self.patch(type(stream), "request_keyframe", lambda stream: bool(asked.append(True)) or len(asked) > 1)
+        self.patch(
+            type(stream), "request_keyframe", lambda stream: bool(asked.append(True)) or len(asked) > 1
+        )
         self.child.say(say="keyframe", feed=feed)
         self.child.say(say="keyframe", feed=feed + 100)
         self.assertEqual(len(asked), 1)
@@ -385,7 +414,11 @@ class ChildTests(WebRtcCase):
         self.assertEqual(self.gateway.sessions, {})
 
     def test_it_talks_nonsense(self) -> None:
-        for data in (b"\xff\xff\xff\xff\0", pack_message({"hey": 1}), b"".join(pack_picture(1, 1, True, b""))):
+        for data in (
+            b"\xff\xff\xff\xff\0",
+            pack_message({"hey": 1}),
+            b"".join(pack_picture(1, 1, True, b"")),
+        ):
             self.watch()
             self.child.protocol.outReceived(data)
             self.assertEqual(self.child.signals, ["KILL"])
@@ -407,6 +440,19 @@ class ChildTests(WebRtcCase):
         self.watch()
         self.app.cameras["cam1"].pipeline.source.end()
         self.assertEqual(self.value("viewers"), 0)
+
+    def test_it_writes_much(self) -> None:
+        said: list[Any] = []
+        self.patch(
+            process_module.Process, "log", SimpleNamespace(warn=lambda text, **fields: said.append(fields))
+        )
+        self.post()
+        for _ in range(3):
+            self.child.protocol.errReceived(10 * b"oh\n")
+        self.assertEqual(said, 20 * [{"line": "oh"}])
+        self.app.reactor.advance(10)
+        self.child.protocol.errReceived(b"well\n")
+        self.assertEqual(said[20:], [{"count": 10}, {"line": "well"}])
 
     def test_it_gets_no_secrets(self) -> None:
         ours = {"CAMD_SECRET": "x", "NOTIFY_SOCKET": "/run/x", "LANG": "C", "PYTHONPATH": "/elsewhere"}

@@ -39,9 +39,14 @@ class ProfileTests(ChildCase):
         return [RTCRtpCodecParameters("video/H264", 90000, None, 96, [], one) for one in parameters]
 
     def chosen(self, profile: str, *names: str) -> list[str]:
-        if not any(codec.parameters.get("profile-level-id") == "f4001f" for codec in profiles.CODECS["video"]):
+        if not any(
+            codec.parameters.get("profile-level-id") == "f4001f" for codec in profiles.CODECS["video"]
+        ):
             profiles.know_more_profiles()
-        found = [codec.parameters.get("profile-level-id") for codec in profiles.choose(profile, self.offered(*names))]
+        found = [
+            codec.parameters.get("profile-level-id")
+            for codec in profiles.choose(profile, self.offered(*names))
+        ]
         self.assertEqual(found.pop(), None)  # for what is sent again
         return found
 
@@ -67,7 +72,9 @@ class ProfileTests(ChildCase):
     def test_what_a_camera_gives(self) -> None:
         for options, begin in (("profile=baseline:tune=zerolatency", "42"), ("profile=high:bf=0", "64")):
             self.assertEqual(profiles.profile_of(coded("h264", 2, options)[0].data)[:2], begin)
-        refusal = self.assertRaises(Refusal, profiles.profile_of, coded("h264", 8, "profile=main:bf=2")[0].data)
+        refusal = self.assertRaises(
+            Refusal, profiles.profile_of, coded("h264", 8, "profile=main:bf=2")[0].data
+        )
         self.assertEqual((refusal.code, "B pictures" in str(refusal)), ("profile", True))
         for data in (b"", b"\0\0\1", b"\0\0\1\x65abc", b"\0\0\0\1\x67", b"\0\0\1\x67\x42\xc0\x1f"):
             self.assertEqual(self.assertRaises(Refusal, profiles.profile_of, data).code, "video", data)
@@ -85,11 +92,15 @@ class NetworkTests(ChildCase):
                 await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0))
             self.assertIn(f"no UDP port free from {port} to {port}", str(caught.exception))
             taken.close()
-            made, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0))
+            made, _ = await loop.create_datagram_endpoint(
+                asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0)
+            )
             self.assertEqual(made.get_extra_info("sockname")[1], port)
             made.close()
             loop.ports = None
-            made, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0))
+            made, _ = await loop.create_datagram_endpoint(
+                asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0)
+            )
             made.close()
 
         self.run_loop(work())
@@ -252,8 +263,12 @@ class ViewerTests(ChildCase):
         async def work() -> None:
             one = viewer.Viewer(viewer.Feed(lambda: None), [], lambda state: None)
             await one.add_candidates("a=mid:0\r\n" + self.CANDIDATES)
-            for bad in ("a=candidate:1 1 udp", "a=candidate:1 x udp 1 192.0.2.9 9 typ host", "a=candidate:" * 1,
-                        21 * "a=candidate:1 1 udp 1 192.0.2.9 9 typ host\r\n"):  # fmt: skip
+            for bad in (
+                "a=candidate:",
+                "a=candidate:1 1 udp",
+                "a=candidate:1 x udp 1 192.0.2.9 9 typ host",
+                21 * "a=candidate:1 1 udp 1 192.0.2.9 9 typ host\r\n",
+            ):
                 with self.assertRaises(Refusal):
                     await one.add_candidates(bad)
             await one.closed()

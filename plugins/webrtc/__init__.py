@@ -22,9 +22,9 @@ _gateways: WeakKeyDictionary[App, Gateway] = WeakKeyDictionary()
 
 
 def gateway_of(app: App) -> Gateway:
-    """The Gateway of a daemon. Imported here, for the child imports this module too and needs nothing of it."""
+    """The Gateway of a daemon."""
     if app not in _gateways:
-        from .gateway import Gateway
+        from .gateway import Gateway  # the child imports this module, too, and needs nothing of it
 
         _gateways[app] = Gateway(app)
     return _gateways[app]

@@ -3,10 +3,12 @@
 camd starts it as `python -m camd_plugins.webrtc.child`, writes to its standard input, reads from its standard
 output (see `framing`), and logs what it says on standard error. It ends when camd closes its input.
 
-To the child: {"do": "offer", "ask", "session", "feed", "sdp", "network"}, {"do": "candidates", "ask", "session",
-"sdp"}, {"do": "close", "session"}, {"do": "forget", "feed"}, and pictures. From it: {"say": "ready"}, {"say":
-"answer", "ask", "sdp"} or the same with "error" and "text", {"say": "state", "session", "state"}, {"say":
-"keyframe", "feed"}, {"say": "dropped", "count"}.
+    to the child                                            from it
+    do: offer, ask, session, feed, sdp, network             say: ready
+    do: candidates, ask, session, sdp                       say: answer, ask, sdp; or ask, error, text
+    do: close, session                                      say: state, session, state
+    do: forget, feed                                        say: keyframe, feed
+    and pictures                                            say: dropped, count
 """
 
 from __future__ import annotations

@@ -71,9 +71,11 @@ class Gateway(Service):
         self._not_before = 0.0
         self._dropped_before = 0
         read = Permission.System_r
-        self.options = Options(app.state)
+        self.options = Options(app.state, self._options_changed)
         declare = app.state.declare
-        self._viewers = declare(Spec("webrtc/viewers", int, default=0, doc="Who watches over WebRTC.", read=read))
+        self._viewers = declare(
+            Spec("webrtc/viewers", int, default=0, doc="Who watches over WebRTC.", read=read)
+        )
         self._restarts = declare(
             Spec("webrtc/restarts", int, default=0, doc="How often the WebRTC process died.", read=read)
         )
@@ -86,8 +88,8 @@ class Gateway(Service):
     async def offer(self, camera: str, rendition: str, sdp: str, by: Principal, address: str) -> Session:
         """A session for who may see this camera. rendition: "main" or "sub".
 
-        Raises Refused, Gone (no such camera), Invalid (the offer), Unsupported (WebRTC is off, or the viewer
-        does not play what the camera has), Busy."""
+        Raises Refused, Gone (no such camera), Invalid (the offer), Unsupported (WebRTC is off, or the
+        viewer does not play what the camera has), Busy."""
         if not by.sees(camera):
             raise Refused(f"cameras/{camera}")
         found = self._app.cameras.get(camera)
@@ -144,8 +146,7 @@ class Gateway(Service):
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
-        for session in tuple(self.sessions.values()):
-            self.end(session)
+        self._end_all()
         self._cancel_linger()
         return self._let_go()
 
@@ -201,8 +202,7 @@ class Gateway(Service):
         self._not_before = now + BACKOFF[min(self._deaths - 1, len(BACKOFF) - 1)]
         self._restarts.publish(self._restarts.value + 1)
         self._dropped_before = self._dropped.value
-        for session in tuple(self.sessions.values()):
-            self.end(session)
+        self._end_all()
 
     def _heard(self, message: Message) -> None:
         say = message["say"]
@@ -220,6 +220,14 @@ class Gateway(Service):
     def _flow(self, paused: bool) -> None:
         for feed in tuple(self._feeds.values()):
             feed.flow(paused)
+
+    def _options_changed(self) -> None:
+        if self.sessions and not self.options.enabled:
+            self._end_all()
+
+    def _end_all(self) -> None:
+        for session in tuple(self.sessions.values()):
+            self.end(session)
 
     # -- sessions and feeds
 

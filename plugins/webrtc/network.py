@@ -18,11 +18,13 @@ _CANDIDATE = re.compile(
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """An event loop whose UDP sockets have a port of `ports` (first and last) where any would do; None: any."""
+    """An event loop whose UDP sockets have a port of `ports` (first, last) where any would do; None: any."""
 
     ports: tuple[int, int] | None = None
 
-    async def create_datagram_endpoint(self, protocol_factory: Any, local_addr: Any = None, **options: Any) -> Any:
+    async def create_datagram_endpoint(
+        self, protocol_factory: Any, local_addr: Any = None, **options: Any
+    ) -> Any:
         if self.ports is None or local_addr is None or local_addr[1] != 0:
             return await super().create_datagram_endpoint(protocol_factory, local_addr=local_addr, **options)
         first, last = self.ports
@@ -38,7 +40,7 @@ class Loop(asyncio.SelectorEventLoop):
 
 
 def host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
-    """The addresses of this machine that a viewer may reach; that of the loopback only if there is no other."""
+    """The addresses of this machine that a viewer may reach; the loopback's only if there is no other."""
     import ifaddr
 
     found = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 from typing import Any
 
 from camd.errors import Invalid
@@ -14,25 +15,26 @@ from .framing import Message
 _R, _RW = Permission.System_r, Permission.System_rw
 #: Fewer would hardly do: every viewer takes one at each address of the machine.
 _LEAST_PORTS = 2
+_PORT = {"min": 0, "max": 65535}
 _SERVER = re.compile(r"(stun|turns?):[A-Za-z0-9.\-\[\]:]+(\?transport=(udp|tcp))?")
 
-_SPECS = (
-    Spec("webrtc/enabled", bool, default=True, doc="Whether browsers may watch over WebRTC.", read=_R, write=_RW),
-    Spec("webrtc/port_min", int, default=0, min=0, max=65535, read=_R, write=_RW,
-         doc="First UDP port for viewers; 0: any port."),
-    Spec("webrtc/port_max", int, default=0, min=0, max=65535, read=_R, write=_RW,
-         doc="Last UDP port for viewers; 0: any port."),
-    Spec("webrtc/addresses", list, default=[], read=_R, write=_RW,
-         doc="Further IP addresses at which this machine is reached, such as a router's."),
-    Spec("webrtc/ice_servers", list, default=[], read=_RW, write=_RW,
-         doc='STUN and TURN servers: {"urls": "turn:host:3478", "username", "credential"}.'),
+_SPECS = tuple(
+    Spec(f"webrtc/{name}", type(value), default=value, doc=doc, read=read, write=_RW, persist=True, **more)
+    for name, value, read, more, doc in (
+        ("enabled", True, _R, {}, "Whether browsers may watch over WebRTC."),
+        ("port_min", 0, _R, _PORT, "First UDP port for viewers; 0: any port."),
+        ("port_max", 0, _R, _PORT, "Last UDP port for viewers; 0: any port."),
+        ("addresses", [], _R, {}, "Further IP addresses of this machine, such as its router's."),
+        ("ice_servers", [], _RW, {},
+         'STUN and TURN servers: {"urls": "turn:host:3478", "username": ..., "credential": ...}.'),
+    )
 )  # fmt: skip
 
 
 class Options:
-    """The settings, kept across restarts. Reactor thread only. enabled_changed() is called after a change of it."""
+    """The settings, kept across restarts. Reactor thread only. changed() is called after each change."""
 
-    def __init__(self, state: State):
+    def __init__(self, state: State, changed: Callable[[], None]):
         self._values: dict[str, Any] = {}
         checks = {"addresses": _addresses, "ice_servers": _servers}
         for spec in _SPECS:
@@ -41,9 +43,10 @@ class Options:
 
             def apply(value: Value, name: str = name, check: Any = check) -> Value:
                 self._values[name] = check(value)
+                changed()
                 return self._values[name]
 
-            observable = state.get(spec.name) or state.declare(_kept(spec), apply)
+            observable = state.declare(spec, apply)
             saved = spec.default if observable.target is None else observable.target
             try:
                 observable.publish(apply(saved))
@@ -52,7 +55,7 @@ class Options:
 
     @property
     def enabled(self) -> bool:
-        return self._values["enabled"]
+        return self._values.get("enabled", True)
 
     @property
     def ice_servers(self) -> list[Message]:
@@ -63,19 +66,14 @@ class Options:
         first, last = self._values["port_min"], self._values["port_max"]
         if bool(first) != bool(last) or last - first + 1 < (_LEAST_PORTS if first else 1):
             raise Invalid(
-                "webrtc/port_max", f"the UDP ports {first} to {last} are no range of {_LEAST_PORTS} or more; set both"
+                "webrtc/port_max",
+                f"the UDP ports {first} to {last} are no range of {_LEAST_PORTS} or more; set both",
             )
         return {
             "ports": [first, last] if first else None,
             "addresses": self._values["addresses"],
             "ice_servers": self.ice_servers,
         }
-
-
-def _kept(spec: Spec) -> Spec:
-    from dataclasses import replace
-
-    return replace(spec, persist=True)
 
 
 def _addresses(value: Any) -> Any:
@@ -94,7 +92,11 @@ def _servers(value: Any) -> Any:
         texts = server.values() if isinstance(server, dict) else ()
         known = isinstance(server, dict) and set(server) <= {"urls", "username", "credential"}
         if not known or not all(isinstance(text, str) and len(text) <= 256 for text in texts):
-            raise Invalid("webrtc/ice_servers", 'a server is {"urls": "stun:host:port"}, with username and credential')
+            raise Invalid(
+                "webrtc/ice_servers", 'a server is {"urls": "stun:host:port"}, with username and credential'
+            )
         if not _SERVER.fullmatch(server.get("urls", "")):
-            raise Invalid("webrtc/ice_servers", "urls must be like stun:host:3478 or turn:host:3478?transport=udp")
+            raise Invalid(
+                "webrtc/ice_servers", "urls must be like stun:host:3478 or turn:host:3478?transport=udp"
+            )
     return value

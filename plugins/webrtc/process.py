@@ -24,8 +24,8 @@ _PROGRAM = "camd_plugins.webrtc.child"
 _LONGEST = 1024 * 1024
 #: It has so long to start, to answer, to go on reading, and to end when it is asked to (seconds).
 START, ANSWER, READ, END = 20.0, 12.0, 10.0, 1.5
-#: Lines of its log that are passed on in one go.
-_LINES = 20
+#: So many lines of its log are passed on in so many seconds; more are counted.
+_LINES, _LINES_IN = 20, 10.0
 
 
 class Busy(SourceError):
@@ -71,6 +71,7 @@ class Process(ProcessProtocol):
         self._asks = itertools.count(1)
         self._answers: dict[int, Deferred[Message]] = {}
         self._deadline: Any = reactor.callLater(START, self._kill, f"it did not start within {START:.0f} s")
+        self._lines, self._lines_since = 0, reactor.seconds()
         self._is_over = False
         self._stopping = False
 
@@ -79,7 +80,7 @@ class Process(ProcessProtocol):
         return not (self._is_over or self._stopping)
 
     def ask(self, message: Message) -> Deferred[Message]:
-        """Send a message and wait for its answer. Fails with ChildError, or Busy if the child ends or hangs."""
+        """Send a message and wait for its answer. Fails with ChildError; Busy if the child ends or hangs."""
         number = next(self._asks)
         answer: Deferred[Message] = Deferred()
         self._answers[number] = answer
@@ -142,8 +143,15 @@ class Process(ProcessProtocol):
             self._kill(f"it said what cannot be understood: {error!r}")
 
     def errReceived(self, data: bytes) -> None:
-        for line in data.decode("utf-8", "replace").splitlines()[:_LINES]:
-            self.log.warn("WebRTC process: {line}", line=line[:400])
+        now = self._reactor.seconds()
+        if now - self._lines_since >= _LINES_IN:
+            if self._lines > _LINES:
+                self.log.warn("WebRTC process: {count} more lines", count=self._lines - _LINES)
+            self._lines_since, self._lines = now, 0
+        for line in data.decode("utf-8", "replace").splitlines():
+            self._lines += 1
+            if self._lines <= _LINES:
+                self.log.warn("WebRTC process: {line}", line=line[:400])
 
     def processEnded(self, reason: Failure) -> None:
         self._is_over = True
@@ -194,15 +202,18 @@ class Process(ProcessProtocol):
 
 def spawn(reactor: Any, protocol: Process) -> None:
     """Start the child, in the interpreter and environment of camd, without what is secret in it."""
-    reactor.spawnProcess(protocol, sys.executable, [sys.executable, "-m", _PROGRAM], env=_environment(os.environ))
+    reactor.spawnProcess(
+        protocol, sys.executable, [sys.executable, "-m", _PROGRAM], env=_environment(os.environ)
+    )
 
 
 def _environment(ours: Mapping[str, str]) -> dict[str, str]:
-    """Passwords may be in CAMD_..., and systemd's notifications are not the child's to send."""
+    """Passwords may be in CAMD_..., and what systemd wants to hear is not the child's to say."""
     paths = os.pathsep.join(path for path in sys.path if path)
     kept = {
         name: value
         for name, value in ours.items()
-        if not name.startswith("CAMD_") and name not in ("NOTIFY_SOCKET", "WATCHDOG_PID", "CREDENTIALS_DIRECTORY")
+        if not name.startswith("CAMD_")
+        and name not in ("NOTIFY_SOCKET", "WATCHDOG_PID", "CREDENTIALS_DIRECTORY")
     }
     return {**kept, "PYTHONPATH": paths}

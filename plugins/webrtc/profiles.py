@@ -1,4 +1,4 @@
-"""In the child: what the H.264 of a camera is, and which of a viewer's offers fits it (RFC 6184 section 8.1)."""
+"""In the child: what H.264 a camera gives, and which of a viewer's offers fits it (RFC 6184 section 8.1)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from aiortc.rtcrtpparameters import RTCRtcpFeedback, RTCRtpCodecParameters
 from .refusal import Refusal
 
 _Profile = sdp.H264Profile
-#: By profile of the packets: what a decoder may call itself that plays them, the nearest first. Chromium without
-#: a decoder in hardware is not High, but High 4:4:4 Predictive (f4), which contains it.
+#: By profile of the packets: what a decoder may call itself that plays them, the nearest first.
+#: Chromium without a decoder in hardware is not High, but High 4:4:4 Predictive (f4), which contains it.
 _PLAYED_AS = {
     _Profile.PROFILE_CONSTRAINED_BASELINE: ("42e01f", "42001f", "4d001f", "64001f", "f4001f"),
     _Profile.PROFILE_BASELINE: ("42001f",),
@@ -25,8 +25,8 @@ _SPS = 7
 
 
 def know_more_profiles() -> None:
-    """aiortc packs any H.264, but offers the baseline only; and it would answer browsers, which have run out of
-    payload types from 96 on and go on at 35 (RFC 3551 section 6), with another number than they gave."""
+    """aiortc packs any H.264, but offers the baseline only; and it would answer browsers, which have run out
+    of payload types from 96 on and go on at 35 (RFC 3551 section 6), with another number than they gave."""
     rtp.DYNAMIC_PAYLOAD_TYPES = (*range(35, 64), *range(96, 128))
     number = max(codec.payloadType for codec in CODECS["video"])
     for profile in _MORE:
@@ -62,8 +62,8 @@ def profile_of(keyframe: bytes) -> str:
 
 
 def choose(profile: str, offered: list[Any]) -> list[Any]:
-    """The codecs to prefer, in order, for packets of this profile-level-id. offered: the codecs of the offer.
-    Raises Refusal if the viewer plays none."""
+    """The codecs to prefer, in order, for packets of this profile-level-id. offered: the codecs of the
+    offer. Raises Refusal if the viewer plays none."""
     names = _PLAYED_AS.get(_kind(bytes.fromhex(profile)), ())
     wanted = {sdp.parse_h264_profile_level_id(name)[0]: name for name in names}
     theirs = {_profile(codec) for codec in offered if _is_h264(codec)}
@@ -71,15 +71,21 @@ def choose(profile: str, offered: list[Any]) -> list[Any]:
     if not fitting:
         raise Refusal("profile", f"this viewer does not play H.264 with profile-level-id {profile}")
     known_here = get_capabilities("video").codecs
-    chosen = [codec for name in fitting for codec in known_here if codec.parameters.get("profile-level-id") == name]
+    chosen = [
+        codec for name in fitting for codec in known_here if codec.parameters.get("profile-level-id") == name
+    ]
     return chosen + [codec for codec in known_here if codec.mimeType == "video/rtx"]
 
 
 def _kind(profile: bytes) -> Any:
-    """The profile of packets by profile_idc and constraint flags; cameras set more of these than RFC 6184 lists."""
+    """The profile of packets by profile_idc and flags; cameras set more of these than RFC 6184 lists."""
     number, flags = profile[0], profile[1]
     if number == 66 or (number == 77 and flags & 0x80):
-        return _Profile.PROFILE_CONSTRAINED_BASELINE if flags & 0x40 or number == 77 else _Profile.PROFILE_BASELINE
+        return (
+            _Profile.PROFILE_CONSTRAINED_BASELINE
+            if flags & 0x40 or number == 77
+            else _Profile.PROFILE_BASELINE
+        )
     if number == 77:
         return _Profile.PROFILE_MAIN
     if number == 100:
@@ -88,7 +94,9 @@ def _kind(profile: bytes) -> Any:
 
 
 def _is_h264(codec: Any) -> bool:
-    return codec.mimeType.lower() == "video/h264" and str(codec.parameters.get("packetization-mode", "0")) == "1"
+    return (
+        codec.mimeType.lower() == "video/h264" and str(codec.parameters.get("packetization-mode", "0")) == "1"
+    )
 
 
 def _profile(codec: Any) -> Any:

@@ -92,7 +92,9 @@ class Whep(Resource):
         wanted = request.requestHeaders.getRawHeaders(b"if-match", (_etag(session),))[0].strip()
         fragment = request.content.read().decode("utf-8", "replace")
         if wanted == b"*" or "\na=ice-ufrag:" in "\n" + fragment and wanted != _etag(session):
-            return _finish(request, 422)  # a restart of ICE, which is not done here: a new session costs as little
+            return _finish(
+                request, 422
+            )  # a restart of ICE, which is not done here: a new session costs as little
         if wanted != _etag(session):
             return _finish(request, 412)
         await self._gateway.candidates(session, fragment)
@@ -104,7 +106,9 @@ class Whep(Resource):
 
     def _session(self, request: Any) -> Session:
         camera, id = request.prepath[1], request.postpath[0]
-        return self._gateway.find(id.decode("ascii", "replace"), camera.decode("ascii", "replace"), request.principal)
+        return self._gateway.find(
+            id.decode("ascii", "replace"), camera.decode("ascii", "replace"), request.principal
+        )
 
     def _link(self, request: Any) -> None:
         """Which STUN and TURN servers the viewer should use, too (RFC 9725 section 4.6)."""

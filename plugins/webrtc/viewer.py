@@ -67,7 +67,7 @@ class Feed:
         try:
             await asyncio.wait_for(self.first.wait(), _FIRST_PICTURE)
         except TimeoutError:
-            raise Refusal("video", "no picture of the camera came") from None
+            raise Refusal("picture", "no picture of the camera came") from None
         if not self.history:
             self.request_keyframe()
             self.first.clear()

@@ -1,13 +1,15 @@
-"""A WebRTC viewer that is no browser: python -m tests.e2e.webrtc_client URL [type]
+"""A WebRTC viewer that is no browser: python -m tests.e2e.webrtc_client URL
 
-Posts an offer to URL, prints a JSON line when it has an answer, one with every tenth picture, and one when the
-connection ends; leaves properly when its input is closed. type: what the answer should be told to be played as.
+Posts an offer to URL, prints a JSON line when it has an answer, one with every tenth picture and every key
+frame, and one when the connection ends. A line of input makes it ask for a key frame (PLI); it leaves
+properly when its input is closed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 import time
 from typing import Any
@@ -39,11 +41,19 @@ async def watch(peer: RTCPeerConnection, track: Any, begun: float) -> None:
         while True:
             frame = await track.recv()
             count += 1
+            if frame.key_frame:
+                say(key=count)
             if count % 10 == 1:
                 image = frame.to_ndarray(format="gray")
                 code = read_timecode(image) / 1e6 if image.shape[1] >= 64 else 0.0
-                say(pictures=count, seconds=time.monotonic() - begun, width=frame.width, height=frame.height,
-                    delay=time.monotonic() - code, light=float(image.mean()))
+                say(
+                    pictures=count,
+                    seconds=time.monotonic() - begun,
+                    width=frame.width,
+                    height=frame.height,
+                    delay=time.monotonic() - code,
+                    light=float(image.mean()),
+                )
     except MediaStreamError:
         say(ended=peer.connectionState)
 
@@ -60,7 +70,9 @@ async def main(url: str) -> None:
     say(status=status, session=session, sdp=sdp)
     if status == 201:
         await peer.setRemoteDescription(RTCSessionDescription(sdp, "answer"))
-        await asyncio.to_thread(sys.stdin.read)
+        source = int(re.search(r"a=ssrc:(\d+)", sdp)[1])
+        while await asyncio.to_thread(sys.stdin.readline):
+            await peer.getReceivers()[0]._send_rtcp_pli(source)
     await peer.close()
 
 
