@@ -202,12 +202,12 @@ class PageTests(SynchronousTestCase):
         self.browser.press("\ue004")  # tab
         self.assertEqual(self.browser.ask("document.activeElement.innerText"), "Skip to the controls")
         self.browser.press("\ue007")
-        for _ in range(5):
+        for _ in range(12):
             self.browser.press("\ue004")
             if self.browser.ask(f"document.activeElement.matches('{_SLIDER}')"):
                 break
         else:
-            self.fail("five steps from the controls' beginning there is no brightness")
+            self.fail("twelve steps from the controls' beginning there is no brightness")
         self.browser.press("\ue014")
         self.wait_for_value(self.browser, 51)
         self.assertTrue(self.browser.ask("document.activeElement.matches(':focus-visible')"))
@@ -313,11 +313,66 @@ class LogicTests(SynchronousTestCase):
     def test_controls_stand_with_what_they_touch(self) -> None:
         groups = {
             "brightness": "Picture", "white_balance_temperature": "White balance", "gain": "Exposure",
-            "auto_exposure": "Exposure", "power_line_frequency": "Exposure", "focus_absolute": "Focus & zoom",
-            "pan_absolute": "Focus & zoom", "size": "Stream", "jpeg_quality": "Stream", "led1_mode": "Other",
+            "red_gain": "White balance", "auto_exposure": "Exposure", "power_line_frequency": "Exposure",
+            "focus_absolute": "Lens", "pan_absolute": "Lens", "ptz/pan": "Lens", "masks": "Privacy", "crop": "Picture",
+            "overlay/size": "Overlay", "motion/zones": "Motion", "size": "Stream", "jpeg_quality": "Stream",
+            "main/bitrate": "Main rendition", "sub/size": "Small rendition", "profile": "Profile", "led1_mode": "Other",
         }
         found = self.run_module("group.js", f"return {json.dumps(list(groups))}.map(m.groupOf)")
         self.assertEqual(dict(zip(groups, found, strict=True)), groups)
+
+    def test_a_camera_comes_as_it_costs_least(self) -> None:
+        ways = self.run_module("player/way.js", """
+          const names = (wish) => m.waysOf(wish).map(([way]) => way);
+          const hindered = m.hindrances({mse: false, webrtc: true, jpeg: true}, {webrtc: false});
+          return [
+            names({}), names({format: "mjpeg"}), names({format: "h264"}), names({format: "bgr"}),
+            names({format: "bgr", hindered}), names({format: "mjpeg", chosen: "webrtc"}),
+            names({format: "h264", failed: new Map([["mse", "no."]])}),
+            m.waysOf({format: "h264", failed: new Map([["mse", "no."]])})[0][1],
+          ];
+        """)
+        jpeg, video = ["jpeg", "mse", "webrtc"], ["mse", "webrtc", "jpeg"]
+        self.assertEqual(ways[:4], [jpeg, jpeg, video, video])
+        self.assertEqual(ways[4:7], [["jpeg"], ["webrtc", "jpeg", "mse"], ["webrtc", "jpeg"]])
+        self.assertEqual(ways[7], "H.264 does not work here: no.")
+
+    def test_video_stays_at_the_live_edge(self) -> None:
+        chased = self.run_module(
+            "player/edge.js", "return [0, 99.95, 99.8, 99.99, 100.3, 120].map((time) => m.chase(time, 101))"
+        )
+        self.assertEqual(chased[1:5], [{"rate": 1}, {"rate": 1.08}, {"rate": 0.92}, {"rate": 0.92}])
+        for jump in (chased[0], chased[5]):
+            self.assertAlmostEqual(jump["seek"], 99.97)
+
+    def test_what_is_drawn_lies_in_the_scene(self) -> None:
+        found = self.run_module("view.js", """
+          const shown = m.windowOf([0.5, 0, 0.5, 1], {pan: 1, tilt: 1, zoom: 2});
+          return [shown, m.toPicture([0.75, 0.25], shown), m.toScene([1, 1], shown), m.windowOf(undefined)];
+        """)
+        self.assertEqual(found, [[0.75, 0, 0.25, 0.5], [0, 0.5], [1, 0.5], [0, 0, 1, 1]])
+        found = self.run_module("shape.js", """
+          const square = m.corners([0.5, 0.5, 0.25, 0.25]);
+          return [
+            m.stretched(square, 0, [-1, 0.7]), m.shifted(square, [1, -1]), m.grown(square, 3).at(-1),
+            m.shrunk(m.shrunk(square, 0), 0).length, m.moved(square, 2, [2, 0.1])[2],
+          ];
+        """)
+        self.assertEqual(found[0], [[0, 0.6875], [0.75, 0.6875], [0.75, 0.75], [0, 0.75]])
+        self.assertEqual(found[1], [[0.75, 0], [1, 0], [1, 0.25], [0.75, 0.25]])
+        self.assertEqual(found[2:], [[0.5, 0.625], 3, [1, 0.1]])
+
+    def test_small_pictures_come_in_few_sizes(self) -> None:
+        boxes = self.run_module("box.js", "return [100, 320, 340, 400, 5000].map(m.boxFor)")
+        self.assertEqual(boxes, ["160x120", "320x240", "320x240", "480x360", "1280x960"])
+
+    def test_rate_and_delay_are_those_of_late(self) -> None:
+        figures = self.run_module("tally.js", """
+          const tally = new m.Tally(1000), none = tally.figures(0);
+          for (let at = 0; at <= 2000; at += 100) tally.note(at, at < 1500 ? 50 : 90);
+          return [none, tally.figures(2000), tally.figures(9000).fps, tally.shown.length];
+        """)
+        self.assertEqual(figures, [{"fps": None, "delay": None}, {"fps": 10, "delay": 90}, None, 0])
 
     def test_labels_are_words(self) -> None:
         labels = {

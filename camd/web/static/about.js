@@ -3,6 +3,9 @@ import { Control } from "./control.js";
 import { addressOf, Copyable } from "./copyable.js";
 import { factsOf } from "./catalogue.js";
 import { Facts } from "./facts.js";
+import { restOf } from "./group.js";
+import { labelOf } from "./label.js";
+import { textOf } from "./quantity.js";
 import { copyOf, write } from "./template.js";
 
 const NAME = { type: "str", doc: "Name" };
@@ -17,7 +20,10 @@ export class About {
     this.root = document.createElement("div");
     const list = document.createElement("dl");
     list.className = "facts figures";
-    this.facts = new Facts(list, store);
+    this.facts = new Facts(list, store, {
+      label: (name, entry) => labelOf(restOf(name).replace("/", "_"), entry),
+      render: (element, value, entry, name) => write(element, name.endsWith("/outputs") ? lines(value) : textOf(value, entry)),
+    });
     this.root.append(list, new Copyable("Single picture (JPEG)", addressOf(`cam/${camera}/snapshot.jpg`)).root,
       new Copyable("Stream (MJPEG)", addressOf(`cam/${camera}/stream.mjpg`)).root);
     this.change = change;
@@ -65,11 +71,15 @@ export class About {
   }
 }
 
+function lines(outputs) {
+  return Object.entries(outputs ?? {}).map(([output, how]) => `${output}: ${how}`).join("\n") || "–";
+}
+
 /** The state of a camera, seen as on or off. */
 function switchOf(store) {
   const isOn = (state) => state !== undefined && state !== "disabled";
   return {
     get: (name) => isOn(store.get(name)),
-    watch: (name, watcher) => store.watch(name, (state) => watcher(isOn(state))),
+    watch: (name, watcher) => store.watch(name, (value) => watcher(name.endsWith("/state") ? isOn(value) : undefined)),
   };
 }

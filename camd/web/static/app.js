@@ -1,5 +1,6 @@
 import { About } from "./about.js";
 import { Adding } from "./adding.js";
+import { Bench } from "./bench.js";
 import { camerasOf, controlsOf, systemControlsOf, systemFactsOf } from "./catalogue.js";
 import { Clock } from "./clock.js";
 import { Facts } from "./facts.js";
@@ -12,6 +13,8 @@ import { Menu } from "./menu.js";
 import { Mirror } from "./mirror.js";
 import { Outage } from "./outage.js";
 import { Panel } from "./panel.js";
+import { Presets } from "./presets.js";
+import { Profiles } from "./profiles.js";
 import { Session } from "./session.js";
 import { Stage } from "./stage.js";
 import { Store } from "./store.js";
@@ -46,11 +49,12 @@ const wall = new Tiles(byId("wall-tiles"), { store, feed, clock, fps: WALL_FPS, 
 const gallery = new Gallery();
 const cameraPanel = new Panel(byId("camera-controls"), store, { send, may });
 const systemPanel = new Panel(byId("system-controls"), store, { send, may });
+const bench = new Bench(stage, store, { call, send, may });
 const menu = new Menu(byId("account"), byId("sign-in"), session);
 const systemFacts = new Facts(byId("system-facts"), store);
 const pluginFacts = new Facts(byId("plugin-facts"), store, { render: asPlugin, label: (name) => labelOf(name) });
 const outage = new Outage(stage, link);
-const about = new Map(); // camera -> About
+const about = new Map(); // camera -> {about, presets, profiles}, which are kept, for somebody may be typing
 const ask = (...request) => session.ask(...request);
 const adding = new Adding({ ask, add });
 const found = new Found(byId("found"), store, add);
@@ -72,6 +76,15 @@ async function send(name, value) {
     store.merge(await link.request({ [name]: value }));
   } catch (error) {
     if (error.refused) look(); // the rights are others than we thought
+    throw error;
+  }
+}
+
+async function call(name, args) {
+  try {
+    return (await link.request({ call: name, args })).result;
+  } catch (error) {
+    if (error.refused) look();
     throw error;
   }
 }
@@ -103,12 +116,13 @@ function arrange() {
   const chosen = all ? null : cameras.includes(wanted) ? wanted : cameras[0] ?? null;
   view(all, cameras);
   stage.show(chosen);
+  bench.show(chosen);
   strip.show(!all && cameras.length > 1 ? cameras : [], chosen);
   wall.show(all ? cameras : []);
   hang(chosen);
   for (const camera of [...about.keys()].filter((one) => !cameras.includes(one))) forget(camera);
   found.allow(mayAdd());
-  if (chosen) cameraPanel.show(controlsOf(chosen, schema), [["Camera", aboutCamera(chosen)]]);
+  if (chosen) cameraPanel.show(controlsOf(chosen, schema), extrasOf(chosen));
   else cameraPanel.show([], mayAdd() ? [["Add a camera", adding.root]] : []);
   systemPanel.show(systemControlsOf(schema));
   const facts = systemFactsOf(schema);
@@ -155,14 +169,27 @@ function hang(chosen) {
   gallery.hang(mayWatch() ? [...(stage.player ? [stage.player] : []), ...small] : []);
 }
 
-function aboutCamera(camera) {
-  if (!about.has(camera)) about.set(camera, new About(camera, store, { change, remove }));
-  about.get(camera).show(mayConfigure());
-  return about.get(camera).root;
+/** [[group, element]]: what a camera has beside its settings. */
+function extrasOf(camera) {
+  if (!about.has(camera)) {
+    about.set(camera, {
+      about: new About(camera, store, { change, remove }),
+      presets: new Presets(camera, store, call),
+      profiles: new Profiles(camera, store, call),
+    });
+  }
+  const { about: known, presets, profiles } = about.get(camera);
+  known.show(mayConfigure());
+  const has = (rest) => store.schema[`cameras/${camera}/${rest}`] && may(`cameras/${camera}/${rest}`);
+  return [
+    ...(has("profile") ? [["Profile", profiles.root]] : []),
+    ...(has("ptz/presets") ? [["Lens", presets.root]] : []),
+    ["Camera", known.root],
+  ];
 }
 
 function forget(camera) {
-  about.get(camera).close();
+  for (const one of Object.values(about.get(camera))) one.close();
   about.delete(camera);
 }
 
@@ -249,6 +276,7 @@ store.watch("system/name", (name) => write(byId("system-name"), name ?? ""));
 stage.onname = (name) => (document.title = name ? `${name} – camd` : "camd");
 strip.onchoose = wall.onchoose = choose;
 feed.onrefused = look;
+byId("camera-controls").addEventListener("draw", ({ detail }) => bench.draw(detail));
 addEventListener("hashchange", arrange);
 for (const change of ["online", "offline"]) addEventListener(change, check);
 addEventListener("pageshow", ({ persisted }) => persisted && check());

@@ -1,5 +1,5 @@
 import { grouped } from "./group.js";
-import { bare, labelOf } from "./label.js";
+import { labelOf } from "./label.js";
 
 /**
  * Which names of the state belong where on the page. Pure: it looks at names and schema only, so a
@@ -8,8 +8,10 @@ import { bare, labelOf } from "./label.js";
 const CAMERA = /^cameras\/([^/]+)\/(.+)$/;
 /** Told by the caption under the picture, or for the page itself rather than for people. */
 const CAPTIONED = new Set([
-  "name", "state", "reason", "since", "online", "size", "format", "measured_fps", "clients", "drops",
+  "name", "state", "reason", "since", "online", "size", "format", "measured_fps", "clients", "drops", "inactive",
 ]);
+/** Settings with a place of their own on the page. */
+const APART = new Set(["ptz/presets"]);
 const SILENT = /^(system\/(schema|name)|plugins\/[^/]+\/reason)$/;
 
 /** Ids of the cameras, the main one first, the others in the order of the schema. */
@@ -20,8 +22,11 @@ export function camerasOf(names, main) {
 
 /** [[group, names]]: the settings of one camera. */
 export function controlsOf(camera, schema) {
-  const names = Object.keys(schema).filter((name) => CAMERA.exec(name)?.[1] === camera && schema[name].write);
-  return grouped(names, bare);
+  const names = Object.keys(schema).filter((name) => {
+    const [, id, rest] = CAMERA.exec(name) ?? [];
+    return id === camera && schema[name].write && !APART.has(rest);
+  });
+  return grouped(names);
 }
 
 /** Names of the facts about one camera that the caption does not tell. */

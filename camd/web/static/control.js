@@ -1,6 +1,7 @@
 import { fieldFor } from "./field.js";
-import { groupOf } from "./group.js";
-import { bare, helpOf, labelOf } from "./label.js";
+import { groupOf, restOf } from "./group.js";
+import { inactivity } from "./inactive.js";
+import { helpOf, labelOf } from "./label.js";
 import { Setter } from "./setter.js";
 import { textOf } from "./quantity.js";
 import { copyOf, write } from "./template.js";
@@ -21,7 +22,7 @@ export class Control {
     this.part = part;
     const id = `set/${name}`;
     const label = labelOf(name, entry);
-    const help = helpOf(name, entry);
+    this.help = helpOf(name, entry);
     root.dataset.name = name;
     root.dataset.kind = entry.choices ? "choice" : entry.type;
     part("label").textContent = label;
@@ -29,11 +30,11 @@ export class Control {
     if (entry.unit && entry.unit !== "px") part("label").append(unitOf(entry));
 
     // Every change of the stream opens the device anew: not thirty times a second.
-    this.field = fieldFor(entry, { id, label, lazy: groupOf(bare(name)) === "Stream" });
+    this.field = fieldFor(entry, { id, label, name, lazy: groupOf(restOf(name)) === "Stream" });
     part("field").append(this.field.root);
     part("help").id = `${id}/help`;
     part("error").id = `${id}/error`;
-    write(part("help"), help);
+    write(part("help"), this.help);
     this.field.input.setAttribute("aria-describedby", `${id}/help ${id}/error`);
 
     this.setter = new Setter((value) => send(name, value));
@@ -52,13 +53,24 @@ export class Control {
     });
     write(part("reset-label"), `Reset ${label} to ${textOf(entry.default, entry)}`);
     part("reset").title = `Reset to ${textOf(entry.default, entry)}`;
-    this.unwatch = store.watch(name, () => this.settle());
+    const watched = `${name.slice(0, name.length - restOf(name).length)}inactive`;
+    this.unwatch = [
+      store.watch(name, () => this.settle()),
+      store.watch(watched, (inactive) => this.disable(inactivity(name, inactive, store.schema ?? {}))),
+    ];
+  }
+
+  /** why: it has no effect now; "" if it has. */
+  disable(why) {
+    for (const input of this.root.querySelectorAll("input, select, button, textarea")) input.disabled = why !== "";
+    this.root.classList.toggle("inactive", why !== "");
+    write(this.part("help"), why || this.help);
   }
 
   settle() {
     const value = this.store.get(this.name);
     if (this.setter.idle) this.field.show(value);
-    const away = this.resettable && value !== undefined && value !== null && value !== this.entry.default;
+    const away = this.resettable && value !== undefined && value !== null && !isSame(value, this.entry.default);
     this.part("reset").classList.toggle("vacant", !away);
   }
 
@@ -69,9 +81,13 @@ export class Control {
   }
 
   close() {
-    this.unwatch();
+    for (const end of this.unwatch) end();
     this.root.remove();
   }
+}
+
+function isSame(one, other) {
+  return one === other || (typeof one === "object" && JSON.stringify(one) === JSON.stringify(other));
 }
 
 function unitOf({ unit }) {

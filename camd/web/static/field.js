@@ -1,3 +1,4 @@
+import { Drawn } from "./drawn.js";
 import { Figure, Slider, stepOf } from "./slider.js";
 
 const MOST_STEPS = 20_000; // of a slider; a bitrate or the number of a port is typed
@@ -98,6 +99,7 @@ class Text {
 
 /** The field that suits a schema entry. */
 export function fieldFor(entry, place) {
+  if (place.name && Drawn.suits(place.name, entry)) return new Drawn(entry, place);
   if (entry.choices) return new Choice(entry, place);
   if (entry.type === "bool") return new Toggle(entry, place);
   if (entry.type === "int" || entry.type === "float") {
@@ -113,5 +115,6 @@ function isFelt(entry) {
 }
 
 function wording(choice) {
+  if (choice === "") return "–";
   return String(choice).replace(/^(\d+)x(\d+)$/, "$1 × $2");
 }

@@ -26,9 +26,10 @@ export function labelOf(name, { doc = "" } = {}) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** The schema's text where it says more than the label, else "". */
+/** The schema's text where it says more than the label, else "". What a drawn setting is made of, one sees. */
 export function helpOf(name, { doc = "" } = {}) {
   if (!doc || isTitle(doc)) return "";
+  if (/\/(masks|zones|crop)$/.test(name)) return doc.replace(/:.*$/, ".");
   const known = new Set([...tokens(labelOf(name, { doc })), ...FILLERS]);
   return tokens(doc).every((token) => known.has(token)) ? "" : doc;
 }

@@ -2,11 +2,13 @@ import { Control } from "./control.js";
 import { Reading } from "./reading.js";
 import { copyOf } from "./template.js";
 
-const KEY = "camd.closed";
+const KEY = "camd.groups";
+/** Groups that few need every day. */
+const CLOSED_AT_FIRST = ["Overlay", "Motion", "Main rendition", "Small rendition", "ONVIF", "WebRTC"];
 
 /**
- * Groups of controls; what somebody may not change is there to read. Which groups somebody closed is
- * kept in this browser.
+ * Groups of controls; what somebody may not change is there to read. Which groups somebody opened or closed
+ * is kept in this browser.
  */
 export class Panel {
   /** send(name, value): as of Control; may(name): whether whoever sits here may set that name. */
@@ -21,7 +23,7 @@ export class Panel {
   }
 
   /**
-   * groups: [[title, names]]; extras: [[title, element]], groups of other things after them. Built
+   * groups: [[title, names]]; extras: [[title, element]], other things after the controls of their group. Built
    * anew only if something differs, for that ends a drag; the focus is kept.
    */
   show(groups, extras = []) {
@@ -33,10 +35,9 @@ export class Panel {
     const focused = this.root.contains(document.activeElement) ? document.activeElement.id : "";
     for (const control of this.controls.splice(0)) control.close();
     for (const group of this.root.querySelectorAll(".group")) group.remove();
-    for (const [title, names] of groups) {
-      this.group(title, names.map((name) => this.control(name).root));
-    }
-    for (const [title, element] of extras) this.group(title, [element]);
+    const bodies = new Map(groups.map(([title, names]) => [title, names.map((name) => this.control(name).root)]));
+    for (const [title, element] of extras) bodies.set(title, [...(bodies.get(title) ?? []), element]);
+    for (const [title, elements] of bodies) this.group(title, elements);
     if (focused) document.getElementById(focused)?.focus();
   }
 
@@ -59,25 +60,27 @@ export class Panel {
     const { root, part } = copyOf("group-template");
     part("title").textContent = title;
     part("body").append(...elements);
-    root.open = !closedGroups().includes(title);
+    root.open = remembered()[title] ?? !CLOSED_AT_FIRST.includes(title);
     root.addEventListener("toggle", () => remember(title, root.open));
     this.root.append(root);
   }
 }
 
-function closedGroups() {
+/** {title: open} of the groups that somebody touched. */
+function remembered() {
   try {
-    return JSON.parse(localStorage.getItem(KEY) ?? "[]");
+    return JSON.parse(localStorage.getItem(KEY)) ?? {};
   } catch {
-    return []; // no storage, or not ours
+    return {}; // no storage, or not ours
   }
 }
 
 function remember(title, open) {
-  const others = closedGroups().filter((other) => other !== title);
+  const groups = remembered();
+  if (open === (groups[title] ?? !CLOSED_AT_FIRST.includes(title))) return;
   try {
-    localStorage.setItem(KEY, JSON.stringify(open ? others : [...others, title]));
+    localStorage.setItem(KEY, JSON.stringify({ ...groups, [title]: open }));
   } catch {
-    // without storage all groups are open next time
+    // without storage all groups are next time as they are at first
   }
 }

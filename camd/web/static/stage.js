@@ -94,7 +94,7 @@ export class Stage {
     const { player } = this;
     if (!player || document.hidden) return;
     const { delay } = player.figures();
-    write(this.readout.get("delay"), delay === null || delay < 0 ? "" : PHRASES.delay(delay));
+    write(this.readout.get("delay"), delay === null ? "" : PHRASES.delay(delay));
     this.ways.measure(player);
   }
 

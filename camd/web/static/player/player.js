@@ -5,6 +5,7 @@ import { WebRtc } from "./webrtc.js";
 
 const WAYS = { jpeg: Jpeg, mse: Mse, webrtc: WebRtc };
 const PATIENCE = 10_000; // for the first picture, milliseconds
+const AHEAD = 100; // milliseconds by which clocks may seem to be wrong
 const KEY = "camd.way";
 
 /**
@@ -58,8 +59,10 @@ export class Player {
     return hindrances(this.able, this.offered());
   }
 
+  /** {fps, delay}: pictures a second and milliseconds, null where nothing is known. */
   figures() {
-    return this.way?.figures() ?? { fps: null, delay: null };
+    const { fps, delay } = this.way?.figures() ?? { fps: null, delay: null };
+    return { fps, delay: delay === null || delay < -AHEAD ? null : Math.max(0, delay) };
   }
 
   /** Whether somebody could see it. */

@@ -37,7 +37,7 @@ export class Ways {
     if (!this.root.open) return;
     const { fps, delay } = player.figures();
     const shown = fps === null ? "" : `${rounded(fps)} pictures a second`;
-    const late = delay === null || delay < 0 ? "" : `${Math.round(delay)} ms after they were taken`;
+    const late = delay === null ? "" : `${Math.round(delay)} ms after they were taken`;
     write(partOf(this.root, "figures"), [shown, late].filter(Boolean).join(", "));
   }
 
