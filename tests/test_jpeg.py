@@ -106,6 +106,11 @@ class Jpeg(SynchronousTestCase):
         self.assertLess(error(back.image, frame.image), 2.0)
         self.assertFalse(back.image.flags.writeable)
 
+    def test_a_card_stays_one(self) -> None:
+        image = numpy.zeros((16, 16, 3), numpy.uint8)
+        cards = [encode_jpeg(Frame(image, 0.0, 0.0, 0.0, card=card), 85).card for card in (False, True)]
+        self.assertEqual(cards, [False, True])
+
     def test_the_packet_names_its_codec_not_the_format(self) -> None:
         """A placeholder card is a JPEG also where the camera gives YUYV, and has its own size."""
         back = decode(encode_jpeg(self.frame(), 80), Format("yuyv422", 1280, 720, 30.0))

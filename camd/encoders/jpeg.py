@@ -41,7 +41,7 @@ def encode_jpeg(frame: Frame, quality: int) -> Packet:
         _done, data = cv2.imencode(".jpg", frame.image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     except cv2.error as error:
         raise CamdError(f"a picture of shape {frame.image.shape} cannot become a JPEG: {error}") from None
-    return Packet(data.tobytes(), "mjpeg", frame.pts, frame.wall, frame.grabbed)
+    return Packet(data.tobytes(), "mjpeg", frame.pts, frame.wall, frame.grabbed, card=frame.card)
 
 
 def decode(packet: Packet, format: Format | None) -> Frame:

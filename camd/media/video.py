@@ -48,7 +48,7 @@ class Coder:
         self._closed = False
 
     def encode(self, item: Frame | Packet, settings: VideoSettings, keyframe: bool) -> Packet | None:
-        card = isinstance(item, Packet)
+        card = item.card
         frame = self._decode(item) if isinstance(item, Packet) else item
         with self._lock:
             if self._closed:

@@ -11,9 +11,11 @@ import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ..coded_video import coded
 from . import rest
 from .browser import MISSING, Browser
 from .daemon import Daemon
@@ -51,6 +53,8 @@ class VideoCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.daemon = Daemon(_CAMERAS, arguments=["--https", "off"], everyone=True)
+        clip = self.daemon.directory / "clip.mjpeg"
+        self.daemon.config.write_text(f'{_CAMERAS}\n[cameras.clip]\nsource = "file:{clip}"\n')
         self.daemon.start()
         self.addCleanup(self.daemon.remove)
         self.addCleanup(self.daemon.stop)
@@ -85,6 +89,27 @@ class MediaSocketTests(VideoCase):
         self.assertEqual([head[3] for head in jpegs], list(range(len(jpegs))))
         self.assertLess(statistics.median(delays), 0.1)
         self.nobody_watches()
+
+    def test_one_encode_for_all(self) -> None:
+        """Whatever they watch by: no picture is encoded as H.264 twice."""
+        with WebSocket(self.url, path="/api/media") as first, WebSocket(self.url, path="/api/media") as second:
+            for socket in (first, second):
+                socket.send({"watch": {"channel": 1, "camera": "cam1", "codec": "h264"}})
+            with urlopen(self.url + "cam/cam1/stream.mp4", timeout=20) as file:
+                for _ in range(2):
+                    self.assertEqual(rest.fetch(self.url + "cam/cam1/hls/index.m3u8").status, 200)
+                    self.assertEqual(rest.fetch(self.url + "cam/cam1/snapshot.jpg").status, 200)
+                self.assertEqual(file.read(8)[4:], b"ftyp")
+                camera = rest.camera(self.url)
+        self.assertEqual(camera["clients"], {"mse": 2, "mp4": 1, "hls": 1})
+        text = rest.fetch(self.url + "metrics").body.decode()
+        frames, encoded = (
+            float(next(line for line in text.splitlines() if line.startswith(name)).rpartition(" ")[2])
+            for name in ('camd_camera_frames_total{camera="cam1"}',
+                         'camd_camera_encode_seconds_count{camera="cam1",codec="h264"}')
+        )
+        self.assertGreater(encoded, 30)
+        self.assertLessEqual(encoded, frames)
 
     def test_one_that_does_not_read(self) -> None:
         """It costs the others nothing, and returns at a key frame."""
@@ -217,6 +242,19 @@ class BrowserTests(VideoCase):
         self.browser.driver.execute_script("socket.send(arguments[0])", json.dumps(wish))
         self.browser.wait("video.videoWidth === 320")
         self.assertEqual(self.browser.ask("played.problems"), [])
+
+    def test_a_camera_that_comes_and_goes(self) -> None:
+        """The card is video in the same connection, whatever its size, and so is the picture afterwards."""
+        clip = self.daemon.directory / "clip.mjpeg"
+        self.browser.driver.execute_script('window.wish = {camera: "clip"};' + _MSE)
+        self.browser.wait("played.cards > 1 && video.videoWidth", timeout=20)
+        clip.write_bytes(b"".join(one.data for one in coded("mjpeg", 90, None, (320, 180))))
+        self.browser.wait("played.pictures > played.cards + 15", timeout=20)
+        self.browser.wait("video.videoWidth === 320 && video.currentTime > video.buffered.end(0) - 2")
+        clip.write_bytes(b"")
+        cards = self.browser.ask("played.cards")
+        self.browser.wait(f"played.cards > {cards}", timeout=20)
+        self.assertEqual(self.browser.ask("[played.problems, socket.readyState]"), [[], 1])
 
     def test_a_plain_video_element(self) -> None:
         self.browser.driver.execute_script(
