@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from twisted.trial.unittest import SynchronousTestCase
-
-from camd.state import Spec
 from camd_plugins.onvif import network
 from camd_plugins.onvif.clock import Clock
 from camd_plugins.onvif.network import Interface, Network
+from twisted.trial.unittest import SynchronousTestCase
+
+from camd.state import Spec
 
 from .onvif_case import NS, OnvifCase
 

@@ -156,6 +156,21 @@ class ProfileTests(MediaCase):
             "tr2:GetStreamUri", "<tr2:Protocol>RtspMulticast</tr2:Protocol>" + profile_token("tr2", "Profile_1")))  # fmt: skip
 
 
+    def test_a_key_frame_is_asked_for(self) -> None:
+        self.with_h264()
+        asked: list[str] = []
+        pipeline = self.app.cameras["cam1"].pipeline
+        stream = pipeline.stream(pipeline.video("main"))
+        self.patch(type(stream), "request_keyframe", lambda stream: asked.append("key frame"))
+        for prefix in ("trt", "tr2"):
+            self.call(f"{prefix}:SetSynchronizationPoint", profile_token(prefix, "Profile_cam1_main"))
+        self.assertEqual(asked, [], "nobody watches")
+        self.patch(type(stream), "running", True)
+        for prefix in ("trt", "tr2"):
+            self.call(f"{prefix}:SetSynchronizationPoint", profile_token(prefix, "Profile_cam1_main"))
+        self.assertEqual(asked, ["key frame"] * 2)
+
+
 class EncoderTests(MediaCase):
     def change(self, content: str, token: str = "VideoEncoder_cam1_sub", attributes: str = "") -> str:
         return (f'<tr2:Configuration token="{token}"{attributes}><tt:Name>a</tt:Name><tt:UseCount>0</tt:UseCount>'

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from camd_plugins.onvif.names import NAMESPACES
+from camd_plugins.onvif.names import NAMESPACES, SOAP12
 from camd_plugins.onvif.operation import operations_of
+from lxml import etree
 
-from .onvif_case import OnvifCase
+from .onvif_case import PATHS, OnvifCase, envelope
 from .onvif_schema import operations
 
 MAIN, VS, VSC, ENCODER = "Profile_cam1_main", "VideoSource_cam1", "VideoSourceConfig_cam1", "VideoEncoder_cam1_main"
@@ -236,3 +240,34 @@ class PageTests(OnvifCase):
         page = onvif_table.PAGE.read_text()
         names = [observable.name for observable in self.app.state.select("onvif/*")]
         self.assertEqual([name for name in names if f"`{name}`" not in page], [])
+
+
+class DamagedTests(OnvifCase):
+    """Requests that are almost right: an element gone, a value that is none. The answer is a fault or an answer,
+    never an internal error, which the test would hear of."""
+
+    def test_no_damage_is_a_surprise(self) -> None:
+        count = 0
+        for name, content in {**REQUESTS, **SAY_NO}.items():
+            request = etree.fromstring(envelope(f"<{name}>{content}</{name}>"))
+            for damaged in self.damaged(request):
+                answer = self.post(etree.tostring(damaged), PATHS[name.partition(":")[0]], by="admin")
+                self.assertIn(answer.status, (200, 400, 500), answer.body)
+                self.assertNotIn(b"internal error", answer.body)
+                count += 1
+        self.assertGreater(count, 500)
+
+    def damaged(self, request: Any) -> Iterator[Any]:
+        """Copies of a request, each with one thing wrong."""
+        number = len(list(request.iter()))
+        for index in range(3, number):  # behind Envelope, Header and Body
+            gone, worthless = copy.deepcopy(request), copy.deepcopy(request)
+            element = list(gone.iter())[index]
+            if element.getparent().tag != f"{{{SOAP12}}}Body":
+                element.getparent().remove(element)
+                yield gone
+            element = list(worthless.iter())[index]
+            element.text = "\u00e9 -1e999 {}"
+            for key in element.attrib:
+                element.set(key, "NaN")
+            yield worthless

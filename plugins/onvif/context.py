@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from camd.state import Value
@@ -153,8 +153,7 @@ class Context:
         """Let the stream go on with a key frame, if somebody watches it."""
         if rendition is None or rendition.encoding == "JPEG":
             return
-        pipeline: Any = rendition.camera.camera.pipeline
+        pipeline = rendition.camera.camera.pipeline
         stream = pipeline.stream(pipeline.video(rendition.name))
-        ask = getattr(stream, "request_keyframe", None)
-        if ask is not None and stream.running:
-            ask()
+        if stream.running:
+            stream.request_keyframe()
