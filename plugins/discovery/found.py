@@ -48,8 +48,9 @@ class Search:
     def _add(self, found: Found) -> None:
         before = self._found.get(found.uuid)
         if found.uuid and found.services and (before is not None or len(self._found) < MOST):
-            services = tuple(dict.fromkeys((*(before.services if before else ()), *found.services)))
-            self._found[found.uuid] = replace(before or found, services=services[:_SERVICES])
+            services = dict.fromkeys((*(before.services if before else ()), *found.services))
+            kept = sorted(services, key=_is_ipv6)[:_SERVICES]  # whose link-local addresses few programs can use
+            self._found[found.uuid] = replace(before or found, services=tuple(kept))
 
     def described(self) -> list[dict[str, Any]]:
         return [{**asdict(found), "services": list(found.services)} for found in self]
@@ -67,6 +68,10 @@ def _found(match: Match, source: str) -> Found:
     name, hardware, location = (_scope(match.scopes, kind) for kind in ("name", "hardware", "location"))
     addresses = sorted(filter(_is_address, match.xaddrs), key=lambda url: urlsplit(url).hostname != source)
     return Found(_text(uuid), name or source, hardware, location, tuple(addresses[:_SERVICES]))
+
+
+def _is_ipv6(url: str) -> bool:
+    return "[" in url
 
 
 def _scope(scopes: Sequence[str], kind: str) -> str:

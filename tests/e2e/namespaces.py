@@ -10,8 +10,9 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
+from pathlib import Path
 
 from .waiting import wait_for
 
@@ -73,6 +74,8 @@ class Machines:
         for full in self.names.values():
             ip("netns", "add", full)
             ip("-n", full, "link", "set", "lo", "up")
+            with inside(full), suppress(OSError):  # nobody else is there to have the same address, which takes 2 s to find
+                Path("/proc/sys/net/ipv6/conf/default/accept_dad").write_text("0")
 
     def __getitem__(self, name: str) -> str:
         return self.names[name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import struct
+import time
 import urllib.request
 from typing import Any
 
@@ -54,21 +55,21 @@ class Recorder:
         for one in self._sockets:
             one.close()
 
-    def ask(self, mouth: socket.socket, place: Any, data: bytes) -> list[tuple[Message, Any]]:
-        """What is answered, and from where, within a second after the question."""
+    def ask(self, mouth: socket.socket, place: Any, data: bytes, most: int = 1) -> list[tuple[Message, Any]]:
+        """The first answers to a question, and where they are from."""
         mouth.sendto(data, place)
-        return self.listen(mouth, 0.9)
+        return self.listen(mouth, 0.9, most)
 
-    def listen(self, ear: socket.socket, seconds: float) -> list[tuple[Message, Any]]:
-        heard = []
-        ear.settimeout(seconds)
-        try:
-            while True:
+    def listen(self, ear: socket.socket, seconds: float, most: int = 1) -> list[tuple[Message, Any]]:
+        heard, end = [], time.monotonic() + seconds
+        while len(heard) < most and (left := end - time.monotonic()) > 0:
+            ear.settimeout(left)
+            try:
                 data, source = ear.recvfrom(65536)
-                heard.append((parse(data), source))
-                ear.settimeout(0.2)
-        except TimeoutError:
-            return heard
+            except TimeoutError:
+                break
+            heard.append((parse(data), source))
+        return heard
 
 
 class DiscoveryTests(SynchronousTestCase):
@@ -117,7 +118,7 @@ class DiscoveryTests(SynchronousTestCase):
         self.assertEqual(self.near.ask(self.near.four, (GROUP4, PORT), messages.probe((f"{{{TDN}}}NetworkVideoDisplay",))), [])
 
         daemon.stop()
-        ends = [one for one, _ in self.near.listen(self.near.group, 2.0) if one.kind == "Bye"]
+        ends = [one for one, _ in self.near.listen(self.near.group, 0.2, 9) if one.kind == "Bye"]
         self.assertEqual([end.matches[0].address for end in ends], [address])
         self.assertEqual(daemon.code in (143, -15), True)
 
@@ -144,8 +145,8 @@ class DiscoveryTests(SynchronousTestCase):
         self.hello(self.near)
         with inside(self.machines["box"]):
             self.put("onvif/ports", {"front": 8101})
-        wait_for(lambda: len(self.near.ask(self.near.four, (GROUP4, PORT), messages.probe((DEVICE,)))) == 2)
-        found = self.near.ask(self.near.four, (GROUP4, PORT), messages.probe((DEVICE,)))
+        found = wait_for(lambda: (both := self.near.ask(self.near.four, (GROUP4, PORT), messages.probe((DEVICE,)), 2))[1:]
+                         and both)  # fmt: skip
         self.assertEqual({one.matches[0].xaddrs[0] for one, _ in found},
                          {f"http://{NEAR}.1:{port}/onvif/device_service" for port in (8080, 8101)})  # fmt: skip
         self.assertEqual(len({one.matches[0].address for one, _ in found}), 2)
@@ -170,3 +171,31 @@ class DiscoveryTests(SynchronousTestCase):
             devices = wait_for(lambda: json.load(urllib.request.urlopen(address))["devices"])
         self.assertEqual([device["uuid"] for device in devices], [found[0]["uuid"]])
 
+    def test_mdns(self) -> None:
+        daemon = self.start()
+        with inside(self.machines["near"]):
+            mouth = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.addCleanup(mouth.close)
+            mouth.bind((f"{NEAR}.2", 0))
+        for service in ("_http", "_https"):
+            told = wait_for(lambda name=service: self.query(mouth, name), what=service)
+            self.assertIn(b"\x06path=/", told)
+            self.assertIn(socket.inet_aton(f"{NEAR}.1"), told)
+        with inside(self.machines["box"]):
+            self.put("discovery/mdns", False)
+        wait_for(lambda: not self.query(mouth, "_http"))
+        with inside(self.machines["box"]):
+            self.put("discovery/mdns", True)
+        begin = time.monotonic()
+        daemon.stop()
+        self.assertLess(time.monotonic() - begin, 2.0, "while it was looking whether its names are free")
+
+    def query(self, mouth: socket.socket, service: str) -> bytes:
+        """What is answered to a question for a service, as an ordinary resolver asks it (RFC 6762 6.7)."""
+        labels = b"".join(bytes([len(label)]) + label.encode() for label in (service, "_tcp", "local"))
+        mouth.sendto(struct.pack("!6H", 7, 0, 1, 0, 0, 0) + labels + struct.pack("!B2H", 0, 12, 1), ("224.0.0.251", 5353))
+        mouth.settimeout(0.5)
+        try:
+            return mouth.recv(9000)
+        except TimeoutError:
+            return b""
