@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from socket import gethostname
 from typing import Any
 
@@ -26,6 +27,8 @@ from .media.pipeline import Codecs
 from .plugins import Plugins
 from .processing import Processing
 from .processing.scale import scale
+from .record import calls as recording_calls
+from .record.recordings import Recordings
 from .rtsp.server import RtspServer
 from .services import RootService, Step
 from .sources import file, network, testpicture, v4l2
@@ -42,13 +45,13 @@ from .web.websocket import StateFactory
 
 #: Parts of camd that use the plugin hooks like anyone's plugin.
 CORE = {"v4l2": v4l2, "file": file, "network": network, "test": testpicture, "jpeg": jpeg, "h264": h264, "ptz": ptz,
-        "profiles": profiles}
+        "profiles": profiles, "recording": recording_calls}
 
 
 class App:
     """The facade that plugins receive. Reactor thread only.
 
-    state, cameras, users, audit, events, web, threads, metrics (a prometheus_client registry), plugins,
+    state, cameras, recordings, users, audit, events, web, threads, metrics (a prometheus_client registry), plugins,
     config (what is in force), configuration (how it changes), log, reactor.
 
     read(text): the configuration as it is now, or as it would be with this text in the run-time store; for
@@ -77,6 +80,8 @@ class App:
             self.state, self.extensions.sources, self._make_camera, self.threads.allow_sources,
             lambda camera: open_login(config.data_dir, camera),
         )
+        self.recordings = Recordings(config, self.state, self.threads, reactor, self.events.publish)
+        self.events.subscribe(self.recordings.hear)
         self.hotplug = v4l2.HotPlug(self.state, self.cameras, reactor, self.threads.io)
         self.metrics, self.core_metrics = core_registry(self)
         self.audit = Audit(config.data_dir, self.threads, later=reactor.callLater)
@@ -87,7 +92,10 @@ class App:
         self.listeners = Listeners(self)
         self.configuration = Configuration(self, read or self._read, self._find_camera)
         self.web = Web(self)
-        self.rtsp = RtspServer(self.cameras, self.users, reactor, self.web.presence, self.web.limits, self.audit.record)
+        self.rtsp = RtspServer(
+            self.cameras, self.users, reactor, self.web.presence, self.web.limits, self.audit.record,
+            partial(self.web.delays.note, "rtsp"),
+        )
         self.web.site.tunnels = self.rtsp.connection
         broadcast = Broadcast(self.state, reactor)
         self.web.serve_websocket(StateFactory(self.api, broadcast, config.websocket, reactor, self.web))
@@ -119,6 +127,7 @@ class App:
         if self._found is not None:
             configs = {self._found.id: self._found}
         self.cameras.configure(configs, self.config.main_camera)
+        self.recordings.follow(self.cameras)
 
     async def reload(self, config: Config) -> None:
         """Bring another configuration into force and read the certificates again; cameras that did not change
@@ -126,6 +135,7 @@ class App:
         before, self.config = self.config, config
         levels.set("", config.log_level)
         self.web.configure(config)
+        self.recordings.configure(config)
         await self.certificate.reload(config)
         if (config.cameras, config.main_camera) != (before.cameras, before.main_camera):
             await self.start_cameras()
@@ -139,6 +149,7 @@ def build(app: App, root: RootService) -> RootService:
         Step("audit", app.audit.start, app.audit.stop),
         Step("users", app.users.start, app.users.stop),
         Step("plugins", lambda: app.extensions.load(CORE)),
+        Step("recordings", app.recordings.start, app.recordings.stop),
         Step("cameras", app.start_cameras, app.cameras.stop),
         Step("devices", app.hotplug.start, app.hotplug.stop),
         Step("http", app.listeners.open_http, app.listeners.close_http),

@@ -30,7 +30,8 @@ class DaemonPool(ThreadPool):
 
 
 class Threads:
-    """Pools by name: capture (one thread per open source), encode (cores), io, db (one thread), auth (two).
+    """Pools by name: capture (one thread per open source), encode (cores), io, record, auth (two), and with one
+    thread each db and index.
 
     Each method runs f(*args) in that pool and returns a Deferred of its result, which fires in the
     reactor thread. jobs counts what was handed to each pool since the start.
@@ -47,6 +48,8 @@ class Threads:
             "io": DaemonPool(0, 8, "io"),
             "db": DaemonPool(0, 1, "db"),
             "auth": DaemonPool(0, 2, "auth"),
+            "record": DaemonPool(0, 8, "record"),
+            "index": DaemonPool(0, 1, "index"),
         }
         self.jobs = dict.fromkeys(self.pools, 0)
 
@@ -59,6 +62,7 @@ class Threads:
         to calls that never return (media.calls.MOST), in one pool or the other. Threads are made when needed."""
         self.pools["capture"].adjustPoolsize(0, max(20, 4 * count))
         self.pools["io"].adjustPoolsize(0, 8 + 4 * count)
+        self.pools["record"].adjustPoolsize(0, max(8, 2 + count))
 
     def _run(self, name: str, f: Callable[..., Any], *args: Any) -> Deferred[Any]:
         self.jobs[name] += 1
@@ -83,6 +87,15 @@ class Threads:
     def auth(self, f: Callable[..., Any], *args: Any) -> Deferred[Any]:
         """For password hashes, which are slow and large on purpose: two at a time bound both."""
         return self._run("auth", f, *args)
+
+    def record(self, f: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        """For what is recorded: each camera has one job at a time here, and a slow disk holds up nothing else."""
+        return self._run("record", f, *args)
+
+    def index(self, f: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        """For the index of recordings: one thread, so writes keep their order, and nobody signs in more slowly
+        because much is recorded."""
+        return self._run("index", f, *args)
 
     def stop(self) -> Deferred[None]:
         """Fires when all threads ended, or after PATIENCE without those that hang.

@@ -273,6 +273,7 @@ class CompleteTests(SynchronousTestCase):
         pages = {
             "cameras": "cameras.md renditions.md ptz.md motion.md",
             "plugins": "plugins.md",
+            "storage": "recording.md",
             "system": "monitoring.md renditions.md v4l2.md",
             "webrtc": "webrtc.md",
         }

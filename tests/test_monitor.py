@@ -80,7 +80,7 @@ class MonitorTests(SynchronousTestCase):
         self.assertEqual(self.value("system/cpu"), 1.2)
         self.assertEqual(self.value("system/memory"), 60 * MIB)
         self.assertEqual(self.value("system/websocket_clients"), 0)
-        self.assertEqual(set(self.value("system/threads")), {"capture", "encode", "io", "db", "auth"})
+        self.assertEqual(set(self.value("system/threads")), {"capture", "encode", "io", "db", "auth", "record", "index"})
         self.assertEqual(self.value("system/response_time"), {"p50": None, "p95": None, "p99": None})
 
     def test_an_idle_minute_says_only_that_it_passed(self) -> None:

@@ -225,6 +225,31 @@ class TlsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class StorageConfig:
+    """Where recordings are kept."""
+
+    path: Path | None = field(
+        default=None,
+        metadata=about(
+            kinds.path(),
+            Effect.DAEMON,
+            "Folder for recordings, which must be there: camd does not make it, for it may be a disk that is not "
+            "mounted.",
+            shown="`media` in the data directory",
+        ),
+    )
+    reserve: int = field(
+        default=0,
+        metadata=about(
+            kinds.whole(0, 1 << 50),
+            Effect.LIVE,
+            "Bytes that stay free there: the oldest recordings without a tag are deleted for it. 0 is 5 % of the "
+            "disk, and 1 GB at most.",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class PluginsConfig:
     """Which plugins run."""
 
@@ -325,6 +350,7 @@ class Config:
     web: WebConfig = field(default_factory=WebConfig, metadata={"table": WebConfig})
     auth: AuthConfig = field(default_factory=AuthConfig, metadata={"table": AuthConfig})
     tls: TlsConfig = field(default_factory=TlsConfig, metadata={"table": TlsConfig})
+    storage: StorageConfig = field(default_factory=StorageConfig, metadata={"table": StorageConfig})
     plugins: PluginsConfig = field(default_factory=PluginsConfig, metadata={"table": PluginsConfig})
     cameras: dict[str, CameraConfig] = field(default_factory=dict, metadata={"tables": CameraConfig})
     data_dir_origin: str = BUILT_IN

@@ -2,17 +2,21 @@
 
 Pictures that stand alone need one slot: the newest is what a slow viewer wants. A coded video does
 not stand alone: one packet left out breaks all until the next key frame. Its policy keeps a bounded
-queue, and when that is full it drops the whole of it, because what follows cannot be decoded.
+queue, and when that is full it drops the whole of it, because what follows cannot be decoded. Who records
+wants what was there first, and to be told of every picture that is missing.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 #: Items that a consumer of coded video may be behind: three seconds of 30 a second.
 GOP_LIMIT = 90
+#: What a recorder may be behind (items, and bytes as far as known).
+KEEP_ITEMS, KEEP_BYTES = 900, 32 * 1024 * 1024
 #: A group of pictures larger than this is not kept for newcomers (items, and bytes as far as known).
 HISTORY_ITEMS, HISTORY_BYTES = 300, 16 * 1024 * 1024
 
@@ -90,6 +94,68 @@ class Gop:
 
     def take(self) -> Any:
         return self._items.popleft() if self._items else None
+
+
+@dataclass(slots=True)
+class Lost:
+    """Stands in a queue for items that found no room: how many, the first and the last of them."""
+
+    first: Any
+    last: Any
+    count: int = 1
+
+
+class Keep:
+    """Every item in order; what finds no room is left out up to the next key frame that does, and a Lost is
+    delivered in its place. Right for recording, where what is missing must be known.
+
+    Items have `keyframe`. limit: how many may wait; most: their bytes together.
+    """
+
+    __slots__ = ("_begun", "_bytes", "_items", "_limit", "_lost", "_most")
+
+    def __init__(self, limit: int = KEEP_ITEMS, most: int = KEEP_BYTES) -> None:
+        self._items: deque[Any] = deque()
+        self._bytes = 0
+        self._limit = limit
+        self._most = most
+        self._begun = False
+        self._lost: Lost | None = None
+
+    @property
+    def waits(self) -> bool:
+        return not self._begun or self._lost is not None or bool(self._items)
+
+    def begin(self, history: Iterable[Any]) -> None:
+        for item in history:
+            self.put(item)
+
+    def put(self, item: Any) -> int:
+        if not self._begun:  # nothing is missing before the first one
+            if not item.keyframe:
+                return 0
+            self._begun = True
+        size = len(getattr(item, "data", b""))
+        has_room = len(self._items) < self._limit and self._bytes + size <= self._most
+        if self._lost is not None and not (item.keyframe and has_room):
+            self._lost.last, self._lost.count = item, self._lost.count + 1
+            return 1
+        if not has_room:
+            self._lost = Lost(item, item)
+            return 1
+        if self._lost is not None:
+            self._items.append(self._lost)
+            self._lost = None
+        self._items.append(item)
+        self._bytes += size
+        return 0
+
+    def take(self) -> Any:
+        if not self._items:
+            return None
+        item = self._items.popleft()
+        self._bytes -= len(getattr(item, "data", b""))
+        return item
 
 
 class History:

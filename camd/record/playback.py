@@ -1,0 +1,191 @@
+"""Playback: a range of time out of several files as one MP4, without encoding anything.
+
+It begins with the last key frame before the range; an edit list tells players to show it from the very picture on.
+Pictures keep their distances; between two files that do not follow each other at once time passes as it did, and the
+last picture stands. All of this blocks.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from ..errors import Conflict, Gone, Invalid
+from ..wire import fmp4
+from ..wire.boxes import Box, children, fragments, whole_end
+from ..wire.fmp4 import Run, Sample
+from ..wire.samples import StoredSample, samples, timescales
+from ..wire.track import Track
+from .entries import Record
+
+#: Files of one recording follow each other without a step of time if it is smaller than this (seconds).
+JOINT = 0.5
+#: Index boxes are not larger (bytes).
+_LARGEST_HEAD = 1 << 20
+
+
+@dataclass(slots=True)
+class _Part:
+    """A file that has something of the range. scale: ticks a second; begin, end: the range in ticks of the file;
+    entry: its sample entry."""
+
+    path: Path
+    record: Record
+    track: Track
+    begin: int
+    end: int
+
+
+class Playback:
+    """The bytes of one MP4, by `read`. start, end: Unix milliseconds. first: when its first visible picture was
+    taken. Raises Gone if no picture is in the range, Conflict if the video changed its codec within."""
+
+    content_type = "video/mp4"
+
+    def __init__(self, files: Sequence[tuple[Path, Record]], start: int, end: int):
+        self._parts = [part for part in (_open(path, record, start, end) for path, record in files) if part]
+        self._sequence = 0
+        if not self._parts:
+            raise Gone("The files of this time are not there")
+        track = self._parts[0].track
+        for part in self._parts:
+            if part.track.entry != track.entry or part.track.timescale != track.timescale:
+                raise Conflict(
+                    f"the video became another one at {part.record.start} (Unix milliseconds): ask for one part of it"
+                )
+        self._track = track
+        self._zero = self._parts[0].record.start
+        self._bytes = self._made()
+        self._left = memoryview(next(self._bytes))
+
+    def read(self, size: int) -> bytes:
+        """About so many bytes more; b"" at the end."""
+        pieces: list[bytes | memoryview] = []
+        have = 0
+        while have < size:
+            if not self._left:
+                following = next(self._bytes, b"")
+                if not following:
+                    break
+                self._left = memoryview(following)
+            taken, self._left = self._left[:size - have], self._left[size - have:]
+            pieces.append(taken)
+            have += len(taken)
+        return b"".join(pieces)
+
+    def close(self) -> None:
+        """Let the files go."""
+        self._bytes.close()  # type: ignore[attr-defined]
+
+    def _made(self) -> Iterator[bytes]:
+        begun = False
+        origin = 0  # where ticks of the first file begin
+        before = 0  # the end of what was given, in ticks of the whole
+        for part in self._parts:
+            with part.path.open("rb") as file:
+                shift = self._shift(part, origin, before) if begun else 0
+                for found in _fragments(file, part):
+                    if not begun:
+                        begun, origin, self._zero = True, found[0].time, part.record.start
+                        hidden = max(0, part.begin - origin)
+                        yield fmp4.init_segment(self._track, wall=part.record.start / 1000, hidden=hidden)
+                        shift = -origin
+                    yield self._fragment(file, found, shift)
+                    before = found[-1].time + found[-1].duration + shift
+        if not begun:
+            raise Gone("There is no picture in this time")
+
+    def _shift(self, part: _Part, origin: int, before: int) -> int:
+        """What is added to the ticks of a file to have those of the whole."""
+        scale = part.track.timescale
+        place = round((part.record.start - self._zero) * scale / 1000) - origin
+        return before if abs(place - before) < JOINT * scale or place < before else place
+
+    def _fragment(self, file: BinaryIO, found: list[StoredSample], shift: int) -> bytes:
+        self._sequence += 1
+        made = []
+        for sample in found:
+            file.seek(sample.offset)
+            made.append(Sample((file.read(sample.size),), sample.duration, sample.keyframe, sample.shift))
+        return fmp4.fragment(self._sequence, Run(self._track, found[0].time + shift, made))
+
+
+def _open(path: Path, record: Record, start: int, end: int) -> _Part | None:
+    try:
+        with path.open("rb") as file:
+            track = _track(file)
+    except (OSError, Invalid):
+        return None
+    ticks = track.timescale / 1000
+    return _Part(path, record, track, round((start - record.start) * ticks), round((end - record.start) * ticks))
+
+
+def _track(file: BinaryIO) -> Track:
+    """The track of a file of ours, from its description."""
+    number, scale = next(iter(timescales(file).items()))
+    file.seek(0)
+    content: dict[bytes, memoryview] = {}
+    for kind, part in children(_moov(file)):
+        if kind == b"trak":
+            content = dict(children(part))
+            break
+    header = content[b"tkhd"]
+    size = (int.from_bytes(header[n:n + 2], "big") for n in (88, 92))
+    table = dict(children(dict(children(dict(children(content[b"mdia"]))[b"minf"]))[b"stbl"]))[b"stsd"]
+    return Track("", scale, bytes(table[8:]), *size, number)
+
+
+def _moov(file: BinaryIO) -> bytes:
+    head = file.read(_LARGEST_HEAD)
+    for kind, content in children(head[:whole_head(head)]):
+        if kind == b"moov":
+            return bytes(content)
+    raise Invalid("", "a file without a description")
+
+
+def whole_head(head: bytes) -> int:
+    """Where the first two boxes end: "ftyp" and "moov"."""
+    first = int.from_bytes(head[:4], "big")
+    return first + int.from_bytes(head[first:first + 4], "big")
+
+
+def _fragments(file: BinaryIO, part: _Part) -> Iterator[list[StoredSample]]:
+    """The samples of the range, fragment by fragment, from the last key frame before it on."""
+    all_of_them = list(fragments(file, 0, whole_end(file)))
+    for number in range(_first(file, all_of_them, part), len(all_of_them)):
+        found = samples(file, *all_of_them[number])
+        keys = [at for at, sample in enumerate(found) if sample.keyframe and sample.time <= part.begin]
+        if keys:
+            found = found[keys[-1]:]
+        found = [sample for sample in found if sample.time < part.end]
+        if not found:
+            return
+        yield found
+
+
+def _first(file: BinaryIO, places: list[tuple[Box, Box]], part: _Part) -> int:
+    """The fragment with the last key frame at or before the range."""
+    times = _Times(file, places)
+    number = max(0, bisect_right(times, part.begin) - 1)
+    while number > 0:
+        if any(sample.keyframe and sample.time <= part.begin for sample in samples(file, *places[number])):
+            break
+        number -= 1
+    return number
+
+
+class _Times(Sequence[int]):
+    """When each fragment begins, looked up as it is asked for."""
+
+    def __init__(self, file: BinaryIO, places: list[tuple[Box, Box]]):
+        self._file = file
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, number: int) -> int:  # type: ignore[override]
+        return samples(self._file, *self._places[number])[0].time

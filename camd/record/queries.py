@@ -1,0 +1,177 @@
+"""Questions to the index, answered from one connection; they block, and change nothing.
+
+Pages follow each other by the place of the last record instead of a number of records to pass over: the last page
+costs as much as the first.
+"""
+
+from __future__ import annotations
+
+from sqlite3 import Connection
+from typing import Any
+
+from ..errors import Gone, Invalid
+from .entries import LARGEST_PAGE, PAGE, Filter, Gap, Page, Record, Tag
+
+_COLUMNS = (
+    "id, filename, camera, kind, media_type, encoding, codec, timestamp_start, timestamp_end, duration, size, "
+    "resolution, fps, state, reason, sha256, tag_markers, unsynchronised"
+)
+#: No recording is longer (milliseconds): a search by time need not look further back. A segment lasts 900 s at
+#: most, and until its next key frame.
+LONGEST = 3600_000
+
+
+def _record(row: tuple[Any, ...]) -> Record:
+    return Record(*row[:15], (row[15] or b"").hex(), row[16], not row[17])
+
+
+def _conditions(wanted: Filter) -> tuple[str, list[Any]]:
+    parts, values = ["state != 'removing'"], []
+
+    def one_of(column: str, choices: Any) -> None:
+        parts.append(f"{column} IN ({', '.join('?' * len(choices))})")
+        values.extend(sorted(choices))
+
+    if wanted.cameras is not None:
+        one_of("camera", wanted.cameras)
+    if wanted.kinds:
+        one_of("kind", wanted.kinds)
+    if wanted.states:
+        one_of("state", wanted.states)
+    if wanted.start is not None:
+        parts.append("timestamp_start >= ? AND timestamp_end >= ?")
+        values += [wanted.start - LONGEST, wanted.start]
+    if wanted.end is not None:
+        parts.append("timestamp_start < ?")
+        values.append(wanted.end)
+    if wanted.tagged is not None:
+        parts.append("tag_markers > 0" if wanted.tagged else "tag_markers = 0")
+    if wanted.text:
+        pattern = "%" + wanted.text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
+        parts.append(
+            r"(filename LIKE ? ESCAPE '\' OR (tag_markers > 0 AND EXISTS (SELECT 1 FROM tags WHERE deleted = 0"
+            " AND timestamp BETWEEN timestamp_start AND timestamp_end"
+            " AND coalesce(tags.camera, records.camera) = records.camera"
+            r" AND (title LIKE ? ESCAPE '\' OR note LIKE ? ESCAPE '\'))))"
+        )
+        values += [pattern] * 3
+    return " AND ".join(parts), values
+
+
+def find(connection: Connection, wanted: Filter, limit: int = PAGE, cursor: str = "", skip: int = 0) -> Page:
+    """The newest records of those wanted, or with the cursor of a page what follows it. Raises Invalid for a
+    cursor that is none."""
+    limit = max(1, min(limit, LARGEST_PAGE))
+    where, values = _conditions(wanted)
+    (total,) = connection.execute(f"SELECT count(*) FROM records WHERE {where}", values).fetchone()
+    if cursor:
+        where += " AND (timestamp_start, id) < (?, ?)"
+        values += _place(cursor)
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM records WHERE {where} ORDER BY timestamp_start DESC, id DESC LIMIT ? OFFSET ?",
+        (*values, limit + 1, skip),
+    ).fetchall()
+    records = tuple(map(_record, rows[:limit]))
+    more = len(rows) > limit
+    return Page(records, total, f"{records[-1].start}.{records[-1].id}" if more else "")
+
+
+def _place(cursor: str) -> tuple[int, int]:
+    start, _, id = cursor.partition(".")
+    if not (len(cursor) < 40 and start.removeprefix("-").isdecimal() and id.isdecimal() and cursor.isascii()):
+        raise Invalid("cursor", "take the one that came with the page before")
+    return int(start), int(id)
+
+
+def one(connection: Connection, id: int) -> Record:
+    """The record of that number; raises Gone."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM records WHERE id = ? AND state != 'removing'", (id,)
+    ).fetchone()
+    if row is None:
+        raise Gone("There is no such recording")
+    return _record(row)
+
+
+def named(connection: Connection, filename: str) -> Record:
+    """The record of that file; raises Gone."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM records WHERE filename = ? AND state != 'removing'", (filename,)
+    ).fetchone()
+    if row is None:
+        raise Gone("There is no such recording")
+    return _record(row)
+
+
+def in_range(connection: Connection, camera: str, start: int, end: int) -> list[Record]:
+    """The videos of a camera that have a part in this time, in its order; LARGEST_PAGE at most."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM records WHERE camera = ? AND timestamp_start >= ? AND timestamp_start < ?"
+        " AND (timestamp_end > ? OR state = 'recording') AND media_type = 'video'"
+        " AND state IN ('ready', 'recording') ORDER BY timestamp_start, id LIMIT ?",
+        (camera, start - LONGEST, end, start, LARGEST_PAGE),
+    )
+    return list(map(_record, rows))
+
+
+def unfinished(connection: Connection) -> list[Record]:
+    """Records that were being written, or removed, when camd ended."""
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM records WHERE state IN ('recording', 'removing')")
+    return list(map(_record, rows))
+
+
+def oldest(
+    connection: Connection, limit: int, camera: str | None = None, before: int | None = None
+) -> list[Record]:
+    """What retention may take, the oldest first: without a tag, and not growing. before: that ended before
+    this moment."""
+    where, values = "tag_markers = 0 AND state IN ('ready', 'defect')", []
+    if camera is not None:
+        where, values = where + " AND camera = ?", [camera]
+    if before is not None:
+        where += " AND timestamp_start < ? AND timestamp_end < ?"
+        values += [before, before]
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM records WHERE {where} ORDER BY timestamp_start LIMIT ?", (*values, limit)
+    )
+    return list(map(_record, rows))
+
+
+def sizes(connection: Connection) -> dict[str, int]:
+    """Bytes by camera."""
+    return dict(connection.execute("SELECT camera, sum(size) FROM records GROUP BY camera"))
+
+
+def written_since(connection: Connection, moment: int) -> tuple[int, int]:
+    """Bytes of the records that began since this moment, and when the first of them did (0 without one)."""
+    size, first = connection.execute(
+        "SELECT coalesce(sum(size), 0), coalesce(min(timestamp_start), 0) FROM records WHERE timestamp_start >= ?",
+        (moment,),
+    ).fetchone()
+    return size, first
+
+
+def filenames(connection: Connection) -> dict[str, tuple[str, int]]:
+    """State and size of every record by file name."""
+    return {name: (state, size) for name, state, size in
+            connection.execute("SELECT filename, state, size FROM records")}
+
+
+def gaps(connection: Connection, cameras: frozenset[str] | None, start: int, end: int) -> list[Gap]:
+    """The gaps of these cameras (None: all) that have a part in this time, in its order."""
+    rows = connection.execute(
+        "SELECT camera, timestamp_start, timestamp_end, reason FROM gaps WHERE timestamp_start < ?"
+        " AND coalesce(timestamp_end, ?) > ? ORDER BY timestamp_start LIMIT ?",
+        (end, end, start, LARGEST_PAGE),
+    )
+    return [Gap(*row) for row in rows if cameras is None or row[0] in cameras]
+
+
+def tags(connection: Connection, cameras: frozenset[str] | None, start: int, end: int) -> list[Tag]:
+    """The tags of these cameras (None: all) in this time, in its order."""
+    rows = connection.execute(
+        "SELECT id, timestamp, title, note, coalesce(camera, ''), category_id, created_by FROM tags"
+        " WHERE deleted = 0 AND timestamp >= ? AND timestamp < ? ORDER BY timestamp LIMIT ?",
+        (start, end, LARGEST_PAGE),
+    )
+    return [Tag(*row) for row in rows if cameras is None or not row[4] or row[4] in cameras]

@@ -1,0 +1,344 @@
+"""Recorder: records one camera, when that is wanted.
+
+    Stream ──Keep──► Recorder ──► Cutter ──► jobs ──► Writer (a thread)
+                        │ Ring, while an event is waited for
+
+While the disk is busy one more fragment waits; then the Subscription is paused, and its policy keeps what comes. What
+that has no room for is a gap in the index, and so is every time in which the camera gives nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..errors import Invalid
+from ..media.camera import Camera
+from ..media.frame import INTER, Encoding, Packet
+from ..media.policy import Keep, Lost
+from ..media.stream import Stream, Subscription
+from ..state.event import Event
+from ..state.state import State
+from .changes import end_gap, lose
+from .cutter import HOLE, Chunk, Cutter
+from .index import Index
+from .intent import Intent
+from .ring import Ring
+from .schedule import Schedule
+from .settings import RecordingSettings
+from .storage import Storage
+from .timelapse import Timelapse
+from .writer import End, Outcome, Writer
+
+if TYPE_CHECKING:
+    from ..threads import Threads
+
+#: Jobs that wait while the disk is busy before the stream is paused.
+MOST_JOBS = 2
+_NOTHING_COMES = "the camera gives no pictures"
+
+
+class Recorder:
+    """Reactor thread only. wall: Unix seconds."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        camera: Camera,
+        state: State,
+        threads: Threads,
+        reactor: Any,
+        index: Index,
+        storage: Storage,
+        on_event: Callable[[Event], None],
+        wall: Callable[[], float] = time.time,
+    ):
+        self.camera = camera
+        self.written = 0
+        self.kind = ""
+        self.file = ""
+        self._threads = threads
+        self._reactor = reactor
+        self._index = index
+        self._storage = storage
+        self._on_event = on_event
+        self._wall = wall
+        self._intent = Intent()
+        self._cutter = Cutter(300, storage.largest_segment)
+        self._writer = Writer(camera.id, lambda: storage.root, storage.is_synchronised)
+        self._timelapse = Timelapse(camera, threads, reactor, index, storage)
+        self._ring: Ring | None = None
+        self._source: Stream | None = None
+        self._subscription: Subscription | None = None
+        self._jobs: list[Chunk | End] = []
+        self._busy = False
+        self._idle: list[Deferred[None]] = []
+        self._heard = 0.0
+        self._since = 0.0
+        self._has_gap = False
+        self._closed = False
+        self.settings = RecordingSettings(camera.id, state, self._set, self._command)
+        self._watch = state.observe(f"cameras/{camera.id}/outputs", lambda _: self._listen())
+        for name in ("schedule", "events", "post", "mode"):
+            self._set(name)
+        if not self.kind:  # what the last run of camd left open
+            index.note(end_gap, camera.id, round(wall() * 1000))
+
+    # ---------------------------------------------------------------- what others ask for
+
+    def start(self, duration: float | None = None) -> None:
+        """Record until `stop`, or for so many seconds, whatever the mode."""
+        self._intent.start(self._reactor.seconds(), duration)
+        self.update()
+
+    def stop(self) -> None:
+        self._intent.stop()
+        self.update()
+
+    def pause(self) -> None:
+        """Record nothing until `resume`, `start` or `stop`."""
+        self._intent.paused = True
+        self.update()
+
+    def resume(self) -> None:
+        self._intent.paused = False
+        self.update()
+
+    def hear(self, event: Event) -> None:
+        """An event of this camera."""
+        self._intent.hear(event, self._reactor.seconds())
+        self.update()
+
+    def close(self) -> Deferred[None]:
+        """End; fires when everything is on disk."""
+        if not self._closed:
+            wanted, self._closed = self.kind, True
+            self._watch.close()
+            self._timelapse.stop()
+            self._leave()
+            if wanted and wanted != "timelapse":
+                self._end("camd was stopped" if wanted != "manual" else "")
+        return self._settled()
+
+    def _settled(self) -> Deferred[None]:
+        if not self._busy and not self._jobs:
+            return succeed(None)
+        done: Deferred[None] = Deferred()
+        self._idle.append(done)
+        return done
+
+    # ---------------------------------------------------------------- what is wanted
+
+    def _command(self, state: str) -> None:
+        if state == "recording":
+            self.resume() if self._intent.paused else self.start()
+        else:
+            self.stop() if state == "stopped" else self.pause()
+
+    def _set(self, name: str) -> None:
+        value = self.settings[name]
+        if name == "mode":
+            self._intent.choose(value)
+        elif name == "schedule":
+            self._intent.schedule = Schedule(value)
+        elif name == "events":
+            self._intent.kinds = frozenset(value)
+        elif name == "post":
+            self._intent.post = value
+        self.update()
+
+    def update(self) -> None:
+        """Look at what is wanted now, and make it so."""
+        if self._closed:
+            return
+        now = self._reactor.seconds()
+        wanted = self._intent.kind(now, datetime.fromtimestamp(self._wall()))
+        kind = "" if self._storage.blocked else wanted
+        self._cutter.length = self.settings["segment"]
+        self._cutter.largest = self._storage.largest_segment
+        if kind != self.kind:
+            self._change(kind, now, wanted)
+        pre = self.settings["pre"] if self._intent.waits_for_events and not self.kind else 0
+        if pre and not self._storage.blocked:
+            if self._ring is None or self._ring.seconds != pre:
+                self._ring = Ring(pre)
+        else:
+            self._ring = None
+        self._timelapse.interval = self.settings["interval"] if self.kind == "timelapse" else 0.0
+        self._listen()
+        self._publish(wanted)
+
+    def _change(self, kind: str, now: float, wanted: str) -> None:
+        before, self.kind = self.kind, kind
+        if before and before != "timelapse" and (not kind or kind == "timelapse"):
+            self._end(self._storage.blocked if wanted else "")
+        if not wanted and self._has_gap:
+            self._index.note(end_gap, self.camera.id, round(self._wall() * 1000))
+        if not before:
+            self._since, self._has_gap = now, False
+        if kind:
+            self._cutter.kind = kind
+            ring, self._ring = self._ring, None
+            for packet in ring or ():
+                self._add(packet)
+        if bool(before) != bool(kind):
+            self._on_event(Event("recording", self.camera.id, data={"state": "recording" if kind else "stopped"}))
+
+    def _publish(self, wanted: str) -> None:
+        state = "paused" if self._intent.paused else "recording" if wanted else "stopped"
+        reason = ""
+        if wanted:
+            reason = self._storage.blocked
+            if not reason and self._has_gap:
+                reason = self.camera.reason or _NOTHING_COMES
+        self.settings.publish(state=state, kind=self.kind, reason=reason, file=self.file)
+
+    # ---------------------------------------------------------------- the stream
+
+    def _listen(self) -> None:
+        """Subscribe to what is to be recorded, or to nothing; the stream may be another one than before."""
+        wanted = not self._closed and (self._ring is not None or self.kind not in ("", "timelapse"))
+        source = self._stream() if wanted else None
+        if source is self._source and (source is None) == (self._subscription is None):
+            return
+        old = self._subscription
+        self._source, self._subscription = source, None
+        if source is not None:
+            self._heard = self._reactor.seconds()
+            self._subscription = source.subscribe(self._arrived, Keep(), kind="recording", on_end=self._leave)
+            self._flow()
+        if old is not None:
+            old.close()
+
+    def _leave(self) -> None:
+        subscription, self._subscription, self._source = self._subscription, None, None
+        if subscription is not None:
+            subscription.close()
+
+    def _stream(self) -> Stream:
+        """What costs least: the camera's own bytes come from the source itself, so that nothing is encoded for
+        the cards that it shows while it is away."""
+        pipeline, rendition, codec = self.camera.pipeline, self.settings["rendition"], self.settings["codec"]
+        if pipeline.format is None:
+            return pipeline.source  # until it was opened, nobody knows
+        own = pipeline.format.codec
+        if codec == "auto":
+            passes = own in INTER or own == "mjpeg"
+            passes = passes and not pipeline.why_encoding(Encoding(own, rendition=rendition))
+            codec = own if passes else "h264"
+        encoding = Encoding(codec, rendition=rendition)
+        try:
+            return pipeline.stream(encoding) if pipeline.why_encoding(encoding) else pipeline.source
+        except Invalid:  # there is no such encoder here
+            return pipeline.stream(Encoding("mjpeg", rendition=rendition))
+
+    def _arrived(self, item: Any) -> None:
+        if isinstance(item, Lost):
+            self._lost(item)
+            return
+        if not isinstance(item, Packet) or item.card or not (item.codec in INTER or item.codec == "mjpeg"):
+            return
+        self._heard = self._reactor.seconds()
+        if self.kind:
+            self._add(item)
+        elif self._ring is not None:
+            self._ring.add(item)
+
+    def _add(self, packet: Packet) -> None:
+        if self._cutter.is_hole(packet):
+            self._end(self.camera.reason or _NOTHING_COMES)
+        try:
+            chunk = self._cutter.add(packet)
+        except Invalid as error:
+            self.log.warn("camera {camera}: a picture cannot be recorded: {error}", camera=self.camera.id, error=error)
+            return
+        if self._cutter.segment is not None:
+            self._has_gap = False
+        if chunk is not None:
+            self._do(chunk)
+
+    def _lost(self, lost: Lost) -> None:
+        self._end("")
+        start, end = (round(item.wall * 1000) for item in (lost.first, lost.last))
+        reason = f"{lost.count} pictures found no room: the disk is too slow"
+        self._index.note(lose, self.camera.id, start, max(start, end), reason)
+        self.log.warn("camera {camera}: {reason}", camera=self.camera.id, reason=reason)
+
+    def _end(self, gap: str) -> None:
+        """The segment is over. gap: why something is missing from here on, if it is."""
+        chunk = self._cutter.end()
+        if chunk is not None:
+            self._jobs.append(chunk)
+        self._has_gap = self._has_gap or bool(gap)
+        self._do(End(gap))
+
+    def tick(self) -> None:
+        """Once a second: times come, and cameras go."""
+        now = self._reactor.seconds()
+        if self.kind not in ("", "timelapse") and now - max(self._heard, self._since) > HOLE:
+            if self._cutter.segment is not None and not self._busy:
+                self._end(self.camera.reason or _NOTHING_COMES)
+            elif not self._has_gap and not self._busy:
+                start = round((self._wall() - (now - self._since)) * 1000)
+                self._index.note(lose, self.camera.id, start, None, self.camera.reason or _NOTHING_COMES)
+                self._has_gap = True
+        self.update()
+
+    # ---------------------------------------------------------------- the disk
+
+    def _do(self, job: Chunk | End) -> None:
+        self._jobs.append(job)
+        if self._busy:
+            self._flow()
+            return
+        jobs, self._jobs = self._jobs, []
+        self._busy = True
+        self._threads.record(self._writer.work, jobs).addCallbacks(self._done, self._failed)
+
+    def _flow(self) -> None:
+        """Let pictures come as long as there is room for them."""
+        if self._subscription is not None:
+            if len(self._jobs) >= MOST_JOBS:
+                self._subscription.pauseProducing()
+            else:
+                self._subscription.resumeProducing()
+
+    def _done(self, outcome: Outcome) -> None:
+        self._busy = False
+        for change, args in outcome.changes:
+            self._index.note(change, *args)
+        self.written += outcome.written
+        self._storage.note_written(outcome.written)
+        if self.file != outcome.file:
+            self.file = outcome.file
+            self.settings.publish(file=self.file)
+        if outcome.trouble is not None:
+            self._jobs.clear()
+            self._cutter.end()
+            self._storage.block(str(outcome.trouble))
+            self._has_gap = True
+            self.update()
+        self._go_on()
+
+    def _failed(self, failure: Failure) -> None:
+        self._busy = False
+        self.log.failure("recording of camera {camera}", failure, camera=self.camera.id)
+        self._jobs.clear()
+        self._cutter.end()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._jobs and not self._busy:
+            self._do(self._jobs.pop())
+        self._flow()
+        if not self._busy and not self._jobs:
+            idle, self._idle = self._idle, []
+            for done in idle:
+                done.callback(None)

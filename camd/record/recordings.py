@@ -1,0 +1,223 @@
+"""Recordings: what others use of all this: start and stop, look, tag, delete, and play."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import DeferredList, ensureDeferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from ..config import Config
+from ..errors import Conflict, Gone, Invalid
+from ..media.camera import Camera
+from ..state.event import Event
+from ..state.state import State
+from . import changes, queries
+from .entries import PAGE, Filter, Gap, Page, Record, Tag
+from .index import Index
+from .playback import Playback
+from .recorder import Recorder
+from .repair import Repair, Report
+from .retention import Retention, Rule
+from .storage import Storage
+from .timelapse import keep_picture
+
+if TYPE_CHECKING:
+    from ..threads import Threads
+
+#: Times of the schedule come, and cameras go: recorders are looked at so often (seconds).
+TICK = 1.0
+#: A range that is played is not longer (milliseconds).
+LONGEST_RANGE = 24 * 3600_000
+
+
+class Recordings:
+    """Reactor thread only. on_event: tells an Event to everybody; wall: Unix seconds."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        config: Config,
+        state: State,
+        threads: Threads,
+        reactor: Any,
+        on_event: Callable[[Event], None],
+        wall: Callable[[], float] = time.time,
+    ):
+        self.recorders: dict[str, Recorder] = {}
+        self.storage = Storage(config, state, on_event)
+        self.index = Index(config.data_dir / "index.db", threads, reactor, wall)
+        self.retention = Retention(self.index, self.storage, threads, reactor, self._rules, wall)
+        self.is_open = False
+        self._config = config
+        self._state = state
+        self._threads = threads
+        self._reactor = reactor
+        self._on_event = on_event
+        self._wall = wall
+        self._ticker = LoopingCall(self._tick)
+        self._ticker.clock = reactor
+        self.storage.on_change = self._tick
+
+    # -- start and stop
+
+    async def start(self) -> None:
+        """Open the index, finish what a crash left unfinished, and look at the room. The files that nobody knows are
+        taken up afterwards, beside everything else."""
+        await self.index.open()
+        repair = await self._threads.io(self._repair)
+        self.is_open = True
+        await self.retention.start()
+        self._ticker.start(TICK, now=False)
+        if repair is not None and repair.strangers:
+            self._threads.io(repair.adopt_all).addCallbacks(
+                self._adopted, lambda failure: self.log.failure("taking up unknown files", failure)
+            )
+
+    def _repair(self) -> Repair | None:
+        try:
+            self.storage.prepare_now()
+            repair = Repair(self.index, self.storage.root, self.now())
+            report = repair.run()
+        except OSError as error:
+            self.log.error("{root}: {error}", root=self.storage.root, error=error.strerror or error)
+            return None
+        if report.refused:
+            self.log.error("{reason}", reason=report.refused)
+        if report.cut or report.defect or report.missing or report.removed:
+            self.log.warn("recordings after the last end: {cut} repaired, {defect} defect, {missing} missing, "
+                          "{removed} removed", cut=report.cut, defect=report.defect, missing=report.missing,
+                          removed=report.removed)
+        return repair
+
+    def _adopted(self, report: Report) -> None:
+        self.log.info("{adopted} unknown files were taken up, {foreign} are none of camd's",
+                      adopted=report.adopted, foreign=report.foreign)
+
+    async def stop(self) -> None:
+        if self._ticker.running:
+            self._ticker.stop()
+        self.retention.stop()
+        await DeferredList([recorder.close() for recorder in self.recorders.values()])
+        self.recorders.clear()
+        if self.is_open:
+            self.is_open = False
+            await self.index.close()
+
+    def follow(self, cameras: Mapping[str, Camera]) -> None:
+        """The cameras are these now."""
+        for id in [id for id, recorder in self.recorders.items() if cameras.get(id) is not recorder.camera]:
+            self.recorders.pop(id).close()
+        for id, camera in cameras.items():
+            if id not in self.recorders and self.is_open:
+                self.recorders[id] = Recorder(
+                    camera, self._state, self._threads, self._reactor, self.index, self.storage, self._on_event, self._wall
+                )
+
+    def configure(self, config: Config) -> None:
+        """Another configuration is in force."""
+        self.storage.configure(config)
+        if self.is_open:
+            ensureDeferred(self._threads.io(self.storage.prepare_now)).addBoth(lambda _: self.retention.look())
+
+    def hear(self, event: Event) -> None:
+        """Something happened."""
+        recorder = self.recorders.get(event.camera or "")
+        if recorder is not None:
+            recorder.hear(event)
+
+    def _tick(self) -> None:
+        for recorder in list(self.recorders.values()):
+            recorder.tick()
+
+    def _rules(self) -> dict[str, Rule]:
+        return {
+            id: Rule(recorder.settings["retention_days"], recorder.settings["max_bytes"])
+            for id, recorder in self.recorders.items()
+        }
+
+    def now(self) -> int:
+        """Unix milliseconds."""
+        return round(self._wall() * 1000)
+
+    # -- recording
+
+    def __getitem__(self, camera: str) -> Recorder:
+        """The recorder of a camera; raises Gone."""
+        try:
+            return self.recorders[camera]
+        except KeyError:
+            raise Gone(f"There is no camera {camera!r}") from None
+
+    def trigger(self, camera: str) -> None:
+        """An event for the mode `event`, by whoever wants one."""
+        self[camera]
+        self._on_event(Event("trigger", camera, end=self._wall()))
+
+    async def keep_picture(self, camera: str) -> Record:
+        """A snapshot that stays. Raises CamdError."""
+        recorder = self[camera]
+        id = await keep_picture(
+            recorder.camera, "snapshot", self._threads, self._reactor, self.index, self.storage
+        )
+        return await self.index.read(queries.one, id)
+
+    # -- looking
+
+    async def find(self, wanted: Filter, limit: int = PAGE, cursor: str = "", skip: int = 0) -> Page:
+        """The newest records of those wanted; the next page with the cursor of the one before."""
+        return await self.index.read(queries.find, wanted, limit, cursor, skip)
+
+    async def one(self, id: int) -> Record:
+        """Raises Gone."""
+        return await self.index.read(queries.one, id)
+
+    async def gaps(self, cameras: frozenset[str] | None, start: int, end: int) -> list[Gap]:
+        """Unix milliseconds; cameras None: all."""
+        return await self.index.read(queries.gaps, cameras, start, end)
+
+    async def tags(self, cameras: frozenset[str] | None, start: int, end: int) -> list[Tag]:
+        """Unix milliseconds; cameras None: all."""
+        return await self.index.read(queries.tags, cameras, start, end)
+
+    def path(self, record: Record) -> Path:
+        """Where its file is."""
+        return self.storage.root / record.filename
+
+    # -- changing
+
+    async def tag(self, tag: Tag) -> int:
+        """Mark a moment; returns the number of the tag."""
+        return await self.index.write(changes.tag, tag)
+
+    async def untag(self, id: int) -> None:
+        """Raises Gone."""
+        await self.index.write(changes.untag, id)
+
+    async def delete(self, id: int) -> Record:
+        """Delete a record and its file, tags or not. Raises Gone, and Conflict while it is written."""
+        record = await self.one(id)
+        if record.state == "recording":
+            raise Conflict("It is being recorded: stop first")
+        if not await self.retention.remove([record]):
+            raise Conflict("The file cannot be deleted; the log says why")
+        return record
+
+    # -- playing
+
+    async def play(self, camera: str, start: int, end: int) -> Playback:
+        """The video of this time as one MP4, ready to be read. Raises Invalid, and Gone if there is none."""
+        if end <= start:
+            raise Invalid("end", "Value must be after start")
+        if end - start > LONGEST_RANGE:
+            raise Invalid("end", "At most 24 hours are played in one go")
+        records = await self.index.read(queries.in_range, camera, start, end)
+        if not records:
+            raise Gone("There is no recording of this time")
+        pieces = [(self.path(record), record) for record in records]
+        return await self._threads.io(Playback, pieces, start, end)

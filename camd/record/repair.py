@@ -1,0 +1,205 @@
+"""Repair: makes the index and the disk agree, after a crash or whatever else. All of this blocks."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..errors import Invalid
+from ..wire.boxes import fragments, whole_end
+from ..wire.samples import samples, timescales
+from . import queries
+from .changes import Began, Finished, adopt, finish, forget, lose, mark
+from .entries import Record
+from .index import Index
+from .segment_file import read_label
+
+MISSING = "the file is missing"
+CUT = "camd ended unexpectedly; the file was cut to its last whole fragment"
+#: If more than this part of all files is missing, they are not: the disk is another one.
+BRAKE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Of a file with nothing but whole fragments. end: bytes; duration: milliseconds; pictures: how many."""
+
+    end: int
+    duration: int
+    pictures: int
+
+
+@dataclass(slots=True)
+class Report:
+    """What was done, in files."""
+
+    ready: int = 0
+    cut: int = 0
+    defect: int = 0
+    adopted: int = 0
+    missing: int = 0
+    removed: int = 0
+    foreign: int = 0
+    refused: str = ""
+
+
+def measure(path: Path) -> Measured:
+    """Look through a video; raises OSError, and Invalid for a file that is none."""
+    with path.open("rb") as file:
+        end = whole_end(file)
+        scale = next(iter(timescales(file).values()))
+        last = pictures = 0
+        for moof, mdat in fragments(file, 0, end):
+            found = samples(file, moof, mdat)
+            pictures += len(found)
+            last = max((sample.time + sample.duration for sample in found), default=last)
+    return Measured(end, round(last * 1000 / scale), pictures)
+
+
+def digest(path: Path) -> bytes:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def cut(path: Path) -> Measured:
+    """Cut a file behind its last whole fragment and bring that to the disk."""
+    found = measure(path)
+    if path.stat().st_size > found.end:
+        with path.open("r+b") as file:
+            file.truncate(found.end)
+            os.fsync(file.fileno())
+    return found
+
+
+def listed(root: Path) -> dict[str, int]:
+    """Size by name of all files below the place of recordings: <camera>/YYYY/MM/DD/<name>."""
+    return dict(_files(root, "", 4))
+
+
+def _files(folder: Path, prefix: str, depth: int) -> Iterator[tuple[str, int]]:
+    try:
+        entries = list(os.scandir(folder))
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        if depth and entry.is_dir(follow_symlinks=False):
+            yield from _files(Path(entry.path), f"{prefix}{entry.name}/", depth - 1)
+        elif not depth and entry.is_file(follow_symlinks=False):
+            yield prefix + entry.name, entry.stat(follow_symlinks=False).st_size
+
+
+class Repair:
+    """now: Unix milliseconds. Works on an open Index by itself: nobody else writes to it meanwhile."""
+
+    def __init__(self, index: Index, root: Path, now: int):
+        self.report = Report()
+        self.strangers: list[str] = []
+        self._index = index
+        self._root = root
+        self._now = now
+
+    def run(self) -> Report:
+        """What must be done before anything is recorded: finish what was begun, and see what is there. The files
+        that nobody knows are left in `strangers`, for `adopt_all`."""
+        for record in self._index.read_now(queries.unfinished):
+            self._unfinished(record)
+        there = listed(self._root)
+        known = self._index.read_now(queries.filenames)
+        self.strangers = sorted(there.keys() - known.keys())
+        missing = [name for name, (state, _) in known.items() if name not in there and state == "ready"]
+        ready = sum(state == "ready" for state, _ in known.values())
+        if len(missing) > max(10, ready * BRAKE):
+            self.report.refused = f"{len(missing)} of {ready} recordings are not in {self._root}; is it the right disk?"
+            return self.report
+        for name in missing:
+            self._change(mark, name, "defect", MISSING)
+        self.report.missing = len(missing)
+        return self.report
+
+    def adopt_all(self) -> Report:
+        """Take up the files that nobody knew."""
+        for name in self.strangers:
+            try:
+                self._adopt(name)
+            except (OSError, Invalid):
+                self.report.foreign += 1
+        return self.report
+
+    def _change(self, change: Any, *args: Any) -> None:
+        self._index.commit_now([(change, args)])
+
+    def _unfinished(self, record: Record) -> None:
+        path = self._root / record.filename
+        if record.state == "removing":
+            path.unlink(missing_ok=True)
+            self._change(forget, record.filename)
+            self.report.removed += 1
+            return
+        try:
+            found = cut(path)
+            if not found.pictures:
+                raise Invalid("", "there is no picture in it")
+        except FileNotFoundError:
+            self._change(mark, record.filename, "defect", MISSING)
+            self.report.missing += 1
+        except (OSError, Invalid) as error:
+            self._change(mark, record.filename, "defect", str(error))
+            self.report.defect += 1
+        else:
+            end = record.start + found.duration
+            fps = round(found.pictures * 1000 / found.duration, 3) if found.duration else 0.0
+            done = Finished(record.filename, end, found.duration, found.end, fps, digest(path), CUT)
+            self._change(finish, done)
+            self._change(lose, record.camera, end, None, "camd ended unexpectedly")
+            self.report.cut += 1
+
+    def _adopt(self, name: str) -> None:
+        path = self._root / name
+        if name.endswith(".jpg"):
+            self._adopt_picture(name, path)
+            return
+        with path.open("rb") as file:
+            label = read_label(file)
+        if label is None or name.split("/")[0] != label.camera:
+            if name.endswith(".mp4") and not path.stat().st_size:  # made, and never written
+                path.unlink()
+            else:
+                self.report.foreign += 1
+            return
+        found = cut(path)
+        if not found.pictures:
+            path.unlink()
+            self.report.removed += 1
+            return
+        fps = round(found.pictures * 1000 / found.duration, 3) if found.duration else 0.0
+        began = Began(name, label.camera, label.kind, label.codec, label.start, _size(path), label.synchronised)
+        done = Finished(name, label.start + found.duration, found.duration, found.end, fps, None)
+        self._change(adopt, began, done)
+        self.report.adopted += 1
+
+    def _adopt_picture(self, name: str, path: Path) -> None:
+        camera, year, month, day, time = name.removesuffix(".jpg").split("/")
+        try:
+            moment = datetime.strptime(f"{year}{month}{day}{time}", "%Y%m%d%H%M%S_%f").replace(tzinfo=UTC)
+        except ValueError:
+            self.report.foreign += 1
+            return
+        start = round(moment.timestamp() * 1000)
+        began = Began(name, camera, "snapshot", "mjpeg", start, "", True, "image", "jpg")
+        self._change(adopt, began, Finished(name, start, 0, path.stat().st_size, 0.0, None))
+        self.report.adopted += 1
+
+
+def _size(path: Path) -> str:
+    """Width and height of a video from its track header (ISO/IEC 14496-12 section 8.3.2)."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    at = head.find(b"tkhd")
+    width, height = (int.from_bytes(head[at + n:at + n + 2], "big") for n in (92, 96))
+    return f"{width}x{height}" if at > 0 else ""

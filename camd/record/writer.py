@@ -1,0 +1,116 @@
+"""Writer: brings what one camera records to the disk, job by job, and says what the index has to know of it.
+
+All of this blocks; one thread at a time.
+"""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .changes import begin, finish, grow, lose
+from .cutter import Chunk
+from .segment_file import SegmentFile, StorageError
+
+#: The index is told so often how far a file has come (seconds).
+TELL = 10.0
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The file is over. gap: why pictures are missing from here on, "" if none are; reason: what the record says."""
+
+    gap: str = ""
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a job did. changes: for the index, in order; file: what is written now, "" for none; trouble: why not
+    everything was written."""
+
+    changes: list[tuple[Callable[..., Any], tuple[Any, ...]]] = field(default_factory=list)
+    file: str = ""
+    written: int = 0
+    trouble: StorageError | None = None
+
+
+class Writer:
+    """root(): where recordings are kept at this moment; synchronised(): whether the clock is right."""
+
+    def __init__(
+        self,
+        camera: str,
+        root: Callable[[], Path],
+        synchronised: Callable[[], bool],
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self._camera = camera
+        self._root = root
+        self._synchronised = synchronised
+        self._clock = clock
+        self._file: SegmentFile | None = None
+        self._told = 0.0
+        self._end = 0  # of the last file, Unix milliseconds
+
+    def work(self, jobs: Sequence[Chunk | End]) -> Outcome:
+        """Write these, one after the other, and bring all of it to the disk. Never raises OSError: after trouble
+        the file is closed with what is whole, and the rest of the jobs is not done."""
+        outcome = Outcome()
+        try:
+            for job in jobs:
+                if isinstance(job, End):
+                    self._finish(outcome, job)
+                else:
+                    self._write(job, outcome)
+            if self._file is not None:
+                self._file.sync()
+                self._tell(self._file, outcome)
+        except OSError as error:
+            outcome.trouble = StorageError(
+                f"cannot write to {self._root()}: {error.strerror or error}", error.errno in _FULL
+            )
+            self._give_up(outcome)
+        outcome.file = self._file.began.filename if self._file is not None else ""
+        return outcome
+
+    def _write(self, chunk: Chunk, outcome: Outcome) -> None:
+        if self._file is not None and self._file.segment is not chunk.segment:
+            self._finish(outcome, End())
+        if self._file is None:
+            self._file = SegmentFile(self._root(), self._camera, chunk.segment, self._synchronised())
+            self._told = self._clock()
+            self._file.write(chunk)
+            outcome.changes.append((begin, (self._file.began,)))
+            outcome.written += self._file.end
+            return
+        before = self._file.end
+        self._file.write(chunk)
+        outcome.written += self._file.end - before
+
+    def _tell(self, file: SegmentFile, outcome: Outcome) -> None:
+        if self._clock() - self._told >= TELL:
+            self._told = self._clock()
+            outcome.changes.append((grow, (file.began.filename, file.wall_end, file.end)))
+
+    def _finish(self, outcome: Outcome, end: End) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            done = file.finish(end.reason)
+            if done.size:
+                outcome.changes.append((finish, (done,)))
+                self._end = done.end
+        if end.gap:
+            since = self._end or round(time.time() * 1000)
+            outcome.changes.append((lose, (self._camera, since, None, end.gap)))
+
+    def _give_up(self, outcome: Outcome) -> None:
+        try:
+            self._finish(outcome, End(str(outcome.trouble), str(outcome.trouble)))
+        except OSError:  # the disk does not even take what is in memory: the next start repairs the file
+            pass
