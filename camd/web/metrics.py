@@ -170,6 +170,7 @@ class CoreCollector(Collector):
         yield from self._cameras()
         yield from self._clients()
         yield from self._requests()
+        yield from self._rtsp()
         yield from self._delays()
         if self.certificate_expiry is not None:
             yield GaugeMetricFamily(
@@ -238,6 +239,7 @@ class CoreCollector(Collector):
         yield clients
         refused = CounterMetricFamily("camd_clients_refused", "Clients turned away.", labels=["reason"])
         refused.add_metric(["limit"], websocket.refused + media.refused)
+        refused.add_metric(["rtsp"], self._app.rtsp.refused)
         for status, count in self._app.web.site.refusals.items():
             refused.add_metric([str(status)], count)
         yield refused
@@ -260,6 +262,18 @@ class CoreCollector(Collector):
         for (method, route, code), timings in self._app.web.durations.series.items():
             _add_histogram(durations, [method, route, str(code)], timings)
         yield durations
+
+    def _rtsp(self) -> Iterator[Metric]:
+        rtsp = self._app.rtsp
+        yield GaugeMetricFamily("camd_rtsp_connections", "Connections of RTSP clients.", len(rtsp.connections))
+        sessions = GaugeMetricFamily("camd_rtsp_sessions", "RTSP sessions that play.", labels=["transport"])
+        for transport, count in rtsp.sessions().items():
+            sessions.add_metric([transport], count)
+        yield sessions
+        yield CounterMetricFamily(
+            "camd_rtsp_malformed", "Connections closed for what they sent, which was no RTSP.", rtsp.malformed
+        )
+        yield CounterMetricFamily("camd_rtsp_lost_sends", "Sends over UDP that the kernel refused.", rtsp.udp.lost)
 
     def _delays(self) -> Iterator[Metric]:
         delays = HistogramMetricFamily(
