@@ -19,6 +19,7 @@ from .configuration import Configuration
 from .encoders import card, h264, jpeg, video_decoder
 from .events import Events
 from .extensions import Extensions
+from .files import Files
 from .listeners import Listeners
 from .log import levels
 from .media.camera import Camera
@@ -89,6 +90,7 @@ class App:
         self.api = Api(self.state, self.extensions.methods, self.audit.record)
         self.certificate = SiteCertificate(config, self.state, self.threads, reactor, self.audit,
                                            self._certificate_changed)
+        self.files = Files(self.state, self.threads.io, config)
         self.listeners = Listeners(self)
         self.configuration = Configuration(self, read or self._read, self._find_camera)
         self.web = Web(self)
@@ -135,6 +137,7 @@ class App:
         before, self.config = self.config, config
         levels.set("", config.log_level)
         self.web.configure(config)
+        self.files.configure(config)
         self.recordings.configure(config)
         await self.certificate.reload(config)
         if (config.cameras, config.main_camera) != (before.cameras, before.main_camera):
@@ -148,6 +151,7 @@ def build(app: App, root: RootService) -> RootService:
         Step("threads", app.threads.start, app.threads.stop),
         Step("audit", app.audit.start, app.audit.stop),
         Step("users", app.users.start, app.users.stop),
+        Step("files", app.files.start),
         Step("plugins", lambda: app.extensions.load(CORE)),
         Step("recordings", app.recordings.start, app.recordings.stop),
         Step("cameras", app.start_cameras, app.cameras.stop),

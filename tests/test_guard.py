@@ -193,8 +193,8 @@ class RouteTests(EdgeCase):
         class Upload(Page):
             body_limit = 1 << 30
 
-        self.app.web.add(Route("/upload", Upload(), read="Storage_rw", write="Storage_rw"))
-        for headers in ({}, {"by": "viewer"}):
-            wire = self.request("POST", "/upload", content_length=str(1 << 29), **headers)
+        self.app.web.add(Route("/box", Upload(), read="Storage_rw", write="Storage_rw"))
+        for status, headers in ((401, {}), (403, {"by": "viewer"})):
+            wire = self.request("POST", "/box", content_length=str(1 << 29), **headers)
             self.lose(wire)
-            self.assertIn(b"HTTP/1.1 401 ", wire.value())
+            self.assertIn(b"HTTP/1.1 %d " % status, wire.value())

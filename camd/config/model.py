@@ -73,6 +73,23 @@ class LimitsConfig:
             "Largest request body of the API, in bytes; a larger one is refused before it is read.",
         ),
     )
+    max_upload: int = field(
+        default=4 << 30,
+        metadata=about(
+            kinds.whole(0, 1 << 50),
+            Effect.LIVE,
+            "Largest file that users may put on the camera, in bytes.",
+        ),
+    )
+    files: int = field(
+        default=0,
+        metadata=about(
+            kinds.whole(0, 1 << 50),
+            Effect.LIVE,
+            "What the files of all users may take together, in bytes; 0 for as much as the disk has beyond "
+            "`storage.reserve`.",
+        ),
+    )
     request_timeout: float = field(
         default=30.0,
         metadata=about(

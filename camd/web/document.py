@@ -46,7 +46,7 @@ class Document:
     @property
     def etag(self) -> bytes:
         """Another one for each content, as far as time and size tell."""
-        return b'"%x-%x"' % (self.modified, self.size)
+        return etag_of(self.modified, self.size)
 
     def read(self, at: int, length: int) -> bytes:
         """Blocks."""
@@ -65,6 +65,11 @@ def send_document(request: Request, open_document: Callable[[], Document], io: I
     request.notifyFinish().addBoth(answer.gone)
     io(open_document).addCallback(answer.send).addErrback(answer.failed)
     return NOT_DONE_YET
+
+
+def etag_of(modified: int, size: int) -> bytes:
+    """The tag of a file that was changed then (nanoseconds since 1970) and has so many bytes."""
+    return b'"%x-%x"' % (modified, size)
 
 
 def attachment(name: str) -> bytes:
@@ -188,13 +193,13 @@ def condition(request: Request, document: Document) -> int:
     second = document.modified // 10**9
     wanted = headers.getRawHeaders(b"if-match")
     if wanted is not None:
-        if not _names(wanted, document.etag, weak=False):
+        if not names_tag(wanted, document.etag, weak=False):
             return 412
     elif (since := _moment(headers.getRawHeaders(b"if-unmodified-since"))) is not None and second > since:
         return 412
     known = headers.getRawHeaders(b"if-none-match")
     if known is not None:
-        return 304 if _names(known, document.etag, weak=True) else 200
+        return 304 if names_tag(known, document.etag, weak=True) else 200
     since = _moment(headers.getRawHeaders(b"if-modified-since"))
     return 304 if since is not None and second <= since else 200
 
@@ -212,7 +217,7 @@ def _part(request: Request, document: Document) -> tuple[int, int] | None:
     return None
 
 
-def _names(values: list[bytes], etag: bytes, weak: bool) -> bool:
+def names_tag(values: list[bytes], etag: bytes, weak: bool) -> bool:
     """Whether a list of tags has this one, or is "*"."""
     tags = [tag.strip() for value in values for tag in value.split(b",")]
     if weak:

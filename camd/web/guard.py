@@ -124,7 +124,7 @@ class _Waiting(Resource):
 
     def receive(self, request: Request) -> _Body | None:
         """The body waits, too, where it would be taken piece by piece."""
-        if hasattr(self._route.resource, "receive"):
+        if getattr(self._route.resource, "receive", None) is not None:
             self._body = _Body(request)
         return self._body
 

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from ..errors import RateLimited
 from ..state.permission import Principal
 
-#: Without an identity, each second.
-PICTURES, CALLS = 10, 100
+#: Without an identity, each second. Whoever works with files makes calls, too.
+PICTURES, CALLS, FILES, UPLOADS = 10, 100, 5, 2
 #: Of each WebSocket, each second.
 MESSAGES = 100
 _KEPT = 10_000
@@ -41,7 +41,7 @@ class Bucket:
 
 
 class RateLimits:
-    """A bucket for everybody who asks, of pictures and of calls. Reactor thread only.
+    """A bucket for everybody who asks, of pictures, of calls, of files and of uploads. Reactor thread only.
 
     seconds: the clock. enabled: False lets everybody through. The buckets kept are bounded: those that
     were not used for longest go, and are full when they are needed again.
@@ -51,20 +51,33 @@ class RateLimits:
         self.enabled = enabled
         self.factor = factor
         self._seconds = seconds
-        self._young: dict[tuple[str, bool], Bucket] = {}
-        self._old: dict[tuple[str, bool], Bucket] = {}
+        self._young: dict[tuple[str, int], Bucket] = {}
+        self._old: dict[tuple[str, int], Bucket] = {}
 
     def charge(self, by: Principal | None, address: str, picture: bool) -> None:
         """Count one request. by: None without an identity, or with a wrong one. Raises RateLimited."""
-        if not self.enabled:
-            return
-        rate = float(PICTURES if picture else CALLS)
+        if self.enabled:
+            self._take(by, address, PICTURES if picture else CALLS)
+
+    def charge_file(self, by: Principal | None, address: str) -> None:
+        """Count one that reads, lists or deletes files. Raises RateLimited."""
+        if self.enabled:
+            self._take(by, address, FILES)
+
+    def charge_upload(self, by: Principal | None, address: str) -> None:
+        """Count one that brings a file. Raises RateLimited."""
+        if self.enabled:
+            self._take(by, address, UPLOADS)
+
+    def _take(self, by: Principal | None, address: str, kind: int) -> None:
+        """kind: the rate without an identity, which tells the buckets of one asker apart."""
+        rate = float(kind)
         if by is None or by.how == "guest":
             who = "@" + _neighbourhood(address)
         else:
             who = by.key or by.name
             rate *= self.factor
-        bucket = self._bucket((who, picture), rate)
+        bucket = self._bucket((who, kind), rate)
         wait = bucket.take(self._seconds())
         if wait:
             raise RateLimited(int(rate), max(1, round(wait)))
@@ -73,7 +86,7 @@ class RateLimits:
         """A bucket for the messages of one WebSocket."""
         return Bucket(MESSAGES, self._seconds())
 
-    def _bucket(self, key: tuple[str, bool], rate: float) -> Bucket:
+    def _bucket(self, key: tuple[str, int], rate: float) -> Bucket:
         bucket = self._young.get(key)
         if bucket is None:
             bucket = self._old.pop(key, None)

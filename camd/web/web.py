@@ -18,6 +18,7 @@ from .api_resource import ApiResource
 from .cameras import CameraPaths
 from .credentials import Credentials
 from .delays import Delays
+from .files import ArchiveResource, DownloadResource, FilesResource, Listed, UploadResource
 from .guard import Guard
 from .identify import Identify
 from .login import Login, Logout, Setup
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
 #: How long a stopping daemon waits for WebSocket clients to say goodbye (seconds).
 FAREWELL = 1.0
-_Media, _System = Permission.Media_r, Permission.System_r
+_Media, _System, _Files = Permission.Media_r, Permission.System_r, Permission.Storage_r
 
 
 class Web:
@@ -107,6 +108,12 @@ class Web:
         self.add(Route.public("/api/login", Login(self), encrypted=True))
         self.add(Route.public("/api/setup", Setup(self), encrypted=True))
         self.add(Route("/api/logout", Logout(self), read=ANY, write=ANY))
+        files, upload = app.files, UploadResource(app.files, self)
+        self.add(Route("/files", FilesResource(files, self), read=_Files, write=Permission.Storage_rw))
+        self.add(Route("/upload", upload, read=Permission.Storage_rw, write=Permission.Storage_rw))
+        self.add(Route("/download", DownloadResource(files, self), read=_Files))
+        self.add(Route("/api/files", Listed(files, self), read=_Files))
+        self.add(Route("/api/files/zip", ArchiveResource(files, self), read=_Files))
 
     def configure(self, config: Config) -> None:
         """Take what the configuration says about names, proxies, foreign pages and limits."""

@@ -1,4 +1,4 @@
-"""The routes about recordings and files: camd keeps neither, and says so.
+"""The routes about recordings: camd keeps none, and says so.
 
 Reading tells that there is nothing; what would make something is refused with the reason.
 """
@@ -15,7 +15,7 @@ from .resource import Answer, tells
 if TYPE_CHECKING:
     from camd.app import App
 
-NO_FILES = "this camd does not keep files"
+NO_FILES = "this camd does not keep snapshots"
 
 
 class Recordings:
@@ -46,23 +46,6 @@ class Recordings:
     def remove(self, request: Any) -> Any:
         """DELETE /api/recordings/{id}: there are no recordings."""
         raise Gone("There is no such recording")
-
-
-class Files:
-    """Answers the routes about files."""
-
-    @tells({200: "Nothing", 404: "There is no such file"})
-    def list(self, request: Any) -> Any:
-        """GET /files?path=: an empty root; anything below it is not there."""
-        asked = (request.args.get(b"path") or request.args.get(b"directory") or [b"/"])[-1]
-        if request.postpath or asked.strip(b"/"):
-            raise Gone("There is no such file")
-        return {"path": "/", "files": [], "total_size": 0, "file_count": 0, "directory_count": 0}
-
-    @tells({404: "There is no such file"})
-    def gone(self, request: Any) -> Any:
-        """GET /download/{path}, DELETE /files/{path}: there are no files."""
-        raise Gone("There is no such file")
 
 
 def unsupported(reason: str) -> Answer:

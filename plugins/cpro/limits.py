@@ -10,7 +10,7 @@ from typing import Any
 from camd.errors import RateLimited
 
 #: Each second, from one address.
-PICTURES, CALLS, FILES, UPLOADS = 10, 100, 5, 2
+PICTURES, CALLS = 10, 100
 _KEPT = 10_000
 
 
@@ -50,7 +50,6 @@ class Limits:
             return Limit(rate, app.reactor.seconds, lambda: app.config.auth.rate_limits)
 
         self.pictures, self.calls = limit(PICTURES), limit(CALLS)
-        self.files, self.uploads = limit(FILES), limit(UPLOADS)
 
 
 def _neighbourhood(address: str) -> str:

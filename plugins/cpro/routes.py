@@ -13,7 +13,7 @@ from camd.hookspecs import ANY, Route
 
 from .accounts import Accounts
 from .cameras import Cameras
-from .later import Files, Recordings, keep, record, unsupported
+from .later import Recordings, keep, record, unsupported
 from .limits import Limit, Limits
 from .profiles import Profiles
 from .resource import Answer, Elsewhere, Endpoint, tells
@@ -41,7 +41,7 @@ _AS_IT_RUNS = unsupported("a camera streams by itself while somebody watches")
 def routes(app: App, limits: Limits) -> list[Route]:
     """All of them."""
     profiles = Profiles(app)
-    cameras, accounts, recordings, files = Cameras(app), Accounts(app), Recordings(app), Files()
+    cameras, accounts, recordings = Cameras(app), Accounts(app), Recordings(app)
     table: tuple[tuple[tuple[str, ...], str | None, str | None, dict[str, Answer]], ...] = (
         # paths, permission to read (None: public) and to write, methods
         (both("/api/auth/login"), None, None, {"POST": accounts.login}),
@@ -70,17 +70,11 @@ def routes(app: App, limits: Limits) -> list[Route]:
         (both("/api/recordings"), "Media_r", "Storage_rw",
          {"GET": recordings.list, "DELETE": recordings.remove}),
 
-        (("/files",), "Storage_r", "Storage_rw", {"GET": files.list, "DELETE": files.gone}),
-        (("/api/files",), "Storage_r", None, {"GET": files.list}),
-        (("/download",), "Storage_r", None, {"GET": files.gone}),
-        (("/upload",), "Storage_r", "Storage_rw", {"POST": keep}),
-
         (("/ws", "/api/v1/ws"), None, None, {"GET": _moved}),
     )  # fmt: skip
-    limit = dict.fromkeys(("/files", "/api/files", "/download"), limits.files) | {"/upload": limits.uploads}
     found = [
         Route(
-            path, Endpoint(limit.get(path, limits.calls), path in BELOW, **methods), read, write,
+            path, Endpoint(limits.calls, path in BELOW, **methods), read, write,
             encrypted=path in ENCRYPTED, open=read is None,
         )
         for paths, read, write, methods in table
@@ -108,6 +102,6 @@ def _moved(request: Any) -> Any:
 
 
 #: What one of them is about stands below its path.
-BELOW = frozenset((*both("/api/recordings"), "/api/auth/apikey", "/files", "/download"))
+BELOW = frozenset((*both("/api/recordings"), "/api/auth/apikey"))
 #: Secrets come in or go out.
 ENCRYPTED = frozenset((*both("/api/auth/login"), "/api/auth/refresh", "/api/auth/apikey", "/api/token"))
