@@ -41,12 +41,13 @@ def by_uuid(wanted: str, had: str) -> bool:
 
 
 def by_name(wanted: str, had: str) -> bool:
-    """Directory names (RFC 2253) in LDAP URLs: same server, and the components begin the other's."""
+    """Directory names in LDAP URLs: same server, and the one is above the other or the same. They are written
+    from the bottom up (RFC 2253)."""
     one, other = _split(wanted), _split(had)
     if one is None or other is None or {one.scheme.lower(), other.scheme.lower()} != {"ldap"}:
         return False
-    mine, theirs = (unquote(parts.path).lstrip("/").split(",") for parts in (one, other))
-    mine = [] if mine == [""] else mine
+    mine, theirs = ([part for part in reversed(unquote(parts.path).lstrip("/").split(",")) if part]
+                    for parts in (one, other))  # fmt: skip
     return one.netloc.lower() == other.netloc.lower() and theirs[: len(mine)] == mine
 
 

@@ -6,7 +6,7 @@ addresses or ports change, for it does not follow them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
+from .endpoints import Site
 from .places import Place
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 #: DNS labels have at most 63 bytes.
 _LABEL = 63
-_PATHS = {"http": "/", "https": "/", "rtsp": "/"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,13 @@ class Mdns:
         self._busy: Deferred[Any] = succeed(None)
         self._stopped = False
 
-    def tell(self, places: tuple[Place, ...]) -> None:
-        """Tell of camd at these places, or nowhere if it is switched off."""
-        wanted = self._names(places) if self._app.state["discovery/mdns"].value else None
+    def tell(self, places: Sequence[Place], site: Site) -> None:
+        """Tell of camd at those of these places where the site is; nowhere if it is switched off."""
+        addresses = tuple(
+            str(address.ip) for place in places if place.version == 4 or site.version6
+            for address in place.addresses if site.host in ("", str(address.ip))
+        )  # fmt: skip
+        wanted = self._names(addresses) if addresses and self._app.state["discovery/mdns"].value else None
         if wanted != self._told and not self._stopped:
             self._told = wanted
             self._do(wanted)
@@ -76,15 +80,15 @@ class Mdns:
     def _failed(self, failure: Any) -> None:
         self.log.warn("mDNS does not work: {error}", error=failure.value)
 
-    def _names(self, places: tuple[Place, ...]) -> Names:
+    def _names(self, addresses: tuple[str, ...]) -> Names:
         urls = [urlsplit(url) for url in self._app.listeners.urls]
-        ports = {url.scheme: url.port for url in urls if url.port and url.hostname not in ("127.0.0.1", "::1")}
+        ports = {url.scheme: url.port for url in urls if url.port}
         name = str(self._app.state["system/name"].value)
         device = self._app.state.get("onvif/uuid")
         end = str(device.value)[-12:] if device and device.value else name
         return Names(
             f"camd {name}".encode()[:_LABEL].decode("utf-8", "ignore"), f"camd-{end}"[:_LABEL],
-            tuple(str(address.ip) for place in places for address in place.addresses), tuple(sorted(ports.items())),
+            addresses, tuple(sorted(ports.items())),
         )  # fmt: skip
 
 
@@ -93,7 +97,7 @@ def exchange(before: Any, wanted: Names | None) -> Any:
     told for the first time is made sure to be nobody else's, which goes on in zeroconf's own thread."""
     if before is not None:
         before.close()
-    if wanted is None or not wanted.ports:
+    if wanted is None:
         return None
     import asyncio
 
@@ -101,12 +105,12 @@ def exchange(before: Any, wanted: Names | None) -> Any:
 
     zeroconf = Zeroconf(interfaces=list(wanted.addresses), ip_version=IPVersion.All)
     for scheme, port in wanted.ports:
-        properties: Mapping[str, str] = {"path": _PATHS.get(scheme, "/")}
         service = f"_{scheme}._tcp.local."
         info = ServiceInfo(
-            service, f"{wanted.instance}.{service}", port=port, properties=dict(properties),
+            service, f"{wanted.instance}.{service}", port=port, properties={"path": "/"},
             server=f"{wanted.host}.local.", parsed_addresses=list(wanted.addresses),
         )  # fmt: skip
         registered = zeroconf.async_register_service(info, allow_name_change=True)
+        assert zeroconf.loop is not None
         asyncio.run_coroutine_threadsafe(registered, zeroconf.loop)
     return zeroconf

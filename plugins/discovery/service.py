@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from camd.errors import Invalid
 from camd.state import Value
 
-from .endpoints import DEVICES, endpoints, site_of
+from .endpoints import DEVICES, Site, endpoints, site_of
 from .found import AGAIN, Search
 from .link import Link
 from .mdns import Mdns
@@ -123,12 +123,14 @@ class Discovery(Service):
     def _announce(self) -> None:
         if self._links:
             told = self._app.state.get(DEVICES)
-            site = site_of(self._app.listeners.urls, self._app.config.http)
-            self._responder.announce(endpoints(told.value if told else None), site)
+            self._responder.announce(endpoints(told.value if told else None), self._site())
 
     def _publish_names(self) -> None:
         if self._links:
-            self._mdns.tell(tuple(self._links))
+            self._mdns.tell(tuple(self._links), self._site())
+
+    def _site(self) -> Site:
+        return site_of(self._app.listeners.urls, self._app.config.http)
 
     # -- what comes in
 
