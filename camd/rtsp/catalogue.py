@@ -45,8 +45,10 @@ class Catalogue:
                 presentation = self._presentation(camera, encoding)
                 await presentation.ready()
                 return presentation
-            except (Unsupported, Invalid) as error:
+            except Unsupported as error:
                 problem = error
+            except Invalid as error:
+                problem = Unsupported(str(error)) if error.key == "codec" else error
         raise problem
 
     def stop(self) -> None:

@@ -182,7 +182,7 @@ class Conversation:
             raise RtspError(406, f"descriptions are {CONTENT_TYPE}")
         camera, meant = _unless_error(found)
         presentation = await self._server.catalogue.find(camera, meant)
-        body = presentation.describe(host_of(self._connection.local), url.control(0))
+        body = presentation.describe(host_of(self._connection.local) or "0.0.0.0", url.control(0))
         return response(200, request.cseq, (
             ("Content-Base", url.base), ("Content-Type", CONTENT_TYPE), ("Cache-Control", "no-store")), body)
 
@@ -223,6 +223,9 @@ class Conversation:
 
         if playing.is_playing:
             return answer(None)
+        self.log.debug("{user} at {address} plays {camera} ({what}) over {transport}", user=principal.name,
+                       address=self.caller.address, camera=playing.presentation.camera.id,
+                       what=playing.presentation.encoding, transport=playing.transport and playing.transport.kind)
         await playing.play(answer, self._connection.send, self._connection.is_held)
         return b""
 

@@ -85,6 +85,9 @@ class Presentation:
         late = self._reactor.callLater(PATIENCE, self._fail, Gone(f"the camera {self.camera.id} gives no picture"))
         try:
             await waiting
+        except Unsupported:
+            self.cool()
+            raise
         finally:
             if late.active():
                 late.cancel()

@@ -119,24 +119,31 @@ class AccessUnit:
         self.card = packet.card
         self._packets: tuple[memoryview, ...] = ()
         self._batches: tuple[Batch, ...] = ()
-        self._elsewhere: dict[int, bytes] = {}
+        self._elsewhere = channel, self.interleaved
+
+    @property
+    def data(self) -> bytes:
+        """By which histories know the size of what they keep."""
+        return self.interleaved
 
     @property
     def octets(self) -> int:
         return len(self.interleaved) - (HEADER_SIZE + PREFIX_SIZE) * len(self.lengths)
 
     def on(self, channel: int) -> bytes:
-        """The packets as a TCP connection carries them on another channel; made once for each."""
+        """The packets as a TCP connection carries them on another channel. What was made is kept for one channel,
+        not for each that clients could think of: units wait in queues and histories."""
         if channel == self.channel:
             return self.interleaved
-        data = self._elsewhere.get(channel)
-        if data is None:
+        made_for, data = self._elsewhere
+        if made_for != channel:
             changed = bytearray(self.interleaved)
             position = 1
             for length in self.lengths:
                 changed[position] = channel
                 position += PREFIX_SIZE + length
-            data = self._elsewhere[channel] = bytes(changed)
+            data = bytes(changed)
+            self._elsewhere = channel, data
         return data
 
     @property
