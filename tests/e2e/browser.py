@@ -14,6 +14,7 @@ try:
     from selenium.webdriver.chrome.options import Options
     from selenium.webdriver.chrome.service import Service
     from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
     from selenium.webdriver.support.ui import WebDriverWait
 except ImportError:
     webdriver = None  # type: ignore[assignment]
@@ -119,6 +120,25 @@ class Browser:
         """Press the mouse on the middle of an element, pull it to the right, and do not let go."""
         actions = ActionChains(self.driver, duration=50)
         actions.move_to_element(self.find(selector)).click_and_hold().move_by_offset(right, 0).perform()
+
+    def pull(self, selector: str, right: int, down: int) -> None:
+        """Pull the middle of an element, and let go."""
+        actions = ActionChains(self.driver, duration=50)
+        actions.move_to_element(self.find(selector)).click_and_hold().move_by_offset(right, down).release().perform()
+
+    def touch(self, selector: str, right: int, down: int) -> None:
+        """Click beside the middle of an element."""
+        actions = ActionChains(self.driver, duration=50)
+        actions.move_to_element_with_offset(self.find(selector), right, down).click().perform()
+
+    def roll(self, selector: str, down: int) -> None:
+        """Turn the wheel over an element, in pixels."""
+        origin = ScrollOrigin.from_element(self.find(selector))
+        ActionChains(self.driver).scroll_from_origin(origin, 0, down).perform()
+
+    def before(self, script: str) -> None:
+        """Run this before the first script of every page to come."""
+        self._devtools("Page.addScriptToEvaluateOnNewDocument", source=script)
 
     def let_go(self) -> None:
         ActionChains(self.driver).release().perform()

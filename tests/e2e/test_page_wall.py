@@ -57,7 +57,7 @@ def browser() -> Browser:
     """The browser of all tests here, in which the administrator is signed in."""
     one = Browser()
     atexit.register(one.close)
-    one.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": _COUNT})
+    one.before(_COUNT)
     one.sign_in(served().url, "admin", PASSWORD)
     return one
 

@@ -25,7 +25,7 @@ export class Drawing {
     this.size = size;
     this.areas = task.rectangle ? [corners(task.value)] : task.value.map((points) => points.map(([x, y]) => [x, y]));
     this.selected = this.areas.length ? 0 : -1;
-    this.held = null; // what is dragged: {area, place} or {area, from}
+    this.held = null; // what is dragged: {area, from}, and {place, start} if it is a point
     this.onclose = () => {};
     this.element = document.createElementNS(SVG, "svg");
     this.element.classList.add("drawing");
@@ -88,7 +88,8 @@ export class Drawing {
     const between = this.task.rectangle ? [] : points.map((_, place) => (
       handle(at(middle(points, place)), { area, place, scale, between: true })
     ));
-    return [...between, ...points.map((point, place) => handle(at(point), { area, place, scale }))];
+    const seen = (point) => inside(at(point), this.size(), REACH * scale);
+    return [...between, ...points.map((point, place) => handle(seen(point), { area, place, scale }))];
   }
 
   // -- what is done to it
@@ -147,23 +148,25 @@ export class Drawing {
     event.preventDefault();
     this.element.setPointerCapture(event.pointerId);
     this.selected = Number(area);
+    const from = this.where(event);
     if (between !== undefined) {
       this.change(this.selected, grown(this.areas[this.selected], Number(place)));
-      this.held = { area: this.selected, place: Number(place) + 1 };
+      this.held = { area: this.selected, place: Number(place) + 1, from };
     } else {
-      this.held = place === undefined
-        ? { area: this.selected, from: this.where(event) } : { area: this.selected, place: Number(place) };
+      this.held = { area: this.selected, place: place === undefined ? undefined : Number(place), from };
       this.draw();
     }
+    if (place !== undefined) this.held.start = this.areas[this.selected][this.held.place];
     this.element.querySelector(`[data-key="${this.selected}${place === undefined ? "" : `/${this.held.place}`}"]`)?.focus();
   }
 
   drag(event) {
     if (!this.held) return;
-    const { area, place, from } = this.held;
+    const { area, place, from, start } = this.held;
     const to = this.where(event);
-    if (place !== undefined) return this.movePoint(area, place, to);
-    this.change(area, shifted(this.areas[area], [to[0] - from[0], to[1] - from[1]]));
+    const by = [to[0] - from[0], to[1] - from[1]];
+    if (place !== undefined) return this.movePoint(area, place, start.map((one, axis) => one + by[axis]));
+    this.change(area, shifted(this.areas[area], by));
     this.held.from = to;
   }
 
@@ -225,6 +228,14 @@ export class Drawing {
 
 function exact(value) {
   return Math.round(value * 10_000) / 10_000;
+}
+
+/** A point on the edge is shown so far within that it can be taken hold of. */
+function inside(point, size, reach) {
+  return point.map((one, axis) => {
+    const isEdge = Math.abs(one) < 1 || Math.abs(one - size[axis]) < 1;
+    return isEdge ? Math.min(size[axis] - reach, Math.max(reach, one)) : one;
+  });
 }
 
 function polygon(points, { area, selected }) {

@@ -24,6 +24,8 @@ export class Pad {
     this.root = root;
     this.reach = partOf(root, "reach");
     this.timer = null;
+    this.held = null; // the button
+    this.pull = null; // of the picture
     this.running = false;
     this.waiting = null; // shift that comes next
     for (const button of root.querySelectorAll("[data-move]")) this.bind(button);
@@ -31,7 +33,7 @@ export class Pad {
     this.reach.addEventListener("pointerdown", (event) => this.grasp(event));
     this.reach.addEventListener("pointermove", (event) => this.drag(event));
     this.reach.addEventListener("pointerup", (event) => this.release(event));
-    this.reach.addEventListener("pointercancel", () => (this.held = null));
+    this.reach.addEventListener("pointercancel", () => (this.pull = null));
     this.reach.addEventListener("wheel", (event) => this.turn(event), { passive: false });
     frame.append(root);
   }
@@ -54,25 +56,27 @@ export class Pad {
   // -- buttons
 
   bind(button) {
-    const start = () => this.drive(MOVES[button.dataset.move]);
+    const start = () => this.drive(button);
+    const stop = () => this.held === button && this.stop(); // another one may have been pressed before this is left
     button.addEventListener("pointerdown", (event) => {
       button.setPointerCapture(event.pointerId);
       start();
     });
     for (const end of ["pointerup", "pointercancel", "lostpointercapture", "blur"]) {
-      button.addEventListener(end, () => this.stop());
+      button.addEventListener(end, stop);
     }
     button.addEventListener("keydown", (event) => {
       if (event.repeat || (event.key !== "Enter" && event.key !== " ")) return;
       start();
     });
-    button.addEventListener("keyup", () => this.stop());
+    button.addEventListener("keyup", stop);
     button.addEventListener("contextmenu", (event) => event.preventDefault()); // a long touch is no question
   }
 
-  drive(speeds) {
+  drive(button) {
     this.stop();
-    const go = () => this.order("ptz.drive", { pan: 0, tilt: 0, zoom: 0, ...speeds, seconds: AHEAD });
+    this.held = button;
+    const go = () => this.order("ptz.drive", { pan: 0, tilt: 0, zoom: 0, ...MOVES[button.dataset.move], seconds: AHEAD });
     this.timer = setInterval(go, RENEW_EVERY);
     go();
   }
@@ -80,7 +84,7 @@ export class Pad {
   stop() {
     if (this.timer === null) return;
     clearInterval(this.timer);
-    this.timer = null;
+    this.timer = this.held = null;
     this.order("ptz.stop", {});
   }
 
@@ -104,23 +108,23 @@ export class Pad {
   grasp(event) {
     if (event.button !== 0) return;
     this.reach.setPointerCapture(event.pointerId);
-    this.held = { from: this.where(event), x: event.clientX, y: event.clientY, pulled: false };
+    this.pull = { from: this.where(event), x: event.clientX, y: event.clientY, far: false };
   }
 
   drag(event) {
-    const { held } = this;
-    if (!held) return;
-    held.pulled ||= Math.hypot(event.clientX - held.x, event.clientY - held.y) > DRAG;
-    if (!held.pulled) return;
+    const { pull } = this;
+    if (!pull) return;
+    pull.far ||= Math.hypot(event.clientX - pull.x, event.clientY - pull.y) > DRAG;
+    if (!pull.far) return;
     const [x, y] = this.where(event);
-    this.shift({ pan: held.from[0] - x, tilt: y - held.from[1], zoom: 0 }); // what is under the finger stays there
-    held.from = [x, y];
+    this.shift({ pan: pull.from[0] - x, tilt: y - pull.from[1], zoom: 0 }); // what is under the finger stays there
+    pull.from = [x, y];
   }
 
   release(event) {
-    const { held } = this;
-    this.held = null;
-    if (!held || held.pulled) return;
+    const { pull } = this;
+    this.pull = null;
+    if (!pull || pull.far) return;
     const [x, y] = this.where(event);
     if (Math.abs(x) <= 0.5 && Math.abs(y) <= 0.5) this.shift({ pan: x, tilt: -y, zoom: 0 });
   }
