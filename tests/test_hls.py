@@ -138,18 +138,22 @@ class HlsTests(VideoCase):
         return wire
 
     def started(self, query: str = "") -> list[str]:
-        """The lines of the first playlist, when there is a segment."""
+        """The lines of the first playlist, when there are segments: the last ones have just begun."""
         wire = self.get_later(INDEX + query)
-        self.publish(self.packets[:31])
+        self.publish(self.packets[:91])
         return Answer(wire.value()).body.decode().splitlines()
+
+    def last(self, lines: list[str]) -> str:
+        """The address of the newest whole segment."""
+        return [line for line in lines if not line.startswith("#")][-1]
 
     def test_it_begins_when_somebody_asks(self) -> None:
         self.assertEqual(self.clients(), {})
         wire = self.get_later(INDEX)
         self.assertEqual(self.clients(), {"hls": 1})
-        self.publish(self.packets[:30])
+        self.publish(self.packets[:90])
         self.assertEqual(wire.value(), b"")
-        self.publish(self.packets[30:31])
+        self.publish(self.packets[90:91])
         answer = Answer(wire.value())
         self.assertEqual((answer.status, answer.headers["content-type"]), (200, "application/vnd.apple.mpegurl"))
         self.assertEqual(answer.headers["cache-control"], "no-store")
@@ -159,7 +163,8 @@ class HlsTests(VideoCase):
         lines = self.started()
         init = next(re.findall(r'URI="(.*?)"', line)[0] for line in lines if line.startswith("#EXT-X-MAP"))
         parts = [re.findall(r'URI="(.*?)"', line)[0] for line in lines if line.startswith("#EXT-X-PART:")]
-        segment = next(line for line in lines if not line.startswith("#"))
+        segment = self.last(lines)
+        parts = [part for part in parts if part.startswith(segment.partition(".")[0])]
         answers = {name: self.ask("GET", f"/cam/cam1/hls/{name}", by="viewer") for name in (init, segment, *parts)}
         self.assertEqual({(one.status, one.headers["content-type"]) for one in answers.values()}, {(200, "video/mp4")})
         self.assertEqual(boxes(answers[init].body), [b"ftyp", b"moov"])
@@ -173,21 +178,21 @@ class HlsTests(VideoCase):
         self.assertEqual(self.clients(), {"hls": 1})
         self.clock.advance(1)
         self.assertEqual(self.clients(), {})
-        segment = next(line for line in first if not line.startswith("#"))
+        segment = self.last(first)
         self.assertEqual(self.ask("GET", f"/cam/cam1/hls/{segment}", by="viewer").status, 404)
 
     def test_a_reload_that_waits(self) -> None:
         lines = self.started()
-        number = int(next(line for line in lines if not line.startswith("#")).partition(".")[0])
+        number = int(self.last(lines).partition(".")[0])
         part = self.get_later(f"{INDEX}?_HLS_msn={number + 1}&_HLS_part=0")
         whole = self.get_later(f"{INDEX}?_HLS_msn={number + 1}")
-        self.publish(self.packets[31:45])
+        self.publish(self.packets[91:105])
         self.assertEqual(part.value(), b"")
-        self.publish(self.packets[45:46])
+        self.publish(self.packets[105:106])
         self.assertIn(f'URI="{number + 1}.0.m4s"', Answer(part.value()).body.decode())
-        self.publish(self.packets[46:60])
+        self.publish(self.packets[106:120])
         self.assertEqual(whole.value(), b"")
-        self.publish(self.packets[60:61])
+        self.publish(self.packets[120:121])
         self.assertIn(f"\n{number + 1}.m4s", Answer(whole.value()).body.decode())
         self.assertEqual(self.ask("GET", f"{INDEX}?_HLS_msn={number + 9}", by="viewer").status, 400)
         self.assertEqual(self.ask("GET", f"{INDEX}?_HLS_msn=now", by="viewer").status, 400)
@@ -197,13 +202,13 @@ class HlsTests(VideoCase):
         wire = self.get_later(f"/cam/cam1/hls/{hint}")
         after = hint.replace(".0.", ".1.")
         self.assertEqual(self.ask("GET", f"/cam/cam1/hls/{after}", by="viewer").status, 404)
-        self.publish(self.packets[31:46])
+        self.publish(self.packets[91:106])
         self.assertEqual(boxes(Answer(wire.value()).body), [b"prft", b"moof", b"mdat"])
 
     def test_a_client_that_does_not_wait(self) -> None:
         wire = self.get_later(INDEX)
         self.lose(wire)
-        self.publish(self.packets[:31])
+        self.publish(self.packets[:91])
         self.assertEqual(self.ask("GET", INDEX, by="viewer").status, 200)
 
     def test_no_video_comes(self) -> None:
@@ -211,6 +216,14 @@ class HlsTests(VideoCase):
         self.clock.advance(PATIENCE)
         answer = Answer(wire.value())
         self.assertEqual((answer.status, answer.code), (503, "CAMERA_NOT_CONNECTED"))
+
+    def test_few_key_frames(self) -> None:
+        """One long segment is better than none."""
+        wire = self.get_later(INDEX)
+        self.publish(self.packets[:31])
+        self.clock.advance(PATIENCE)
+        answer = Answer(wire.value())
+        self.assertEqual((answer.status, answer.body.count(b"#EXTINF")), (200, 1))
 
     def test_a_camera_that_goes(self) -> None:
         wire = self.get_later(INDEX)
@@ -221,11 +234,11 @@ class HlsTests(VideoCase):
 
     def test_the_query_goes_along(self) -> None:
         token = self.tokens["streamer"]
-        query = f"?token={token}&rendition=main&_HLS_msn=1&other=2"
+        query = f"?token={token}&rendition=main&other=2"
         wire = self.get_later(INDEX + query, by="")
-        self.publish(self.packets[:31])
+        self.publish(self.packets[:121])
         lines = Answer(wire.value()).body.decode().splitlines()
-        segment = next(line for line in lines if not line.startswith("#"))
+        segment = self.last(lines)
         self.assertTrue(segment.endswith(f".m4s?rendition=main&token={token}"), segment)
         self.assertEqual(self.ask("GET", f"/cam/cam1/hls/{segment}").status, 200)
         self.assertEqual(self.ask("GET", f"/cam/cam1/hls/{segment.partition('?')[0]}").status, 401)

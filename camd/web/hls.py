@@ -31,9 +31,11 @@ from .request import Request
 
 #: A playlist that nobody asks for is not made any longer (seconds).
 IDLE = 10.0
-#: The first segment, or what a client asked to wait for, must be there by then (seconds).
-PATIENCE = 10.0
-#: Every segment ends at a key frame: one is asked for after so long, and sooner for the first one (seconds).
+#: Players begin three segments before the end, and some do not begin at all with fewer.
+START = 3
+#: The first segments, or what a client asked to wait for, must be there by then (seconds).
+PATIENCE = 12.0
+#: Every segment ends at a key frame: one is asked for after so long, and sooner for the first ones (seconds).
 _LONG = 2.0
 _FILE = re.compile(rb"(\d{1,15})(?:\.(\d{1,4}))?\.(m4s|mp4)\Z", re.ASCII)
 _KEPT_IN_QUERY = (*VIDEO, "token")
@@ -96,7 +98,7 @@ class Presentation:
         if not segments.add(packet):
             return
         self._delays.note("hls", packet.grabbed)
-        if segments.age >= (_LONG if segments.complete else SEGMENT):
+        if segments.age >= (_LONG if len(segments.complete) >= START else SEGMENT):
             self._stream.request_keyframe()
         for waiting, ready in tuple(self._waiting.items()):
             if ready():
@@ -145,9 +147,14 @@ class _Late(Resource):
         self.hls = hls
 
     def later(
-        self, request: Request, presentation: Presentation, ready: Callable[[], bool], send: Callable[[], bytes]
+        self,
+        request: Request,
+        presentation: Presentation,
+        ready: Callable[[], bool],
+        send: Callable[[], bytes],
+        enough: Callable[[], bool] = lambda: False,
     ) -> Any:
-        """What send() gives as soon as it is ready; 503 if that takes too long."""
+        """What send() gives as soon as it is ready; if that takes too long also when it is enough, or else 503."""
         waiting = presentation.wait(ready)
         if waiting.called:
             return send()
@@ -155,8 +162,10 @@ class _Late(Resource):
         request.notifyFinish().addErrback(lambda _: waiting.cancel())
 
         def ended(there: bool) -> None:
-            late = b"" if there else respond(request, 503, "CAMERA_NOT_CONNECTED", "There is no video of the camera")
-            body = send() if there else late
+            if there or enough():
+                body = send()
+            else:
+                body = respond(request, 503, "CAMERA_NOT_CONNECTED", "There is no video of the camera")
             request.setHeader(b"content-length", b"%d" % len(body))
             request.write(body)
             request.finish()
@@ -181,7 +190,7 @@ class _Index(_Late):
         query = _query(request)
 
         def ready() -> bool:
-            if not segments.complete:
+            if len(segments.complete) < START:
                 return False
             return number is None or _is_there(segments, number, part)
 
@@ -190,7 +199,7 @@ class _Index(_Late):
             _common_headers(request, b"no-store")
             return playlist.playlist(segments, query)
 
-        return self.later(request, presentation, ready, send)
+        return self.later(request, presentation, ready, send, lambda: bool(segments.complete))
 
 
 class _Piece(_Late):

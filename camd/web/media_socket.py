@@ -82,6 +82,7 @@ class MediaProtocol(ClientProtocol):
 
     def _open(self, channel: int, id: Value, wanted: Encoding, session: Session) -> Watch:
         if not isinstance(id, str) or not session.by.sees(id):
+            self.factory.web.audit("refused", session.by.name, session.address, camera=str(id)[:32])
             raise Refused("camera", Permission.Media_r)
         camera = self.factory.cameras.get(id)
         if camera is None:

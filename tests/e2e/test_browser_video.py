@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from ..coded_video import coded
 from . import rest
@@ -257,12 +257,21 @@ class BrowserTests(VideoCase):
         self.assertEqual(self.browser.ask("[played.problems, socket.readyState]"), [[], 1])
 
     def test_a_plain_video_element(self) -> None:
+        self.play("cam/cam1/stream.mp4")
+
+    def play(self, path: str) -> None:
+        """Two seconds without a complaint, by nothing but an address."""
         self.browser.driver.execute_script(
             "const video = window.video = document.body.appendChild(document.createElement('video'));"
-            "video.muted = true; video.src = arguments[0]; video.play();", self.url + "cam/cam1/stream.mp4"
+            "video.muted = true; video.src = arguments[0]; video.play();", self.url + path
         )
         self.browser.wait("video.getVideoPlaybackQuality().totalVideoFrames > 60", timeout=20)
         self.complaints()
+
+    def test_hls_where_the_browser_plays_it(self) -> None:
+        if not self.browser.ask("document.createElement('video').canPlayType('application/vnd.apple.mpegurl')"):
+            raise SkipTest("this Chromium does not play HLS")
+        self.play("cam/cam1/hls/index.m3u8")
 
     def test_a_grid(self) -> None:
         self.browser.driver.execute_script(_GRID)
