@@ -304,7 +304,7 @@ class RightsTests(MediaSocketCase):
         for camera in ("door", "garden"):
             answer = socket.ask({"watch": {"channel": 2, "camera": camera}})
             self.assertEqual(answer, {"error": "Permission denied", "key": "camera"})
-        self.assertEqual([entry["camera"] for entry in self.events("refused")], ["garden", "door"])
+        self.assertEqual([entry["camera"] for entry in self.events("refused")], ["door", "garden"])
 
     def test_rights_that_are_taken(self) -> None:
         socket = self.media("viewer")
