@@ -157,6 +157,10 @@ class WhepTests(WebRtcCase):
         transport.protocol.connectionLost(gateway_module.Gone("x"))
         self.child.answer(sdp="an answer")
         self.assertEqual((self.value("viewers"), self.gateway.sessions), (0, {}))
+        location = self.watch().headers["location"]
+        transport = self.begin("PATCH", location, b"a=mid:0\r\n", "application/trickle-ice-sdpfrag")
+        transport.protocol.connectionLost(gateway_module.Gone("x"))
+        self.child.answer(sdp="")
 
     def test_links_to_servers(self) -> None:
         servers = [{"urls": "stun:a.lan:3478"}, {"urls": "turn:b.lan", "username": 'u"', "credential": "c"}]

@@ -201,7 +201,7 @@ class FeedTests(ChildCase):
             await self.taken(slow, 1)
             for number in range(1, 200):
                 feed.publish(self.picture(number))
-            self.assertLessEqual(len(slow._waiting), viewer.MOST_WAITING)
+            self.assertLessEqual(len(slow._pictures), viewer.MOST_WAITING)
             self.assertEqual((feed.dropped, self.wishes), (199, 1))
             feed.publish(self.picture(200, keyframe=True))
             feed.publish(self.picture(201))

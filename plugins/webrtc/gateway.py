@@ -69,7 +69,8 @@ class Gateway(Service):
         self._deaths = 0
         self._started_at = 0.0
         self._not_before = 0.0
-        self._dropped_before = 0
+        self._all_deaths = 0
+        self._dropped_before = self._dropped_now = 0
         read = Permission.System_r
         self.options = Options(app.state, self._options_changed)
         declare = app.state.declare
@@ -152,6 +153,7 @@ class Gateway(Service):
 
     def _let_go(self) -> Deferred[None]:
         self._linger = None
+        self._dropped_before = self._dropped_now
         process, self._process = self._process, None
         return succeed(None) if process is None else process.stop()
 
@@ -200,8 +202,9 @@ class Gateway(Service):
         now = self._app.reactor.seconds()
         self._deaths = 1 if now - self._started_at > _WELL else self._deaths + 1
         self._not_before = now + BACKOFF[min(self._deaths - 1, len(BACKOFF) - 1)]
-        self._restarts.publish(self._restarts.value + 1)
-        self._dropped_before = self._dropped.value
+        self._all_deaths += 1
+        self._restarts.publish(self._all_deaths)
+        self._dropped_before = self._dropped_now
         self._end_all()
 
     def _heard(self, message: Message) -> None:
@@ -215,7 +218,8 @@ class Gateway(Service):
             if session is not None:
                 self.end(session)
         elif say == "dropped":
-            self._dropped.publish(self._dropped_before + int(message["count"]))
+            self._dropped_now = self._dropped_before + int(message["count"])
+            self._dropped.publish(self._dropped_now)
 
     def _flow(self, paused: bool) -> None:
         for feed in tuple(self._feeds.values()):

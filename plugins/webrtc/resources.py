@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
@@ -69,12 +70,12 @@ class Whep(Resource):
     async def _post(self, request: Any) -> None:
         if not _has_type(request, _SDP):
             request.setHeader(b"accept-post", _SDP)
-            return _finish(request, 415)
+            return _refuse(request, 415, "the body must be application/sdp")
         camera = request.prepath[1].decode("ascii", "replace")
         offer = request.content.read().decode("utf-8", "replace")
         rendition = (request.args or {}).get(b"rendition", [b"main"])[-1].decode("ascii", "replace")
         session = await self._gateway.offer(camera, rendition, offer, request.principal, request.address)
-        if request.channel is None:  # whoever asked has left
+        if request.channel is None:
             return self._gateway.end(session)
         request.setHeader(b"location", address_of(request, session).encode())
         request.setHeader(b"etag", _etag(session))
@@ -88,15 +89,13 @@ class Whep(Resource):
         session = self._session(request)
         if not _has_type(request, _FRAGMENT):
             request.setHeader(b"accept-patch", _FRAGMENT)
-            return _finish(request, 415)
+            return _refuse(request, 415, "the body must be application/trickle-ice-sdpfrag")
         wanted = request.requestHeaders.getRawHeaders(b"if-match", (_etag(session),))[0].strip()
         fragment = request.content.read().decode("utf-8", "replace")
         if wanted == b"*" or "\na=ice-ufrag:" in "\n" + fragment and wanted != _etag(session):
-            return _finish(
-                request, 422
-            )  # a restart of ICE, which is not done here: a new session costs as little
+            return _refuse(request, 422, "ICE is not restarted here: begin a new session")
         if wanted != _etag(session):
-            return _finish(request, 412)
+            return _refuse(request, 412, "this is another session than If-Match says")
         await self._gateway.candidates(session, fragment)
         _finish(request, 204)
 
@@ -198,12 +197,25 @@ def _has_type(request: Any, kind: bytes) -> bool:
 
 
 def _finish(request: Any, status: int, body: bytes = b"") -> None:
+    if request.channel is None:  # whoever asked has left
+        return
     request.setResponseCode(status)
     if status != 204:
         request.setHeader(b"content-length", b"%d" % len(body))
     if body:
         request.write(body)
     request.finish()
+
+
+def _refuse(request: Any, status: int, message: str) -> None:
+    """What no error of camd's stands for, in the shape that all have."""
+    error = {
+        "code": "INVALID_FORMAT",
+        "message": message,
+        "details": None,
+        "timestamp": int(time.time() * 1000),
+    }
+    request.send_json({"error": error}, status)
 
 
 def _etag(session: Session) -> bytes:

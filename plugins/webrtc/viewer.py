@@ -104,7 +104,7 @@ class Video(MediaStreamTrack):
     def __init__(self, feed: Feed):
         super().__init__()
         self._feed = feed
-        self._waiting: deque[Packet] = deque()
+        self._pictures: deque[Packet] = deque()
         self._missed = 0  # pictures of the past among those waiting
         self._arrived = asyncio.Event()
         self._begun = False
@@ -115,21 +115,21 @@ class Video(MediaStreamTrack):
         if not self._begun:
             return 0
         dropped = 0
-        if len(self._waiting) >= MOST_WAITING + self._missed:
-            dropped, self._broken, self._missed = len(self._waiting), True, 0
-            self._waiting.clear()
+        if len(self._pictures) >= MOST_WAITING + self._missed:
+            dropped, self._broken, self._missed = len(self._pictures), True, 0
+            self._pictures.clear()
         if self._broken and not keyframe:
             self._feed.request_keyframe()
             return dropped + 1
         self._broken = False
-        self._waiting.append(packet)
+        self._pictures.append(packet)
         self._arrived.set()
         return dropped
 
     async def recv(self) -> Packet:
         if not self._begun:
             self._begin()
-        while not self._waiting:
+        while not self._pictures:
             self._arrived.clear()
             await self._arrived.wait()
             if self.readyState != "live":
@@ -137,9 +137,9 @@ class Video(MediaStreamTrack):
         if self._missed:
             self._missed -= 1
             await asyncio.sleep(_CATCH_UP)
-            if not self._waiting:  # dropped meanwhile
+            if not self._pictures:  # dropped meanwhile
                 return await self.recv()
-        return self._waiting.popleft()
+        return self._pictures.popleft()
 
     def stop(self) -> None:
         super().stop()
@@ -148,9 +148,9 @@ class Video(MediaStreamTrack):
 
     def _begin(self) -> None:
         self._begun = True
-        self._waiting = self._feed.catch_up()
-        self._missed = max(0, len(self._waiting) - 1)
-        self._broken = not self._waiting
+        self._pictures = self._feed.catch_up()
+        self._missed = max(0, len(self._pictures) - 1)
+        self._broken = not self._pictures
         if self._broken:
             self._feed.request_keyframe()
 
@@ -274,7 +274,7 @@ def _video_of(offer: str) -> sdp.MediaDescription:
         raise Refusal("offer", "this is not a session description (RFC 8866)") from None
     for one in media:
         if one.kind == "video" and one.direction in ("recvonly", "sendrecv"):
-            if one.dtls is None or one.ice.usernameFragment is None or one.ice.password is None:
+            if not (one.dtls and one.ice and one.ice.usernameFragment and one.ice.password):
                 raise Refusal("offer", "the offer has no ICE or no DTLS")
             return one
     raise Refusal("offer", "the offer does not want to receive video")
