@@ -90,7 +90,7 @@ async function call(name, args) {
 }
 
 function may(name) {
-  return session.may(store.schema[name].write);
+  return session.may(store.schema[name]?.write);
 }
 
 /** Ask who we are; a server that is away is the link's to report. */
