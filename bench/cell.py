@@ -19,7 +19,7 @@ class Cell:
     """One kind of measurement.
 
     measure(peer, size, seconds) starts a fresh server, loads it with `size` clients and returns figures.
-    servers: "stream", "socket" or "mixed", the list of peers it is for; needs: the attributes of a Peer that
+    servers: "stream", "video", "socket" or "mixed", the list of peers it is for; needs: the attributes of a Peer that
     must not be empty; sizes, quick_sizes: how many clients by default and with --quick; unit: of the sizes.
     """
 
@@ -116,6 +116,21 @@ def snapshot(peer: Peer, size: int, seconds: float) -> Row:
         return measure_snapshots(server, size, seconds)
 
 
+def rtsp(peer: Peer, size: int, seconds: float) -> Row:
+    with Server(peer) as server:
+        arguments = options(server.video, clients=size, seconds=seconds, track=peer.track)
+        found = measure("rtsp", arguments, server.process)
+        frames = found.pop("frames")
+        if not sum(frames):
+            raise MeasurementError(f"no frames: {found['closed_why'] or 'nothing arrived'}, status {found['refused_status']}")
+        return found | {
+            "fps": spread([count / found["seconds"] for count in frames]),
+            "frames_per_second": sum(frames) / found["seconds"],
+            "cpu_per_frame": per(found["cpu"], sum(frames)),
+            "bytes_per_second": found["wire_bytes"] / found["seconds"],
+        }
+
+
 def websocket(peer: Peer, size: int, seconds: float) -> Row:
     with Server(peer) as server:
         arguments = broadcast_options(server, listeners=size, seconds=seconds)
@@ -169,6 +184,8 @@ CELLS = (
          "the same while half of the viewers read 50 kB/s"),
     Cell("snapshot", snapshot, "stream", ("snapshot",), (1, 16), (1, 16),
          "connections that ask for one snapshot after the other (keep-alive)"),
+    Cell("rtsp", rtsp, "video", ("rtsp",), (1, 10, 25), (1, 10),
+         "players of one H.264 stream by RTSP over TCP, encoded once: CPU per delivered frame, encoding included"),
     Cell("websocket", websocket, "socket", ("websocket",), (25, 100, 500, 1000), (25, 100),
          "listeners of 20 changes a second: CPU per delivery, delay from the writer"),
     Cell("connect", connect, "socket", ("websocket",), (16,), (16,),

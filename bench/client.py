@@ -46,7 +46,7 @@ def options(url: str, **values: Any) -> list[str]:
 class Client:
     """One C client at work. `finish` waits for its end and returns what it measured.
 
-    program: "mjpeg", "broadcast", "connect" or "snapshot"; arguments: from `options`; server: the process
+    program: "mjpeg", "rtsp", "broadcast", "connect" or "snapshot"; arguments: from `options`; server: the process
     whose counters are read when the client announces `ready`, `start` and `end`.
     """
 

@@ -24,9 +24,9 @@ _PEERS = Path(__file__).resolve().parent / "peers"
 class Peer:
     """A server and how to run it.
 
-    command, files (name -> content) and environment may hold {port}, {tls_port}, {directory} (made for each
+    command, files (name -> content) and environment may hold {port}, {tls_port}, {rtsp_port}, {directory} (made for each
     start, the files are in it) and {limit} (of WebSocket clients). stream, snapshot, websocket: paths, "" for
-    what it does not serve. template, match, modulo: the message that changes something and how its
+    what it does not serve; rtsp: port and path, track: what the video is called below that. template, match, modulo: the message that changes something and how its
     broadcast is recognised, see clients/broadcast.c. settle: seconds from listening to ready.
     camera: for the tables. prepare: commands that run before it, each with its standard input; what the last
     one prints is {token} in the paths. missing: why it cannot run here, "" if it can.
@@ -39,6 +39,8 @@ class Peer:
     stream: str = ""
     snapshot: str = ""
     websocket: str = ""
+    rtsp: str = ""
+    track: str = "trackID=0"
     tls: bool = False
     template: str = '{"brightness": %d}'
     match: tuple[str, ...] = ('"brightness"',)
@@ -57,6 +59,11 @@ def stream_peers(camera: Camera, camd: str) -> list[Peer]:
 def socket_peers(camd: str, node_modules: str) -> list[Peer]:
     """Servers of state by WebSocket. camd's camera is its test picture, whose brightness is set."""
     return [camd_peer("camd", TEST_CAMERA, camd), _websocket_floor(), _node_ws(node_modules), _autobahn()]
+
+
+def video_peers(camd: str) -> list[Peer]:
+    """Servers of H.264 by RTSP; each encodes a test picture of its own, so their deliveries are compared."""
+    return [camd_peer("camd", TEST_CAMERA, camd), _gst_rtsp()]
 
 
 def mixed_peers(camera: Camera, camd: str) -> list[Peer]:
@@ -91,7 +98,8 @@ request_timeout = 600
 rate_limits = false
 """
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    listeners = ("--http", "tcp:{port}:interface=127.0.0.1", "--https", "tcp:{tls_port}:interface=127.0.0.1")
+    listeners = ("--http", "tcp:{port}:interface=127.0.0.1", "--https", "tcp:{tls_port}:interface=127.0.0.1",
+                 "--rtsp", "tcp:{rtsp_port}:interface=127.0.0.1", "--rtsps", "off")
     state = "cameras/cam1/brightness"
     manage = (str(Path(twistd[0]).with_name("python")) if "/" in twistd[0] else sys.executable, "-m", "camd")
     data = ("--data-dir", "{directory}/data")
@@ -104,6 +112,7 @@ rate_limits = false
         files={"camd.toml": settings},
         environment={"PYTHONPATH": path, **camera.environment},
         stream="/stream?token={token}", snapshot="/snapshot?token={token}", websocket="/api?token={token}", tls=True,
+        rtsp="{rtsp_port}/cam1/main?token={token}",
         template=json.dumps({state: "%d"}).replace('"%d"', "%d"), match=(f'"{state}"', '"value":'), modulo=100,
         settle=1.5, camera=camera.doc,
         missing="" if shutil.which(twistd[0]) else f"no {twistd[0]}: run the bench with camd's own Python",
@@ -131,6 +140,15 @@ def _ustreamer(camera: Camera) -> Peer:
                "--format", "MJPEG", "--encoder", "HW", "--host", "127.0.0.1", "--port", "{port}", "--tcp-nodelay")
     return Peer("ustreamer", command, environment=camera.environment, stream="/stream", snapshot="/snapshot",
                 settle=1.5, camera=camera.doc, missing=missing)
+
+
+def _gst_rtsp() -> Peer:
+    python = "/usr/bin/python3"
+    asked = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
+    there = Path(python).exists() and subprocess.run([python, "-c", asked], capture_output=True, check=False).returncode == 0
+    return Peer("gst_rtsp", (python, str(_PEERS / "gst_rtsp.py"), "{port}"), rtsp="{port}/cam", track="stream=0",
+                camera="its test picture",
+                missing="" if there else "not installed: apt install gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-ugly")
 
 
 def _websocket_floor() -> Peer:

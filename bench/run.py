@@ -27,7 +27,7 @@ from bench.build import BUILD, BuildError
 from bench.camera.camera import Camera, file_camera, preloaded_camera, real_camera
 from bench.cell import CELLS, Cell, Row
 from bench.client import MeasurementError
-from bench.peer import Peer, mixed_peers, socket_peers, stream_peers
+from bench.peer import Peer, mixed_peers, socket_peers, stream_peers, video_peers
 from bench.process import machine
 from bench.special import SPECIAL_CELLS
 from bench.table import table
@@ -142,6 +142,7 @@ def main() -> None:
         options.camera = choose_camera(options)
         peers = {
             "stream": stream_peers(options.camera, options.camd),
+            "video": video_peers(options.camd),
             "socket": socket_peers(options.camd, options.node_modules),
             "mixed": mixed_peers(options.camera, options.camd),
         }

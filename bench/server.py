@@ -30,7 +30,7 @@ class Server:
         self._limit = limit
         self._directory = tempfile.TemporaryDirectory(prefix="bench-")
         self._places = {"{directory}": self._directory.name, "{limit}": str(limit),
-                        "{port}": str(_free_port()), "{tls_port}": str(_free_port())}
+                        "{port}": str(_free_port()), "{tls_port}": str(_free_port()), "{rtsp_port}": str(_free_port())}
         self.process: Process
         self._child: subprocess.Popen[bytes]
 
@@ -53,6 +53,11 @@ class Server:
         """The address of the `stream`, the `snapshot` or the `websocket`."""
         scheme = ("ws" if what == "websocket" else "http") + ("s" if tls else "")
         return f"{scheme}://127.0.0.1:{self.tls_port if tls else self.port}{self._fill(getattr(self.peer, what))}"
+
+    @property
+    def video(self) -> str:
+        """The address of its video over RTSP."""
+        return f"rtsp://127.0.0.1:{self._fill(self.peer.rtsp)}"
 
     def __enter__(self) -> Self:
         directory = Path(self._directory.name)

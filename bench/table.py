@@ -26,7 +26,7 @@ _MEMORY = (Column("RSS before MB", "memory.rss_before", _MB, 1), Column("RSS pea
 _CPU = Column("CPU %", "cpu_share", _PERCENT, 2)
 
 #: Cells whose first column is a cost; it is compared with camd's.
-COSTS = frozenset({"mjpeg", "slow", "snapshot", "websocket", "connect", "memory", "memory_tls", "idle", "stalled"})
+COSTS = frozenset({"mjpeg", "rtsp", "slow", "snapshot", "websocket", "connect", "memory", "memory_tls", "idle", "stalled"})
 
 #: By cell.
 COLUMNS: dict[str, tuple[Column, ...]] = {
@@ -46,6 +46,11 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("us/request", "cpu_per_request", _US, 1), Column("requests/s", "requests_per_second"),
         Column("p50 ms", "latency.p50", _MS, 2), Column("p95 ms", "latency.p95", _MS, 2),
         Column("p99 ms", "latency.p99", _MS, 2), _CPU, Column("refused", "refused"), Column("damaged", "damaged"),
+    ),
+    "rtsp": (
+        Column("us/frame", "cpu_per_frame", _US, 1), Column("fps min", "fps.min", 1, 1),
+        Column("fps median", "fps.median", 1, 1), Column("lost", "lost"), Column("MB/s", "bytes_per_second", _MB, 2), _CPU,
+        Column("gap p99 ms", "gap.p99", _MS), Column("first frame ms", "first_frame.p50", _MS), *_MEMORY,
     ),
     "websocket": (
         Column("us/delivery", "cpu_per_delivery", _US, 2), Column("p50 ms", "latency.p50", _MS, 2),
