@@ -337,6 +337,8 @@ class ServiceTests(SynchronousTestCase):
     def start(self) -> FakeLink:
         self.service.startService()
         self.addCleanup(lambda: self.service.running and self.service.stopService())
+        self.assertEqual(self.links, [])
+        self.app.reactor.advance(0)
         self.app.reactor.advance(1)
         return self.links[0]
 

@@ -51,6 +51,7 @@ class Discovery(Service):
         self._mdns = Mdns(app)
         self._looking = LoopingCall(self._look)
         self._looking.clock = app.reactor
+        self._beginning: Any = None
         self._watches: list[Any] = []
         self._search: Search | None = None
         self._searched = float("-inf")
@@ -68,7 +69,8 @@ class Discovery(Service):
         super().startService()
         self._app.metrics.register(self._dropped)
         self._responder.start(self._instance())
-        self._looking.start(LOOK).addErrback(self._failed)
+        # In the next turn, when `onvif` has told what there is.
+        self._beginning = self._app.reactor.callLater(0, self._begin)
         self._watches = [
             self._app.state.observe(DEVICES, lambda _: self._announce()),
             self._app.state.observe("discovery/mdns", lambda _: self._publish_names()),
@@ -78,6 +80,8 @@ class Discovery(Service):
         super().stopService()
         for watch in self._watches:
             watch.close()
+        if self._beginning.active():
+            self._beginning.cancel()
         if self._looking.running:
             self._looking.stop()
         self._app.metrics.unregister(self._dropped)
@@ -86,6 +90,9 @@ class Discovery(Service):
         closing = [link.close() for link in self._links.values()]
         self._links.clear()
         return DeferredList([*closing, self._mdns.stop()])
+
+    def _begin(self) -> None:
+        self._looking.start(LOOK).addErrback(self._failed)
 
     # -- places
 
