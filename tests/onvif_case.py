@@ -1,4 +1,4 @@
-"""ONVIF over the whole web edge in memory: requests as a recorder sends them, answers checked by the schemas."""
+"""ONVIF over the whole web edge in memory: requests as recorders send them, answers as schemas allow."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ _nonces = itertools.count()
 def envelope(content: str, header: str = "", version: str = SOAP12) -> bytes:
     """A request around this XML, with every prefix declared."""
     body = f"<s:Header>{header}</s:Header><s:Body>{content}</s:Body>"
-    return f'<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="{version}"{_DECLARED}>{body}</s:Envelope>'.encode()
+    root = f'<s:Envelope xmlns:s="{version}"{_DECLARED}>{body}</s:Envelope>'
+    return f'<?xml version="1.0" encoding="UTF-8"?>{root}'.encode()
 
 
 def username_token(name: str, secret: str, created: str, nonce: bytes | None = None) -> str:
@@ -63,11 +64,21 @@ class OnvifCase(EdgeCase):
     def set_clock(self, seconds: float) -> None:
         raise PermissionError("a daemon may not")
 
-    def post(self, data: bytes, path: str = "device_service", kind: str = "application/soap+xml", **options: Any) -> Answer:
+    def post(
+        self, data: bytes, path: str = "device_service", kind: str = "application/soap+xml", **options: Any
+    ) -> Answer:
         """Send these bytes to a service."""
         return self.ask("POST", f"/onvif/{path}", data, content_type=kind, **options)
 
-    def send(self, name: str, content: str = "", by: str = "admin", path: str = "", header: str = "", **options: Any) -> Answer:
+    def send(
+        self,
+        name: str,
+        content: str = "",
+        by: str = "admin",
+        path: str = "",
+        header: str = "",
+        **options: Any,
+    ) -> Answer:
         """Call an operation, "tds:GetUsers". content: XML within the element, or "<...>" the whole of it."""
         prefix = name.partition(":")[0]
         element = content if content.startswith(f"<{name}") else f"<{name}>{content}</{name}>"

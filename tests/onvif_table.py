@@ -13,16 +13,25 @@ from camd.testing import app_for_tests
 PAGE = Path(__file__).parent.parent / "docs" / "onvif.md"
 BEGIN, END = "<!-- operations -->\n", "<!-- end of operations -->\n"
 NAMES = {
-    "tds": "Device", "trt": "Media", "tr2": "Media2", "tev": "Events", "wsnt": "Events", "timg": "Imaging", "tptz": "PTZ",
-    "tan": "Analytics", "tmd": "DeviceIO",
-}  # fmt: skip
+    "tds": "Device",
+    "trt": "Media",
+    "tr2": "Media2",
+    "tev": "Events",
+    "wsnt": "Events",
+    "timg": "Imaging",
+    "tptz": "PTZ",
+    "tan": "Analytics",
+    "tmd": "DeviceIO",
+}
 #: Operations that Profile S and Profile T ask for: M always, C if the device has the feature, O not.
 _BOTH = """
-tds: GetServices GetServiceCapabilities GetSystemDateAndTime GetDeviceInformation GetNetworkInterfaces SetNetworkInterfaces
- GetScopes SetScopes AddScopes RemoveScopes GetHostname SetHostname GetDNS SetDNS GetNTP SetNTP GetNetworkProtocols
- SetNetworkProtocols GetNetworkDefaultGateway SetNetworkDefaultGateway GetUsers CreateUsers SetUser DeleteUsers
- SetSystemDateAndTime GetDiscoveryMode SetDiscoveryMode SystemReboot SetSystemFactoryDefault GetWsdlUrl
-tev: GetServiceCapabilities GetEventProperties CreatePullPointSubscription PullMessages SetSynchronizationPoint
+tds: GetServices GetServiceCapabilities GetSystemDateAndTime GetDeviceInformation GetNetworkInterfaces
+ SetNetworkInterfaces GetScopes SetScopes AddScopes RemoveScopes GetHostname SetHostname GetDNS SetDNS
+ GetNTP SetNTP GetNetworkProtocols SetNetworkProtocols GetNetworkDefaultGateway SetNetworkDefaultGateway
+ GetUsers CreateUsers SetUser DeleteUsers SetSystemDateAndTime GetDiscoveryMode SetDiscoveryMode
+ SystemReboot SetSystemFactoryDefault GetWsdlUrl
+tev: GetServiceCapabilities GetEventProperties CreatePullPointSubscription PullMessages
+ SetSynchronizationPoint
 wsnt: Renew Unsubscribe
 """
 _S = """
@@ -32,34 +41,36 @@ trt: GetServiceCapabilities GetProfiles GetStreamUri GetVideoSources GetProfile 
  GetCompatibleVideoSourceConfigurations GetVideoEncoderConfigurations GetVideoEncoderConfiguration
  GetVideoEncoderConfigurationOptions SetVideoEncoderConfiguration GetCompatibleVideoEncoderConfigurations
  GetGuaranteedNumberOfVideoEncoderInstances CreateProfile DeleteProfile AddVideoSourceConfiguration
- RemoveVideoSourceConfiguration AddVideoEncoderConfiguration RemoveVideoEncoderConfiguration SetSynchronizationPoint
+ RemoveVideoSourceConfiguration AddVideoEncoderConfiguration RemoveVideoEncoderConfiguration
+ SetSynchronizationPoint
 wsnt: Subscribe
 """
 _T = """
-tr2: GetServiceCapabilities GetProfiles CreateProfile DeleteProfile AddConfiguration RemoveConfiguration GetStreamUri
- GetSnapshotUri GetVideoEncoderConfigurations GetVideoEncoderConfigurationOptions SetVideoEncoderConfiguration
- GetVideoEncoderInstances GetVideoSourceConfigurations GetVideoSourceConfigurationOptions SetVideoSourceConfiguration
- SetSynchronizationPoint GetMetadataConfigurations GetMetadataConfigurationOptions SetMetadataConfiguration
- GetOSDs GetOSDOptions SetOSD CreateOSD DeleteOSD
+tr2: GetServiceCapabilities GetProfiles CreateProfile DeleteProfile AddConfiguration RemoveConfiguration
+ GetStreamUri GetSnapshotUri GetVideoEncoderConfigurations GetVideoEncoderConfigurationOptions
+ SetVideoEncoderConfiguration GetVideoEncoderInstances GetVideoSourceConfigurations
+ GetVideoSourceConfigurationOptions SetVideoSourceConfiguration SetSynchronizationPoint
+ GetMetadataConfigurations GetMetadataConfigurationOptions SetMetadataConfiguration GetOSDs GetOSDOptions
+ SetOSD CreateOSD DeleteOSD
 timg: GetServiceCapabilities GetImagingSettings SetImagingSettings GetOptions
 """
 _C_BOTH = """
-tptz: GetServiceCapabilities GetNodes GetNode GetConfigurations GetConfiguration GetConfigurationOptions SetConfiguration
- GetCompatibleConfigurations ContinuousMove Stop AbsoluteMove RelativeMove GetStatus GetPresets SetPreset GotoPreset
- RemovePreset GotoHomePosition SetHomePosition
+tptz: GetServiceCapabilities GetNodes GetNode GetConfigurations GetConfiguration GetConfigurationOptions
+ SetConfiguration GetCompatibleConfigurations ContinuousMove Stop AbsoluteMove RelativeMove GetStatus
+ GetPresets SetPreset GotoPreset RemovePreset GotoHomePosition SetHomePosition
 tds: GetRelayOutputs
 tmd: GetServiceCapabilities GetDigitalInputs
 """
 _C_S = """
-trt: GetSnapshotUri AddPTZConfiguration RemovePTZConfiguration GetMetadataConfigurations GetMetadataConfiguration
- GetMetadataConfigurationOptions SetMetadataConfiguration GetCompatibleMetadataConfigurations AddMetadataConfiguration
- RemoveMetadataConfiguration GetAudioSources GetAudioSourceConfigurations GetAudioEncoderConfigurations
- StartMulticastStreaming StopMulticastStreaming
+trt: GetSnapshotUri AddPTZConfiguration RemovePTZConfiguration GetMetadataConfigurations
+ GetMetadataConfiguration GetMetadataConfigurationOptions SetMetadataConfiguration
+ GetCompatibleMetadataConfigurations AddMetadataConfiguration RemoveMetadataConfiguration GetAudioSources
+ GetAudioSourceConfigurations GetAudioEncoderConfigurations StartMulticastStreaming StopMulticastStreaming
 """
 _C_T = """
 timg: GetMoveOptions Move Stop GetStatus
-tan: GetServiceCapabilities GetSupportedRules GetRules CreateRules ModifyRules DeleteRules GetSupportedAnalyticsModules
- GetAnalyticsModules
+tan: GetServiceCapabilities GetSupportedRules GetRules CreateRules ModifyRules DeleteRules
+ GetSupportedAnalyticsModules GetAnalyticsModules
 tr2: GetAnalyticsConfigurations GetAudioSourceConfigurations GetAudioEncoderConfigurations
 """
 
@@ -78,8 +89,13 @@ def wanted() -> dict[str, tuple[str, str]]:
     """Operation -> what Profile S and Profile T say of it; those that neither speaks of are not in it."""
     found: dict[str, list[str]] = {}
     for text, letter, places in (
-        (_C_BOTH, "C", (0, 1)), (_C_S, "C", (0,)), (_C_T, "C", (1,)), (_BOTH, "M", (0, 1)), (_S, "M", (0,)), (_T, "M", (1,)),
-    ):  # fmt: skip
+        (_C_BOTH, "C", (0, 1)),
+        (_C_S, "C", (0,)),
+        (_C_T, "C", (1,)),
+        (_BOTH, "M", (0, 1)),
+        (_S, "M", (0,)),
+        (_T, "M", (1,)),
+    ):
         for name in _named(text):
             for place in places:
                 found.setdefault(name, ["", ""])[place] = letter
@@ -87,7 +103,8 @@ def wanted() -> dict[str, tuple[str, str]]:
 
 
 def table() -> str:
-    """The rows, in the order of the services. What an answer is worth is said by the tests: each is checked by
+    """The rows, in the order of the services. What an answer is worth is said by the tests: each is checked
+    by
     the schemas, but for those that say no by design."""
     from .test_onvif_operations import SAY_NO
 
@@ -102,7 +119,9 @@ def table() -> str:
         access = operations[name].access if name in operations else None
         needs = "" if access is None else "nothing" if access.value is None else f"`{access.value.name}`"
         done = "no" if access is None else "says no" if name in SAY_NO else "yes"
-        rows.append(f"| {NAMES[prefix]} | {local} | {s} | {t} | {needs} | {done} | {'yes' if access else ''} |")
+        rows.append(
+            f"| {NAMES[prefix]} | {local} | {s} | {t} | {needs} | {done} | {'yes' if access else ''} |"
+        )
     return "\n".join(rows) + "\n"
 
 

@@ -19,7 +19,9 @@ class DeviceTests(OnvifCase):
 
     def setUp(self) -> None:
         super().setUp()
-        interface = Interface("eth0", "52:54:00:12:34:56", 1500, (("192.0.2.1", 24),), (("fe80::1", 64), ("2001:db8::1", 64)))
+        interface = Interface(
+            "eth0", "52:54:00:12:34:56", 1500, (("192.0.2.1", 24),), (("fe80::1", 64), ("2001:db8::1", 64))
+        )
         self.patch(self.context.network, "interfaces", lambda: (interface,))
 
     def connect(self, *args: Any, **options: Any) -> Wire:
@@ -62,7 +64,10 @@ class DeviceTests(OnvifCase):
         self.assertEqual(self.call("trt:GetProfile", token)[0].get("token"), "Profile_door_main")
         other = token.replace("Profile_1", "Profile_cam1_main")
         self.assertEqual(self.refused("trt:GetProfile", other)[-1], "ter:NoProfile")
-        self.assertEqual(self.refused("tds:AddScopes", "<tds:ScopeItem>onvif://a</tds:ScopeItem>")[-1], "ter:ActionNotSupported")
+        self.assertEqual(
+            self.refused("tds:AddScopes", "<tds:ScopeItem>onvif://a</tds:ScopeItem>")[-1],
+            "ter:ActionNotSupported",
+        )
 
     def test_it_tells_of_its_own_events(self) -> None:
         for camera in ("cam1", "door"):
@@ -71,13 +76,19 @@ class DeviceTests(OnvifCase):
         self.port = 9002
         made = self.call("tev:CreatePullPointSubscription")
         path = made.findtext(".//wsa:Address", namespaces=NS).partition("/onvif/")[2]
-        answer = self.call("tev:PullMessages", "<tev:Timeout>PT0S</tev:Timeout><tev:MessageLimit>9</tev:MessageLimit>", path=path)
+        answer = self.call(
+            "tev:PullMessages",
+            "<tev:Timeout>PT0S</tev:Timeout><tev:MessageLimit>9</tev:MessageLimit>",
+            path=path,
+        )
         self.assertEqual(len(answer.findall("wsnt:NotificationMessage", NS)), 2)
 
     def test_what_is_announced(self) -> None:
         self.ports(door=9002)
         whole, single = self.app.state["onvif/devices"].value
-        self.assertEqual((whole["camera"], whole["port"], single["camera"], single["port"]), (None, None, "door", 9002))
+        self.assertEqual(
+            (whole["camera"], whole["port"], single["camera"], single["port"]), (None, None, "door", 9002)
+        )
         self.assertIn("onvif://www.onvif.org/Profile/Streaming", whole["scopes"])
         self.assertIn("onvif://www.onvif.org/name/door", single["scopes"])
         self.call("tds:SetDiscoveryMode", "<tds:DiscoveryMode>NonDiscoverable</tds:DiscoveryMode>")
@@ -90,4 +101,6 @@ class DeviceTests(OnvifCase):
     def test_ports_that_make_no_sense(self) -> None:
         for ports in ({"cam1": 0}, {"cam1": "9001"}, {"cam1": 9001, "door": 9001}):
             self.failureResultOf(self.app.state["onvif/ports"].set(ports, SYSTEM))
-        self.assertEqual(onvif.devices_of(self.app).operations(9001), onvif.devices_of(self.app).operations(8080))
+        self.assertEqual(
+            onvif.devices_of(self.app).operations(9001), onvif.devices_of(self.app).operations(8080)
+        )

@@ -73,7 +73,10 @@ class PullPointTests(EventsCase):
         self.assertEqual(self.pull(path), [("MotionAlarm", "Changed", "true")])
         self.assertEqual(self.pull(path), [])
         self.call("tev:SetSynchronizationPoint", path=path)
-        self.assertEqual(sorted(self.pull(path)), [("MotionAlarm", "Initialized", "false"), ("MotionAlarm", "Initialized", "true")])
+        self.assertEqual(
+            sorted(self.pull(path)),
+            [("MotionAlarm", "Initialized", "false"), ("MotionAlarm", "Initialized", "true")],
+        )
         self.app.state.remove("cameras/cam1/motion")
         self.assertEqual(self.pull(path), [("MotionAlarm", "Deleted", "true")])
 
@@ -81,7 +84,9 @@ class PullPointTests(EventsCase):
         path = self.subscribe()
         answer = self.call("tev:PullMessages", self.question(), path=path)
         topics = [topic.text for topic in answer.iter(f"{{{NS['wsnt']}}}Topic")]
-        self.assertEqual(set(topics), {"tns1:VideoSource/MotionAlarm", "tns1:RuleEngine/CellMotionDetector/Motion"})
+        self.assertEqual(
+            set(topics), {"tns1:VideoSource/MotionAlarm", "tns1:RuleEngine/CellMotionDetector/Motion"}
+        )
         items = {item.get("Name"): item.get("Value") for item in answer.iter(f"{{{NS['tt']}}}SimpleItem")}
         self.assertEqual(set(items), {"Source", "State", "VideoSourceConfigurationToken",
                                       "VideoAnalyticsConfigurationToken", "Rule", "IsMotion"})  # fmt: skip
@@ -91,8 +96,13 @@ class PullPointTests(EventsCase):
     def test_whoever_waits_hears_at_once(self) -> None:
         path = self.subscribe("tns1:VideoSource//.")
         self.pull(path)
-        wire = self.request("POST", f"/onvif/{path}", envelope(f"<tev:PullMessages>{self.question('PT60S')}</tev:PullMessages>"),
-                            by="admin", content_type="application/soap+xml")  # fmt: skip
+        wire = self.request(
+            "POST",
+            f"/onvif/{path}",
+            envelope(f"<tev:PullMessages>{self.question('PT60S')}</tev:PullMessages>"),
+            by="admin",
+            content_type="application/soap+xml",
+        )
         self.clock.advance(30)
         self.assertEqual(wire.value(), b"")
         self.motion.publish(True)
@@ -103,8 +113,13 @@ class PullPointTests(EventsCase):
     def test_waiting_has_an_end(self) -> None:
         path = self.subscribe("tns1:VideoSource//.")
         self.pull(path)
-        wire = self.request("POST", f"/onvif/{path}", envelope(f"<tev:PullMessages>{self.question('PT5S')}</tev:PullMessages>"),
-                            by="admin", content_type="application/soap+xml")  # fmt: skip
+        wire = self.request(
+            "POST",
+            f"/onvif/{path}",
+            envelope(f"<tev:PullMessages>{self.question('PT5S')}</tev:PullMessages>"),
+            by="admin",
+            content_type="application/soap+xml",
+        )
         self.clock.advance(5)
         self.assertEqual(told(self.response(Answer(wire.value()), "tev:PullMessages")), [])
         self.lose(wire)
@@ -112,8 +127,13 @@ class PullPointTests(EventsCase):
     def test_a_client_that_leaves_loses_nothing(self) -> None:
         path = self.subscribe("tns1:VideoSource//.")
         self.pull(path)
-        wire = self.request("POST", f"/onvif/{path}", envelope(f"<tev:PullMessages>{self.question('PT60S')}</tev:PullMessages>"),
-                            by="admin", content_type="application/soap+xml")  # fmt: skip
+        wire = self.request(
+            "POST",
+            f"/onvif/{path}",
+            envelope(f"<tev:PullMessages>{self.question('PT60S')}</tev:PullMessages>"),
+            by="admin",
+            content_type="application/soap+xml",
+        )
         self.lose(wire)
         self.motion.publish(True)
         self.assertEqual(self.pull(path), [("MotionAlarm", "Changed", "true")])
@@ -131,11 +151,19 @@ class PullPointTests(EventsCase):
         self.declare("inputs/1", True)
         self.declare("system/cpu_total", 12.5)
         for topics, content, expected in (
-            ("tns1:RuleEngine//.|tns1:Device/Trigger/DigitalInput", "", {"CellMotionDetector/Motion", "Trigger/DigitalInput"}),
+            (
+                "tns1:RuleEngine//.|tns1:Device/Trigger/DigitalInput",
+                "",
+                {"CellMotionDetector/Motion", "Trigger/DigitalInput"},
+            ),
             ("tns1:Device//.", "", {"Trigger/DigitalInput"}),
             ("tns1:Device", "", set()),
             ("tns1:Monitoring/ProcessorUsage", "", {"ProcessorUsage"}),
-            ("", 'boolean(//tt:SimpleItem[@Name="LogicalState" and @Value="true"])', {"Trigger/DigitalInput"}),
+            (
+                "",
+                'boolean(//tt:SimpleItem[@Name="LogicalState" and @Value="true"])',
+                {"Trigger/DigitalInput"},
+            ),
             ("", 'boolean(//tt:SimpleItem[@Name="IsMotion"])', {"CellMotionDetector/Motion"}),
         ):
             path = self.subscribe(topics, content)
@@ -143,11 +171,23 @@ class PullPointTests(EventsCase):
 
     def test_filters_that_make_no_sense(self) -> None:
         for part, fault in (
-            (f'<wsnt:TopicExpression Dialect="{SET}">///</wsnt:TopicExpression>', "InvalidTopicExpressionFault"),
-            (f'<wsnt:TopicExpression Dialect="{SET}">tt:VideoSource</wsnt:TopicExpression>', "InvalidTopicExpressionFault"),
-            ('<wsnt:TopicExpression Dialect="urn:x">tns1:VideoSource</wsnt:TopicExpression>', "TopicExpressionDialectUnknownFault"),
-            (f'<wsnt:MessageContent Dialect="{ITEMS}">count(//*)</wsnt:MessageContent>', "InvalidMessageContentExpressionFault"),
-        ):  # fmt: skip
+            (
+                f'<wsnt:TopicExpression Dialect="{SET}">///</wsnt:TopicExpression>',
+                "InvalidTopicExpressionFault",
+            ),
+            (
+                f'<wsnt:TopicExpression Dialect="{SET}">tt:VideoSource</wsnt:TopicExpression>',
+                "InvalidTopicExpressionFault",
+            ),
+            (
+                '<wsnt:TopicExpression Dialect="urn:x">tns1:VideoSource</wsnt:TopicExpression>',
+                "TopicExpressionDialectUnknownFault",
+            ),
+            (
+                f'<wsnt:MessageContent Dialect="{ITEMS}">count(//*)</wsnt:MessageContent>',
+                "InvalidMessageContentExpressionFault",
+            ),
+        ):
             answer = self.send("tev:CreatePullPointSubscription", f"<tev:Filter>{part}</tev:Filter>")
             self.assertEqual(self.fault(answer), ("Sender", "ter:InvalidArgVal"))
             self.assertIn(f"<wsnt:{fault}".encode(), answer.body)
@@ -191,14 +231,24 @@ class LifetimeTests(EventsCase):
         renewed = self.call("wsnt:Renew", "<wsnt:TerminationTime>PT600S</wsnt:TerminationTime>", path=path)
         self.assertEqual(self.left(renewed), 600)
         moment = "2023-11-14T22:30:20Z"  # 22:13:20 + 8 minutes, and 9 more
-        self.assertEqual(self.left(self.call("wsnt:Renew", f"<wsnt:TerminationTime>{moment}</wsnt:TerminationTime>", path=path)), 540)
+        self.assertEqual(
+            self.left(
+                self.call("wsnt:Renew", f"<wsnt:TerminationTime>{moment}</wsnt:TerminationTime>", path=path)
+            ),
+            540,
+        )
         self.call("wsnt:Unsubscribe", path=path)
         self.assertEqual(self.refused("wsnt:Unsubscribe", path=path)[0], "Sender")
 
     def test_nothing_lives_for_ever(self) -> None:
-        made = self.call("tev:CreatePullPointSubscription", "<tev:InitialTerminationTime>P1Y</tev:InitialTerminationTime>")
+        made = self.call(
+            "tev:CreatePullPointSubscription", "<tev:InitialTerminationTime>P1Y</tev:InitialTerminationTime>"
+        )
         self.assertEqual(self.left(made), 3600)
-        answer = self.send("tev:CreatePullPointSubscription", "<tev:InitialTerminationTime>-PT1S</tev:InitialTerminationTime>")
+        answer = self.send(
+            "tev:CreatePullPointSubscription",
+            "<tev:InitialTerminationTime>-PT1S</tev:InitialTerminationTime>",
+        )
         self.assertIn(b"UnacceptableInitialTerminationTimeFault", answer.body)
 
     def test_asking_keeps_it(self) -> None:
@@ -208,7 +258,8 @@ class LifetimeTests(EventsCase):
             self.pull(path)
 
     def test_those_who_never_come_back_make_room(self) -> None:
-        """Some clients make a subscription with every connection; a recorder that asks is never the one to go."""
+        """Some clients make a subscription with every connection; a recorder that asks is never the one to
+        go."""
         recorder = self.subscribe(end="PT3600S")
         for _ in range(MOST + 5):
             self.clock.advance(0.5)
@@ -221,7 +272,10 @@ class LifetimeTests(EventsCase):
 class ConsumerTests(EventsCase):
     def subscribe_at(self, address: str, **options: Any) -> Answer:
         content = f"<wsnt:ConsumerReference><wsa:Address>{address}</wsa:Address></wsnt:ConsumerReference>"
-        content += f'<wsnt:Filter><wsnt:TopicExpression Dialect="{SET}">tns1:VideoSource//.</wsnt:TopicExpression></wsnt:Filter>'
+        content += (
+            "<wsnt:Filter>"
+            f'<wsnt:TopicExpression Dialect="{SET}">tns1:VideoSource//.</wsnt:TopicExpression></wsnt:Filter>'
+        )
         return self.send("wsnt:Subscribe", content, **options)
 
     def connection(self) -> tuple[Any, StringTransport]:
@@ -246,8 +300,14 @@ class ConsumerTests(EventsCase):
         self.assertEqual(len(told(etree.fromstring(transport.value().partition(b"\r\n\r\n")[2]))), 1)
 
     def test_other_places_must_be_allowed(self) -> None:
-        for address in ("http://192.0.2.8/", "https://192.0.2.7/", "http://recorder/", "http://192.0.2.7:99999/", "ftp://192.0.2.7/",
-                        "http://a@192.0.2.7/"):  # fmt: skip
+        for address in (
+            "http://192.0.2.8/",
+            "https://192.0.2.7/",
+            "http://recorder/",
+            "http://192.0.2.7:99999/",
+            "ftp://192.0.2.7/",
+            "http://a@192.0.2.7/",
+        ):
             self.assertIn(b"SubscribeCreationFailedFault", self.subscribe_at(address).body, address)
         self.app.state["onvif/consumers"].publish(["192.0.2.8/31", "recorder"])
         for address in ("http://192.0.2.9/", "http://recorder/"):

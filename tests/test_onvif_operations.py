@@ -1,4 +1,4 @@
-"""Every operation of the device, asked once as its document writes it, with an answer that its schema allows."""
+"""Every operation of the device, asked once as its document writes it; its schema allows the answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from lxml import etree
 from .onvif_case import PATHS, OnvifCase, envelope
 from .onvif_schema import operations
 
-MAIN, VS, VSC, ENCODER = "Profile_cam1_main", "VideoSource_cam1", "VideoSourceConfig_cam1", "VideoEncoder_cam1_main"
+MAIN, VS, VSC, ENCODER = (
+    "Profile_cam1_main",
+    "VideoSource_cam1",
+    "VideoSourceConfig_cam1",
+    "VideoEncoder_cam1_main",
+)
 
 
 def profile(prefix: str, token: str = MAIN) -> str:
@@ -30,7 +35,8 @@ MULTICAST = (
     "<tt:Port>0</tt:Port><tt:TTL>1</tt:TTL><tt:AutoStart>false</tt:AutoStart></tt:Multicast>"
 )
 SETUP = (
-    "<trt:StreamSetup><tt:Stream>RTP-Unicast</tt:Stream><tt:Transport><tt:Protocol>RTSP</tt:Protocol></tt:Transport>"
+    "<trt:StreamSetup><tt:Stream>RTP-Unicast</tt:Stream><tt:Transport>"
+    "<tt:Protocol>RTSP</tt:Protocol></tt:Transport>"
     "</trt:StreamSetup>"
 )
 #: What stands in the request, for operations that answer at once on two cameras of which nothing is known.
@@ -49,7 +55,9 @@ REQUESTS = {
         "<tds:User><tt:Username>nvr</tt:Username><tt:Password>Recorder-77</tt:Password>"
         "<tt:UserLevel>Operator</tt:UserLevel></tds:User>"
     ),
-    "tds:SetUser": "<tds:User><tt:Username>viewer</tt:Username><tt:UserLevel>Operator</tt:UserLevel></tds:User>",
+    "tds:SetUser": (
+        "<tds:User><tt:Username>viewer</tt:Username><tt:UserLevel>Operator</tt:UserLevel></tds:User>"
+    ),
     "tds:DeleteUsers": "<tds:Username>nobody</tds:Username>",
     "trt:GetProfile": profile("trt"),
     "trt:CreateProfile": "<trt:Name>Mine</trt:Name><trt:Token>mine</trt:Token>",
@@ -67,19 +75,32 @@ REQUESTS = {
     "trt:GetCompatibleVideoAnalyticsConfigurations": profile("trt"),
     "trt:GetMetadataConfiguration": configuration("trt", "Metadata_cam1"),
     "trt:GetCompatibleMetadataConfigurations": profile("trt"),
-    **{f"trt:GetCompatibleAudio{kind}Configurations": profile("trt") for kind in ("Source", "Encoder", "Output", "Decoder")},
-    **{f"trt:Add{kind}Configuration": profile("trt") + configuration("trt", token) for kind, token in (
-        ("VideoSource", VSC), ("VideoEncoder", ENCODER), ("PTZ", "PTZ_cam1"), ("VideoAnalytics", "Analytics_cam1"),
-        ("Metadata", "Metadata_cam1"))},
+    **{
+        f"trt:GetCompatibleAudio{kind}Configurations": profile("trt")
+        for kind in ("Source", "Encoder", "Output", "Decoder")
+    },
+    **{
+        f"trt:Add{kind}Configuration": profile("trt") + configuration("trt", token)
+        for kind, token in (
+            ("VideoSource", VSC),
+            ("VideoEncoder", ENCODER),
+            ("PTZ", "PTZ_cam1"),
+            ("VideoAnalytics", "Analytics_cam1"),
+            ("Metadata", "Metadata_cam1"),
+        )
+    },
     "trt:SetVideoSourceConfiguration": (
         f'<trt:Configuration token="{VSC}"><tt:Name>a</tt:Name><tt:UseCount>0</tt:UseCount>'
-        f'<tt:SourceToken>{VS}</tt:SourceToken><tt:Bounds x="0" y="0" width="1280" height="720"/></trt:Configuration>'
+        f'<tt:SourceToken>{VS}</tt:SourceToken><tt:Bounds x="0" y="0" width="1280" height="720"/>'
+        "</trt:Configuration>"
         "<trt:ForcePersistence>true</trt:ForcePersistence>"
     ),
     "trt:SetVideoEncoderConfiguration": (
         f'<trt:Configuration token="{ENCODER}"><tt:Name>a</tt:Name><tt:UseCount>0</tt:UseCount>'
-        "<tt:Encoding>JPEG</tt:Encoding><tt:Resolution><tt:Width>1280</tt:Width><tt:Height>720</tt:Height></tt:Resolution>"
-        f"<tt:Quality>70</tt:Quality>{MULTICAST}<tt:SessionTimeout>PT60S</tt:SessionTimeout></trt:Configuration>"
+        "<tt:Encoding>JPEG</tt:Encoding><tt:Resolution><tt:Width>1280</tt:Width>"
+        "<tt:Height>720</tt:Height></tt:Resolution>"
+        f"<tt:Quality>70</tt:Quality>{MULTICAST}<tt:SessionTimeout>PT60S</tt:SessionTimeout>"
+        "</trt:Configuration>"
         "<trt:ForcePersistence>true</trt:ForcePersistence>"
     ),
     "trt:SetMetadataConfiguration": (
@@ -94,8 +115,11 @@ REQUESTS = {
     ),
     "trt:GetOSDOptions": configuration("trt", VSC),
     "tr2:GetProfiles": "<tr2:Type>All</tr2:Type>",
-    "tr2:CreateProfile": "<tr2:Name>Mine</tr2:Name><tr2:Configuration><tr2:Type>VideoEncoder</tr2:Type></tr2:Configuration>",
-    "tr2:AddConfiguration": profile("tr2") + "<tr2:Configuration><tr2:Type>VideoSource</tr2:Type></tr2:Configuration>",
+    "tr2:CreateProfile": (
+        "<tr2:Name>Mine</tr2:Name><tr2:Configuration><tr2:Type>VideoEncoder</tr2:Type></tr2:Configuration>"
+    ),
+    "tr2:AddConfiguration": profile("tr2")
+    + "<tr2:Configuration><tr2:Type>VideoSource</tr2:Type></tr2:Configuration>",
     "tr2:GetStreamUri": "<tr2:Protocol>RtspUnicast</tr2:Protocol>" + profile("tr2"),
     "tr2:GetSnapshotUri": profile("tr2"),
     "tr2:SetSynchronizationPoint": profile("tr2"),
@@ -103,12 +127,15 @@ REQUESTS = {
     "tr2:GetVideoEncoderConfigurationOptions": configuration("tr2", ENCODER) + profile("tr2"),
     "tr2:SetVideoSourceConfiguration": (
         f'<tr2:Configuration token="{VSC}"><tt:Name>a</tt:Name><tt:UseCount>0</tt:UseCount>'
-        f'<tt:SourceToken>{VS}</tt:SourceToken><tt:Bounds x="0" y="0" width="1280" height="720"/></tr2:Configuration>'
+        f'<tt:SourceToken>{VS}</tt:SourceToken><tt:Bounds x="0" y="0" width="1280" height="720"/>'
+        "</tr2:Configuration>"
     ),
     "tr2:SetVideoEncoderConfiguration": (
         f'<tr2:Configuration token="{ENCODER}"><tt:Name>a</tt:Name><tt:UseCount>0</tt:UseCount>'
-        "<tt:Encoding>JPEG</tt:Encoding><tt:Resolution><tt:Width>1280</tt:Width><tt:Height>720</tt:Height></tt:Resolution>"
-        "<tt:RateControl><tt:FrameRateLimit>10</tt:FrameRateLimit><tt:BitrateLimit>1000</tt:BitrateLimit></tt:RateControl>"
+        "<tt:Encoding>JPEG</tt:Encoding><tt:Resolution><tt:Width>1280</tt:Width>"
+        "<tt:Height>720</tt:Height></tt:Resolution>"
+        "<tt:RateControl><tt:FrameRateLimit>10</tt:FrameRateLimit>"
+        "<tt:BitrateLimit>1000</tt:BitrateLimit></tt:RateControl>"
         "<tt:Quality>70</tt:Quality></tr2:Configuration>"
     ),
     "tr2:SetMetadataConfiguration": (
@@ -117,8 +144,10 @@ REQUESTS = {
     ),
     "tr2:GetOSDOptions": configuration("tr2", VSC),
     "tr2:GetMaskOptions": configuration("tr2", VSC),
-    **{f"timg:{name}": f"<timg:VideoSourceToken>{VS}</timg:VideoSourceToken>"
-       for name in ("GetImagingSettings", "GetOptions", "GetMoveOptions", "Stop", "GetStatus")},
+    **{
+        f"timg:{name}": f"<timg:VideoSourceToken>{VS}</timg:VideoSourceToken>"
+        for name in ("GetImagingSettings", "GetOptions", "GetMoveOptions", "Stop", "GetStatus")
+    },
     "timg:SetImagingSettings": (
         f"<timg:VideoSourceToken>{VS}</timg:VideoSourceToken>"
         "<timg:ImagingSettings><tt:Brightness>60</tt:Brightness></timg:ImagingSettings>"
@@ -129,38 +158,75 @@ REQUESTS = {
     "tptz:GetCompatibleConfigurations": profile("tptz"),
     "tptz:SetConfiguration": (
         '<tptz:PTZConfiguration token="PTZ_cam1"><tt:Name>a</tt:Name><tt:UseCount>0</tt:UseCount>'
-        "<tt:NodeToken>PTZNode_cam1</tt:NodeToken></tptz:PTZConfiguration><tptz:ForcePersistence>true</tptz:ForcePersistence>"
+        "<tt:NodeToken>PTZNode_cam1</tt:NodeToken></tptz:PTZConfiguration>"
+        "<tptz:ForcePersistence>true</tptz:ForcePersistence>"
     ),
-    **{f"tptz:{name}": profile("tptz") for name in (
-        "GetStatus", "GetPresets", "Stop", "GotoHomePosition", "SetHomePosition")},
+    **{
+        f"tptz:{name}": profile("tptz")
+        for name in ("GetStatus", "GetPresets", "Stop", "GotoHomePosition", "SetHomePosition")
+    },
     "tptz:SetPreset": profile("tptz") + "<tptz:PresetName>Gate</tptz:PresetName>",
-    "tptz:AbsoluteMove": profile("tptz") + '<tptz:Position><tt:PanTilt x="0.5" y="0"/><tt:Zoom x="0.5"/></tptz:Position>',
+    "tptz:AbsoluteMove": profile("tptz")
+    + '<tptz:Position><tt:PanTilt x="0.5" y="0"/><tt:Zoom x="0.5"/></tptz:Position>',
     "tptz:RelativeMove": profile("tptz") + '<tptz:Translation><tt:PanTilt x="0.1" y="0"/></tptz:Translation>',
     "tptz:ContinuousMove": (
-        profile("tptz") + '<tptz:Velocity><tt:PanTilt x="0.5" y="0"/></tptz:Velocity><tptz:Timeout>PT1S</tptz:Timeout>'
+        profile("tptz")
+        + '<tptz:Velocity><tt:PanTilt x="0.5" y="0"/></tptz:Velocity><tptz:Timeout>PT1S</tptz:Timeout>'
     ),
-    **{f"tan:{name}": configuration("tan", "Analytics_cam1") for name in (
-        "GetSupportedRules", "GetRules", "GetRuleOptions", "GetSupportedAnalyticsModules", "GetAnalyticsModules",
-        "GetAnalyticsModuleOptions")},
+    **{
+        f"tan:{name}": configuration("tan", "Analytics_cam1")
+        for name in (
+            "GetSupportedRules",
+            "GetRules",
+            "GetRuleOptions",
+            "GetSupportedAnalyticsModules",
+            "GetAnalyticsModules",
+            "GetAnalyticsModuleOptions",
+        )
+    },
     "tmd:GetVideoSourceConfiguration": f"<tmd:VideoSourceToken>{VS}</tmd:VideoSourceToken>",
     "tmd:GetVideoSourceConfigurationOptions": f"<tmd:VideoSourceToken>{VS}</tmd:VideoSourceToken>",
     "wsnt:Subscribe": (
-        "<wsnt:ConsumerReference><wsa:Address>http://192.0.2.7:9/events</wsa:Address></wsnt:ConsumerReference>"
+        "<wsnt:ConsumerReference><wsa:Address>http://192.0.2.7:9/events</wsa:Address>"
+        "</wsnt:ConsumerReference>"
     ),
-}  # fmt: skip
+}
 #: Those that need something to have happened before; their own tests are in the files named.
 ELSEWHERE = {
     "test_onvif_media": {
-        "trt:DeleteProfile", "trt:RemoveVideoSourceConfiguration", "trt:RemoveVideoEncoderConfiguration",
-        "trt:RemovePTZConfiguration", "trt:RemoveVideoAnalyticsConfiguration", "trt:RemoveMetadataConfiguration",
-        "trt:GetOSD", "trt:SetOSD", "trt:CreateOSD", "trt:DeleteOSD", "tr2:DeleteProfile", "tr2:RemoveConfiguration",
-        "tr2:SetOSD", "tr2:CreateOSD", "tr2:DeleteOSD", "tr2:CreateMask", "tr2:SetMask", "tr2:DeleteMask",
+        "trt:DeleteProfile",
+        "trt:RemoveVideoSourceConfiguration",
+        "trt:RemoveVideoEncoderConfiguration",
+        "trt:RemovePTZConfiguration",
+        "trt:RemoveVideoAnalyticsConfiguration",
+        "trt:RemoveMetadataConfiguration",
+        "trt:GetOSD",
+        "trt:SetOSD",
+        "trt:CreateOSD",
+        "trt:DeleteOSD",
+        "tr2:DeleteProfile",
+        "tr2:RemoveConfiguration",
+        "tr2:SetOSD",
+        "tr2:CreateOSD",
+        "tr2:DeleteOSD",
+        "tr2:CreateMask",
+        "tr2:SetMask",
+        "tr2:DeleteMask",
     },
-    "test_onvif_ptz": {"tptz:RemovePreset", "tptz:GotoPreset", "timg:Move", "tan:ModifyRules", "tan:ModifyAnalyticsModules"},
+    "test_onvif_ptz": {
+        "tptz:RemovePreset",
+        "tptz:GotoPreset",
+        "timg:Move",
+        "tan:ModifyRules",
+        "tan:ModifyAnalyticsModules",
+    },
     "test_onvif_events": {
-        "tev:PullMessages", "tev:SetSynchronizationPoint", "wsnt:Renew", "wsnt:Unsubscribe",
+        "tev:PullMessages",
+        "tev:SetSynchronizationPoint",
+        "wsnt:Renew",
+        "wsnt:Unsubscribe",
     },
-}  # fmt: skip
+}
 #: Those that say no, whoever asks: the reason is the answer.
 SAY_NO = {
     "tds:SetHostname": "<tds:Name>door</tds:Name>",
@@ -168,20 +234,23 @@ SAY_NO = {
     "tds:SetNTP": "<tds:FromDHCP>true</tds:FromDHCP>",
     "tds:SetNetworkInterfaces": "<tds:InterfaceToken>eth0</tds:InterfaceToken><tds:NetworkInterface/>",
     "tds:SetNetworkProtocols": (
-        "<tds:NetworkProtocols><tt:Name>HTTP</tt:Name><tt:Enabled>true</tt:Enabled><tt:Port>80</tt:Port></tds:NetworkProtocols>"
+        "<tds:NetworkProtocols><tt:Name>HTTP</tt:Name><tt:Enabled>true</tt:Enabled>"
+        "<tt:Port>80</tt:Port></tds:NetworkProtocols>"
     ),
     "tds:SetNetworkDefaultGateway": "<tds:IPv4Address>192.0.2.1</tds:IPv4Address>",
     "tds:SystemReboot": "",
     "tds:SetSystemFactoryDefault": "<tds:FactoryDefault>Soft</tds:FactoryDefault>",
     "trt:StartMulticastStreaming": profile("trt"),
     "trt:StopMulticastStreaming": profile("trt"),
-    "tan:CreateRules": configuration("tan", "Analytics_cam1") + '<tan:Rule Name="a" Type="tt:CellMotionDetector"><tt:Parameters/></tan:Rule>',
+    "tan:CreateRules": configuration("tan", "Analytics_cam1")
+    + '<tan:Rule Name="a" Type="tt:CellMotionDetector"><tt:Parameters/></tan:Rule>',
     "tan:DeleteRules": configuration("tan", "Analytics_cam1") + "<tan:RuleName>a</tan:RuleName>",
     "tan:CreateAnalyticsModules": (
         configuration("tan", "Analytics_cam1")
         + '<tan:AnalyticsModule Name="a" Type="tt:CellMotionEngine"><tt:Parameters/></tan:AnalyticsModule>'
     ),
-    "tan:DeleteAnalyticsModules": configuration("tan", "Analytics_cam1") + "<tan:AnalyticsModuleName>a</tan:AnalyticsModuleName>",
+    "tan:DeleteAnalyticsModules": configuration("tan", "Analytics_cam1")
+    + "<tan:AnalyticsModuleName>a</tan:AnalyticsModuleName>",
 }
 
 
@@ -219,8 +288,6 @@ class OperationTests(OnvifCase):
             self.assertIn(operation.name, names, name)
 
 
-
-
 class PageTests(OnvifCase):
     def test_the_table_of_the_page_is_this_one(self) -> None:
         """`python -m tests.onvif_table` writes it anew."""
@@ -243,8 +310,8 @@ class PageTests(OnvifCase):
 
 
 class DamagedTests(OnvifCase):
-    """Requests that are almost right: an element gone, a value that is none. The answer is a fault or an answer,
-    never an internal error, which the test would hear of."""
+    """Requests that are almost right: an element gone, a value that is none. The answer is a fault or an
+    answer, never an internal error, which the test would hear of."""
 
     def test_no_damage_is_a_surprise(self) -> None:
         count = 0

@@ -35,7 +35,10 @@ class PtzCase(OnvifCase):
 
 class MoveTests(PtzCase):
     def test_an_absolute_move_arrives_and_says_when(self) -> None:
-        self.call("tptz:AbsoluteMove", PROFILE + '<tptz:Position><tt:PanTilt x="0.5" y="-0.25"/><tt:Zoom x="1"/></tptz:Position>')
+        self.call(
+            "tptz:AbsoluteMove",
+            PROFILE + '<tptz:Position><tt:PanTilt x="0.5" y="-0.25"/><tt:Zoom x="1"/></tptz:Position>',
+        )
         self.assertEqual(self.status()[0], "MOVING")
         self.rest()
         self.assertEqual(self.status(), ("IDLE", 0.5, -0.25, 1.0))
@@ -49,12 +52,16 @@ class MoveTests(PtzCase):
 
     def test_a_relative_move(self) -> None:
         self.go(0.5, 0.0, 1.0)
-        self.call("tptz:RelativeMove", PROFILE + '<tptz:Translation><tt:PanTilt x="0.9" y="-0.25"/></tptz:Translation>')
+        self.call(
+            "tptz:RelativeMove",
+            PROFILE + '<tptz:Translation><tt:PanTilt x="0.9" y="-0.25"/></tptz:Translation>',
+        )
         self.rest()
         self.assertEqual(self.head.position, (1.0, -0.25, 1.0))
 
     def test_in_the_field_of_view_the_edge_comes_into_the_middle(self) -> None:
-        """At twofold zoom half of the view is a quarter of the picture, which is half of the way from the middle."""
+        """At twofold zoom half of the view is a quarter of the picture, which is half of the way from the
+        middle."""
         self.go(0.0, 0.0, 2.0)
         move = f'<tptz:Translation><tt:PanTilt x="0.5" y="0" space="{FOV}"/></tptz:Translation>'
         self.call("tptz:RelativeMove", PROFILE + move)
@@ -66,7 +73,10 @@ class MoveTests(PtzCase):
 
     def test_a_continuous_move_ends_by_itself_or_by_stop(self) -> None:
         self.go(0.0, 0.0, 4.0)
-        move = PROFILE + '<tptz:Velocity><tt:PanTilt x="0.1" y="0"/></tptz:Velocity><tptz:Timeout>PT2S</tptz:Timeout>'
+        move = (
+            PROFILE
+            + '<tptz:Velocity><tt:PanTilt x="0.1" y="0"/></tptz:Velocity><tptz:Timeout>PT2S</tptz:Timeout>'
+        )
         self.call("tptz:ContinuousMove", move)
         self.rest(1)
         self.assertEqual(self.status()[0], "MOVING")
@@ -81,11 +91,22 @@ class MoveTests(PtzCase):
 
     def test_what_is_not_possible_is_refused(self) -> None:
         for name, content, subcode in (
-            ("AbsoluteMove", '<tptz:Position><tt:PanTilt x="2" y="0"/></tptz:Position>', "ter:InvalidPosition"),
-            ("AbsoluteMove", '<tptz:Position><tt:PanTilt x="0" y="0" space="urn:x"/></tptz:Position>', "ter:SpaceNotSupported"),
-            ("ContinuousMove", '<tptz:Velocity><tt:PanTilt x="1" y="0"/></tptz:Velocity><tptz:Timeout>-PT1S</tptz:Timeout>',
-             "ter:TimeoutNotSupported"),
-        ):  # fmt: skip
+            (
+                "AbsoluteMove",
+                '<tptz:Position><tt:PanTilt x="2" y="0"/></tptz:Position>',
+                "ter:InvalidPosition",
+            ),
+            (
+                "AbsoluteMove",
+                '<tptz:Position><tt:PanTilt x="0" y="0" space="urn:x"/></tptz:Position>',
+                "ter:SpaceNotSupported",
+            ),
+            (
+                "ContinuousMove",
+                '<tptz:Velocity><tt:PanTilt x="1" y="0"/></tptz:Velocity><tptz:Timeout>-PT1S</tptz:Timeout>',
+                "ter:TimeoutNotSupported",
+            ),
+        ):
             self.assertEqual(self.refused(f"tptz:{name}", PROFILE + content)[-1], subcode)
         answer = self.send("tptz:Stop", PROFILE, by="viewer")
         self.assertEqual(self.fault(answer), ("Sender", "ter:NotAuthorized"))
@@ -126,41 +147,60 @@ class ImagingTests(PtzCase):
     def value(self, name: str) -> object:
         return self.app.state[f"cameras/cam1/{name}"].value
 
-    def test_everything_a_camera_can_have(self) -> None:
+    def equip(self) -> None:
+        """Everything that a camera can have."""
+        modes = ("Manual Mode", "Aperture Priority Mode")
         for spec in (
-            self.spec("auto_exposure", str, choices=("Manual Mode", "Aperture Priority Mode"), default="Aperture Priority Mode"),
+            self.spec("auto_exposure", str, choices=modes, default=modes[1]),
             self.spec("exposure_time_absolute", min=3, max=2047, default=250),
             self.spec("gain", min=0, max=255, default=10),
             self.spec("white_balance_automatic", bool, default=True),
-            self.spec("red_balance", min=0, max=1000, default=500), self.spec("blue_balance", min=0, max=1000, default=500),
+            self.spec("red_balance", min=0, max=1000, default=500),
+            self.spec("blue_balance", min=0, max=1000, default=500),
             self.spec("focus_automatic_continuous", bool, default=True),
             self.spec("focus_absolute", min=0, max=250, step=5, default=0),
             self.spec("backlight_compensation", min=0, max=1, default=0),
-        ):  # fmt: skip
+        ):
             self.app.state.declare(spec).publish(spec.default)
+
+    def test_everything_at_once(self) -> None:
+        self.equip()
         self.call("timg:GetOptions", VS)
         self.set(
-            "<tt:BacklightCompensation><tt:Mode>ON</tt:Mode></tt:BacklightCompensation><tt:Brightness>60</tt:Brightness>"
-            "<tt:Exposure><tt:Mode>MANUAL</tt:Mode><tt:ExposureTime>10000</tt:ExposureTime><tt:Gain>20</tt:Gain></tt:Exposure>"
+            "<tt:BacklightCompensation><tt:Mode>ON</tt:Mode></tt:BacklightCompensation>"
+            "<tt:Brightness>60</tt:Brightness>"
+            "<tt:Exposure><tt:Mode>MANUAL</tt:Mode><tt:ExposureTime>10000</tt:ExposureTime>"
+            "<tt:Gain>20</tt:Gain></tt:Exposure>"
             "<tt:Focus><tt:AutoFocusMode>MANUAL</tt:AutoFocusMode></tt:Focus><tt:Sharpness>40</tt:Sharpness>"
-            "<tt:WhiteBalance><tt:Mode>MANUAL</tt:Mode><tt:CrGain>100</tt:CrGain><tt:CbGain>200</tt:CbGain></tt:WhiteBalance>"
+            "<tt:WhiteBalance><tt:Mode>MANUAL</tt:Mode><tt:CrGain>100</tt:CrGain>"
+            "<tt:CbGain>200</tt:CbGain></tt:WhiteBalance>"
         )
-        self.assertEqual(
-            [self.value(name) for name in ("backlight_compensation", "brightness", "auto_exposure", "exposure_time_absolute",
-             "gain", "focus_automatic_continuous", "sharpness", "white_balance_automatic", "red_balance", "blue_balance")],
-            [1, 60, "Manual Mode", 100, 20, False, 40, False, 100, 200],
-        )  # fmt: skip
+        expected = {
+            "backlight_compensation": 1, "brightness": 60, "auto_exposure": "Manual Mode", "gain": 20,
+            "exposure_time_absolute": 100, "focus_automatic_continuous": False, "sharpness": 40,
+            "white_balance_automatic": False, "red_balance": 100, "blue_balance": 200,
+        }  # fmt: skip
+        self.assertEqual({name: self.value(name) for name in expected}, expected)
         found = self.call("timg:GetImagingSettings", VS)[0]
         self.assertEqual(found.findtext("tt:Exposure/tt:ExposureTime", namespaces=NS), "10000")
-        self.call("timg:Move", VS + "<timg:Focus><tt:Absolute><tt:Position>52</tt:Position></tt:Absolute></timg:Focus>")
-        self.assertEqual(self.value("focus_absolute"), 50)
-        self.assertEqual(self.call("timg:GetStatus", VS).findtext(".//tt:Position", namespaces=NS), "50")
+        self.set(
+            "<tt:Exposure><tt:Mode>AUTO</tt:Mode></tt:Exposure>"
+            "<tt:Focus><tt:AutoFocusMode>AUTO</tt:AutoFocusMode></tt:Focus>"
+        )
+        self.assertEqual(self.value("auto_exposure"), "Aperture Priority Mode")
+        self.assertTrue(self.value("focus_automatic_continuous"))
+
+    def test_focus(self) -> None:
+        self.equip()
         self.call("timg:GetMoveOptions", VS)
-        self.set("<tt:Exposure><tt:Mode>AUTO</tt:Mode></tt:Exposure><tt:Focus><tt:AutoFocusMode>AUTO</tt:AutoFocusMode></tt:Focus>")
-        self.assertEqual((self.value("auto_exposure"), self.value("focus_automatic_continuous")), ("Aperture Priority Mode", True))
+        place = "<timg:Focus><tt:Absolute><tt:Position>52</tt:Position></tt:Absolute></timg:Focus>"
+        self.call("timg:Move", VS + place)
+        self.assertEqual(self.value("focus_absolute"), 50, "to its step")
+        self.assertEqual(self.call("timg:GetStatus", VS).findtext(".//tt:Position", namespaces=NS), "50")
 
     def test_what_a_camera_lacks(self) -> None:
-        content = f"{VS}<timg:ImagingSettings><tt:Focus><tt:AutoFocusMode>AUTO</tt:AutoFocusMode></tt:Focus></timg:ImagingSettings>"
+        focus = "<tt:Focus><tt:AutoFocusMode>AUTO</tt:AutoFocusMode></tt:Focus>"
+        content = f"{VS}<timg:ImagingSettings>{focus}</timg:ImagingSettings>"
         self.assertEqual(self.refused("timg:SetImagingSettings", content)[-1], "ter:SettingsInvalid")
         content = f"{VS}<timg:ImagingSettings><tt:Brightness>600</tt:Brightness></timg:ImagingSettings>"
         self.assertEqual(self.refused("timg:SetImagingSettings", content)[-1], "ter:SettingsInvalid")
@@ -180,8 +220,13 @@ class AnalyticsTests(PtzCase):
             self.assertEqual(part.get("Name"), "MotionModule")
         rule = '<tan:Rule Name="MotionRule" Type="tt:CellMotionDetector"><tt:Parameters/></tan:Rule>'
         self.call("tan:ModifyRules", token + rule)
-        module = ('<tan:AnalyticsModule Name="MotionModule" Type="tt:CellMotionEngine"><tt:Parameters>'
-                  '<tt:SimpleItem Name="Sensitivity" Value="70"/></tt:Parameters></tan:AnalyticsModule>')  # fmt: skip
+        module = (
+            '<tan:AnalyticsModule Name="MotionModule" Type="tt:CellMotionEngine"><tt:Parameters>'
+            '<tt:SimpleItem Name="Sensitivity" Value="70"/></tt:Parameters></tan:AnalyticsModule>'
+        )
         self.call("tan:ModifyAnalyticsModules", token + module)
         self.assertEqual(self.app.state["cameras/cam1/motion/sensitivity"].value, 70)
-        self.assertIn("ter:RuleNotExistent", self.refused("tan:ModifyRules", token + rule.replace("MotionRule", "Other")))
+        self.assertIn(
+            "ter:RuleNotExistent",
+            self.refused("tan:ModifyRules", token + rule.replace("MotionRule", "Other")),
+        )

@@ -26,7 +26,9 @@ class SecurityCase(OnvifCase):
         super().setUp()
         self.secret = self.device_password()
 
-    def token(self, created: float | str | None = None, name: str = "admin", secret: str = "", **options: Any) -> str:
+    def token(
+        self, created: float | str | None = None, name: str = "admin", secret: str = "", **options: Any
+    ) -> str:
         moment = self.now if created is None else created
         text = moment if isinstance(moment, str) else utc(moment)
         return username_token(name, secret or self.secret, text, **options)
@@ -104,7 +106,9 @@ class UsernameTokenTests(SecurityCase):
 
     def test_both_must_be_right(self) -> None:
         self.assertEqual(self.send(INFORMATION, by="admin", header=self.token(secret="wrong")).status, 400)
-        self.assertEqual(self.send(INFORMATION, by="", header=self.token(), authorization="Bearer wrong").status, 401)
+        self.assertEqual(
+            self.send(INFORMATION, by="", header=self.token(), authorization="Bearer wrong").status, 401
+        )
 
     def test_the_audit_log_knows(self) -> None:
         self.ask_with(self.token(secret="wrong"))
@@ -118,11 +122,13 @@ class UsernameTokenTests(SecurityCase):
         self.ask_with(self.token(secret="wrong"))
         self.assertEqual(len(self.events("login_refused")), 3)
 
-
     def test_and_who_changed_what(self) -> None:
         self.call("tds:SetDiscoveryMode", "<tds:DiscoveryMode>NonDiscoverable</tds:DiscoveryMode>")
         self.call("tptz:Stop", "<tptz:ProfileToken>Profile_1</tptz:ProfileToken>")
-        self.assertEqual([(one["by"], one["values"]) for one in self.events("set")], [("admin", {"onvif/discoverable": False})])
+        self.assertEqual(
+            [(one["by"], one["values"]) for one in self.events("set")],
+            [("admin", {"onvif/discoverable": False})],
+        )
         self.assertEqual([one["call"] for one in self.events("call")], ["onvif.Stop"])
 
 
@@ -132,7 +138,9 @@ class DigestTests(SecurityCase):
         self.assertEqual((answer.status, self.fault(answer)), (401, NOT_AUTHORIZED))
         challenges = answer.all("www-authenticate")
         self.assertEqual(len(challenges), 1)
-        self.assertTrue(challenges[0].startswith('Digest realm="camd", qop="auth", algorithm=MD5'), challenges)
+        self.assertTrue(
+            challenges[0].startswith('Digest realm="camd", qop="auth", algorithm=MD5'), challenges
+        )
 
     def digest(self, answer: Answer, secret: str, path: str = "/onvif/device_service") -> str:
         nonce = re.search(r'nonce="([^"]+)"', answer.headers["www-authenticate"])[1]
@@ -141,8 +149,10 @@ class DigestTests(SecurityCase):
             return hashlib.md5(text.encode()).hexdigest()
 
         response = md5(f"{md5(f'admin:camd:{secret}')}:{nonce}:00000001:c:auth:{md5(f'POST:{path}')}")
-        return (f'Digest username="admin", realm="camd", nonce="{nonce}", uri="{path}", algorithm=MD5, qop=auth, '
-                f'nc=00000001, cnonce="c", response="{response}"')  # fmt: skip
+        return (
+            f'Digest username="admin", realm="camd", nonce="{nonce}", uri="{path}", algorithm=MD5, qop=auth, '
+            f'nc=00000001, cnonce="c", response="{response}"'
+        )
 
     def test_the_device_password(self) -> None:
         header = self.digest(self.ask_with(""), self.secret)
@@ -163,13 +173,21 @@ class DigestTests(SecurityCase):
 
 class AccessTests(SecurityCase):
     #: Core, "Access classes for service requests": what answers to anybody.
-    OPEN: ClassVar = {"tds:GetWsdlUrl", "tds:GetServices", "tds:GetCapabilities", "tds:GetHostname", "tds:GetSystemDateAndTime",
-            "tds:GetEndpointReference"}  # fmt: skip
+    OPEN: ClassVar = {
+        "tds:GetWsdlUrl",
+        "tds:GetServices",
+        "tds:GetCapabilities",
+        "tds:GetHostname",
+        "tds:GetSystemDateAndTime",
+        "tds:GetEndpointReference",
+    }
 
     def test_what_is_open(self) -> None:
         table = operations_of(self.context.services)
         found = {name for name, operation in table.items() if operation.access is Access.PRE_AUTH}
-        self.assertEqual(found, self.OPEN | {name for name in table if name.endswith(":GetServiceCapabilities")})
+        self.assertEqual(
+            found, self.OPEN | {name for name in table if name.endswith(":GetServiceCapabilities")}
+        )
         for name in found:
             self.assertEqual(self.send(name, "<tds:IncludeCapability>false</tds:IncludeCapability>"
                                        if name == "tds:GetServices" else "", by="").status, 200)  # fmt: skip
@@ -224,15 +242,29 @@ class SetUpTests(OnvifCase):
 class AccountTests(SecurityCase):
     def user(self, name: str, level: str, password: str = "") -> str:
         given = f"<tt:Password>{password}</tt:Password>" if password else ""
-        return f"<tds:User><tt:Username>{name}</tt:Username>{given}<tt:UserLevel>{level}</tt:UserLevel></tds:User>"
+        return (
+            "<tds:User>"
+            f"<tt:Username>{name}</tt:Username>{given}<tt:UserLevel>{level}</tt:UserLevel></tds:User>"
+        )
 
     def levels(self) -> dict[str, str]:
-        return {one.findtext("tt:Username", namespaces=NS): one.findtext("tt:UserLevel", namespaces=NS)
-                for one in self.call("tds:GetUsers")}  # fmt: skip
+        return {
+            one.findtext("tt:Username", namespaces=NS): one.findtext("tt:UserLevel", namespaces=NS)
+            for one in self.call("tds:GetUsers")
+        }
 
     def test_levels(self) -> None:
-        self.assertEqual(self.levels(), {"admin": "Administrator", "operator": "Operator", "viewer": "User",
-                                         "nobody": "Anonymous", "streamer": "Anonymous", "limited": "Operator"})  # fmt: skip
+        self.assertEqual(
+            self.levels(),
+            {
+                "admin": "Administrator",
+                "operator": "Operator",
+                "viewer": "User",
+                "nobody": "Anonymous",
+                "streamer": "Anonymous",
+                "limited": "Operator",
+            },
+        )
 
     def test_a_user_comes_changes_and_goes(self) -> None:
         self.call("tds:CreateUsers", self.user("nvr", "User", "Recorder-77"))

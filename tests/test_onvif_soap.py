@@ -29,18 +29,27 @@ def hostile() -> dict[str, bytes]:
     text = whole.decode().partition("?>")[2]
     doctype = '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
     return {
-        "a bomb": (BOMB + text.replace("<tds:GetHostname/>", "<tds:GetHostname>&e11;</tds:GetHostname>")).encode(),
-        "a bomb in an attribute": (BOMB + text.replace("<tds:GetHostname/>", '<tds:GetHostname a="&e11;"/>')).encode(),
-        "an external entity": (doctype + text.replace("<tds:GetHostname/>", "<tds:GetHostname>&x;</tds:GetHostname>")).encode(),
+        "a bomb": (
+            BOMB + text.replace("<tds:GetHostname/>", "<tds:GetHostname>&e11;</tds:GetHostname>")
+        ).encode(),
+        "a bomb in an attribute": (
+            BOMB + text.replace("<tds:GetHostname/>", '<tds:GetHostname a="&e11;"/>')
+        ).encode(),
+        "an external entity": (
+            doctype + text.replace("<tds:GetHostname/>", "<tds:GetHostname>&x;</tds:GetHostname>")
+        ).encode(),
         "an external DTD": ('<!DOCTYPE a SYSTEM "http://192.0.2.1/a.dtd">' + text).encode(),
         "a parameter entity": ('<!DOCTYPE a [<!ENTITY % p SYSTEM "http://192.0.2.1/a">%p;]>' + text).encode(),
         "a DTD in UTF-16": ('<?xml version="1.0" encoding="UTF-16"?>' + doctype + text).encode("utf-16"),
-        "a DTD in UTF-7": b'<?xml version="1.0" encoding="UTF-7"?>+ADwAIQ-DOCTYPE a+AD4-' + text.encode("utf-7"),
+        "a DTD in UTF-7": b'<?xml version="1.0" encoding="UTF-7"?>+ADwAIQ-DOCTYPE a+AD4-'
+        + text.encode("utf-7"),
         "an unknown entity": whole.replace(b"<tds:GetHostname/>", b"<tds:GetHostname>&x;</tds:GetHostname>"),
         "depth": envelope("<a>" * 8000 + "</a>" * 8000)[: soap.MAX_BYTES],
         "depth within the size": envelope("<a>" * 200 + "</a>" * 200),
         "elements": envelope("<tds:GetHostname>" + "<a/>" * 5000 + "</tds:GetHostname>"),
-        "attributes": envelope("<tds:GetHostname " + " ".join(f'a{n}=""' for n in range(6000)))[: soap.MAX_BYTES],
+        "attributes": envelope("<tds:GetHostname " + " ".join(f'a{n}=""' for n in range(6000)))[
+            : soap.MAX_BYTES
+        ],
         "nothing": b"",
         "no XML": b"\xff\xfe\x00GET / HTTP/1.1",
         "half": whole[:100],
@@ -89,7 +98,9 @@ class HostileTests(OnvifCase):
         header = '<a:b xmlns:a="urn:a" s:mustUnderstand="true"/>'
         answer = self.post(envelope("<tds:GetHostname/>", header))
         self.assertEqual((answer.status, self.fault(answer)), (500, ("MustUnderstand",)))
-        self.assertEqual(self.post(envelope("<tds:GetHostname/>", header.replace("true", "false"))).status, 200)
+        self.assertEqual(
+            self.post(envelope("<tds:GetHostname/>", header.replace("true", "false"))).status, 200
+        )
 
     def test_only_posts(self) -> None:
         self.assertEqual(self.ask("GET", "/onvif/device_service").status, 405)
@@ -120,9 +131,20 @@ class WritingTests(SynchronousTestCase):
 
     def test_times(self) -> None:
         self.assertEqual(utc(1_700_000_000.5), "2023-11-14T22:13:20.500Z")
-        for text, seconds in (("2023-11-14T22:13:20Z", 1_700_000_000.0), ("2023-11-14T23:13:20+01:00", 1_700_000_000.0),
-                              ("x", None), ("", None)):  # fmt: skip
+        for text, seconds in (
+            ("2023-11-14T22:13:20Z", 1_700_000_000.0),
+            ("2023-11-14T23:13:20+01:00", 1_700_000_000.0),
+            ("x", None),
+            ("", None),
+        ):
             self.assertEqual(parse_utc(text), seconds)
-        for text, seconds in (("PT60S", 60), ("PT1M0.5S", 60.5), ("P1DT1H", 90_000), ("-PT1S", -1), ("P", None),
-                              ("60", None), ("PT", None)):  # fmt: skip
+        for text, seconds in (
+            ("PT60S", 60),
+            ("PT1M0.5S", 60.5),
+            ("P1DT1H", 90_000),
+            ("-PT1S", -1),
+            ("P", None),
+            ("60", None),
+            ("PT", None),
+        ):
             self.assertEqual(parse_duration(text), seconds, text)

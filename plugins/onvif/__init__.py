@@ -41,26 +41,70 @@ if TYPE_CHECKING:
 
 #: In the order in which GetServices lists them; those without a path are parts of others.
 SERVICES: tuple[type[Service], ...] = (
-    Device, Host, Scopes, Accounts, Media, MediaConfigurations, MediaOsd, Media2, Media2Osd, Masks, Events, Imaging, Ptz,
-    Analytics, DeviceIO,
-)  # fmt: skip
+    Device,
+    Host,
+    Scopes,
+    Accounts,
+    Media,
+    MediaConfigurations,
+    MediaOsd,
+    Media2,
+    Media2Osd,
+    Masks,
+    Events,
+    Imaging,
+    Ptz,
+    Analytics,
+    DeviceIO,
+)
 _devices: WeakKeyDictionary[App, Devices] = WeakKeyDictionary()
 
 STATES = (
     Spec("onvif/uuid", str, default="", persist=True, doc="The name of this device among all, made once."),
-    Spec("onvif/discoverable", bool, default=True, write=Permission.System_rw, persist=True,
-         doc="Whether searching recorders find this device."),
-    Spec("onvif/scopes", list, default=[], write=Permission.System_rw, persist=True,
-         doc="Scopes that ONVIF clients set, such as name and location; empty: made of the host's name."),
-    Spec("onvif/profiles", dict, default={}, read=Permission.Media_r, write=Permission.Device_rw, persist=True,
-         doc="Media profiles that ONVIF clients made, by token."),
-    Spec("onvif/consumers", list, default=[], write=Permission.System_rw, persist=True,
-         doc="Addresses, networks and host names that events may be sent to, beside that of the subscriber."),
-    Spec("onvif/ports", dict, default={}, write=Permission.System_rw, persist=True,
-         doc="Cameras that are ONVIF devices of their own: id -> port."),
+    Spec(
+        "onvif/discoverable",
+        bool,
+        default=True,
+        write=Permission.System_rw,
+        persist=True,
+        doc="Whether searching recorders find this device.",
+    ),
+    Spec(
+        "onvif/scopes",
+        list,
+        default=[],
+        write=Permission.System_rw,
+        persist=True,
+        doc="Scopes that ONVIF clients set, such as name and location; empty: made of the host's name.",
+    ),
+    Spec(
+        "onvif/profiles",
+        dict,
+        default={},
+        read=Permission.Media_r,
+        write=Permission.Device_rw,
+        persist=True,
+        doc="Media profiles that ONVIF clients made, by token.",
+    ),
+    Spec(
+        "onvif/consumers",
+        list,
+        default=[],
+        write=Permission.System_rw,
+        persist=True,
+        doc="Addresses, networks and host names that events may be sent to, beside that of the subscriber.",
+    ),
+    Spec(
+        "onvif/ports",
+        dict,
+        default={},
+        write=Permission.System_rw,
+        persist=True,
+        doc="Cameras that are ONVIF devices of their own: id -> port.",
+    ),
     Spec("onvif/devices", list, default=[], doc="The ONVIF devices of this machine, as they are announced."),
     Spec("onvif/subscriptions", int, default=0, doc="Clients that hear of events now."),
-)  # fmt: skip
+)
 
 
 def devices_of(app: App) -> Devices:
@@ -85,7 +129,7 @@ def camd_resources(app: App) -> list[Route]:
 
     devices = _devices[app] = Devices(app, make)
     tokens = Tokens(app.users.device_secret, clock, app.reactor.seconds)
-    # Asks nobody who they are, for some operations are for everybody; `media`: device passwords are good here.
+    # Asks nobody who they are, for some operations are for everybody. media: device passwords are good here.
     return [Route("/onvif", Onvif(app, devices, tokens), None, media=True, open=True)]
 
 

@@ -1,4 +1,4 @@
-"""Access: ONVIF's classes of operations (Core, "Access classes for service requests") as permissions of camd."""
+"""Access: the access classes of ONVIF Core as permissions of camd."""
 
 from __future__ import annotations
 

@@ -121,14 +121,17 @@ def _read(call: Call) -> list[tuple[str, str, str]]:
     found = []
     for user in call.all("tds:User"):
         name, password, level = (
-            text_of(user.find(qualified(f"tt:{field}"))) or "" for field in ("Username", "Password", "UserLevel")
+            text_of(user.find(qualified(f"tt:{field}"))) or ""
+            for field in ("Username", "Password", "UserLevel")
         )
         if not name:
             raise missing("Username")
         if level and level not in LEVELS:
             raise invalid(f"the level {level[:20]} is none of {', '.join(LEVELS)}")
         if level == "Anonymous":
-            raise Fault("a user has a level above Anonymous", "ter:OperationProhibited", "ter:AnonymousNotAllowed")
+            raise Fault(
+                "a user has a level above Anonymous", "ter:OperationProhibited", "ter:AnonymousNotAllowed"
+            )
         if len(name) > LONGEST_NAME:
             raise Fault("the name is too long", "ter:OperationProhibited", "ter:UsernameTooLong")
         if len(password) > LONGEST_PASSWORD:
@@ -137,5 +140,3 @@ def _read(call: Call) -> list[tuple[str, str, str]]:
     if not found:
         raise missing("User")
     return found
-
-

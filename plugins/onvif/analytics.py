@@ -46,7 +46,9 @@ class Analytics(Service):
     @operation("GetSupportedAnalyticsModules", Access.READ_MEDIA)
     def supported_modules(self, call: Call) -> Answer:
         camera = self._camera(call)
-        return tag("tan:SupportedAnalyticsModules", _module_description() if camera.has_motion else None, Limit=0)
+        return tag(
+            "tan:SupportedAnalyticsModules", _module_description() if camera.has_motion else None, Limit=0
+        )
 
     @operation("GetAnalyticsModules", Access.READ_MEDIA)
     def modules(self, call: Call) -> Answer:
@@ -104,14 +106,19 @@ def _rule_description() -> Answer:
             tag("tt:Parameters", _described(items)),
             tag(
                 "tt:Messages",
-                tag("tt:Source", _described({**dict.fromkeys(source, "tt:ReferenceToken"), "Rule": "xs:string"})),
+                tag(
+                    "tt:Source",
+                    _described({**dict.fromkeys(source, "tt:ReferenceToken"), "Rule": "xs:string"}),
+                ),
                 tag("tt:Data", _described({"IsMotion": "xs:boolean"})),
                 tag("tt:ParentTopic", "tns1:RuleEngine/CellMotionDetector/Motion"),
                 IsProperty=True,
             ),
-            Name=_RULE, fixed=True, maxInstances=1,
+            Name=_RULE,
+            fixed=True,
+            maxInstances=1,
         ),
-    )  # fmt: skip
+    )
 
 
 def _module_description() -> Answer:

@@ -1,4 +1,4 @@
-"""Cameras as ONVIF knows them: tokens, renditions and facts, all read from camd's state when they are asked for.
+"""Cameras as ONVIF knows them: tokens, renditions and facts, read from camd's state for each question.
 
 Tokens are made from the camera's id, so they stay what they are when other cameras come and go:
 VideoSource_front, VideoEncoder_front_main, PTZ_front. The product's tokens, which count from 1, are
@@ -91,8 +91,8 @@ class CameraView:
         return [self.rendition(name) for name in RENDITIONS]
 
     def setting(self, rendition: str, what: str) -> Observable | None:
-        """The state that changes `size`, `fps`, `quality`, `bitrate`, `key_interval` or `profile` of a rendition.
-        The size of main is what the device delivers, if one can choose that."""
+        """The state that changes `size`, `fps`, `quality`, `bitrate`, `key_interval` or `profile` of a
+        rendition. The size of main is what the device delivers, if one can choose that."""
         if (rendition, what) == ("main", "size"):
             device = self.observable("size")
             if device is not None and device.spec.write is not None:
@@ -107,9 +107,16 @@ class CameraView:
         fps = self._fps(name)
         quality = self.value(f"{name}/quality") or self.value("jpeg_quality") or _QUALITY
         return Rendition(
-            self, name, self._coded_as(encoding), pipeline.size(encoding) or self._likely_size(name), fps,
-            max(1, round(video.bitrate / 1000)), max(1, round(video.key_interval * fps)), int(quality), video.profile,
-        )  # fmt: skip
+            self,
+            name,
+            self._coded_as(encoding),
+            pipeline.size(encoding) or self._likely_size(name),
+            fps,
+            max(1, round(video.bitrate / 1000)),
+            max(1, round(video.key_interval * fps)),
+            int(quality),
+            video.profile,
+        )
 
     def _fps(self, name: str) -> float:
         pipeline = self.camera.pipeline
@@ -146,7 +153,9 @@ class CameraView:
         if rendition == "main" and (offered := self._offered()):
             return offered
         whole = self._picture_size()
-        return list(dict.fromkeys(_fraction(whole, share) for share in (1, 3 / 4, 1 / 2, 1 / 3, 1 / 4, 1 / 6)))
+        return list(
+            dict.fromkeys(_fraction(whole, share) for share in (1, 3 / 4, 1 / 2, 1 / 3, 1 / 4, 1 / 6))
+        )
 
     # -- what else it has
 
@@ -160,7 +169,7 @@ class CameraView:
 
 
 class Directory:
-    """Finds cameras by token, among those that the asker may see. only: the one of a device with one camera."""
+    """Finds cameras by token, among those that the asker may see. only: of a device with one."""
 
     def __init__(self, app: App, only: str = ""):
         self._app = app
@@ -187,7 +196,7 @@ class Directory:
         return token
 
     def find(self, kind: str, token: str, by: Principal, missing: str = "ter:NoConfig") -> CameraView:
-        """The camera with this token of this kind ("VideoSource"). Raises Fault with the subcode `missing`."""
+        """The camera with this token of this kind ("VideoSource"). Raises Fault (`missing`)."""
         token = self.canonical(token)
         for camera in self.all(by):
             if camera.token(kind) == token:

@@ -80,14 +80,18 @@ class Configurations:
             self._uses(encoder=rendition.token),
             tag("tt:Encoding", rendition.encoding),
             _resolution("tt:Resolution", rendition.size),
-            tag("tt:RateControl", tag("tt:FrameRateLimit", rendition.fps), tag("tt:BitrateLimit", rendition.bitrate),
-                ConstantBitRate=False),
+            tag(
+                "tt:RateControl",
+                tag("tt:FrameRateLimit", rendition.fps),
+                tag("tt:BitrateLimit", rendition.bitrate),
+                ConstantBitRate=False,
+            ),
             multicast(),
             tag("tt:Quality", rendition.quality),
             token=rendition.token,
             GovLength=rendition.gov if inter else None,
             Profile=_profile(rendition) if inter else None,
-        )  # fmt: skip
+        )
 
     def ptz(self, name: str, camera: CameraView) -> Xml:
         return tag(
@@ -114,9 +118,12 @@ class Configurations:
 def motion_rule(name: str, camera: CameraView) -> Xml | None:
     if not camera.has_motion:
         return None
-    items = [tag("tt:SimpleItem", Name="MinCount", Value=1), tag("tt:SimpleItem", Name="AlarmOnDelay", Value=0),
-             tag("tt:SimpleItem", Name="AlarmOffDelay", Value=1000),
-             tag("tt:SimpleItem", Name="ActiveCells", Value="0P8A8A==")]  # fmt: skip
+    items = [
+        tag("tt:SimpleItem", Name="MinCount", Value=1),
+        tag("tt:SimpleItem", Name="AlarmOnDelay", Value=0),
+        tag("tt:SimpleItem", Name="AlarmOffDelay", Value=1000),
+        tag("tt:SimpleItem", Name="ActiveCells", Value="0P8A8A=="),
+    ]
     return tag(name, tag("tt:Parameters", items), Name=MOTION_RULE, Type="tt:CellMotionDetector")
 
 
@@ -124,7 +131,9 @@ def motion_module(name: str, camera: CameraView) -> Xml | None:
     if not camera.has_motion:
         return None
     sensitivity = camera.value("motion/sensitivity")
-    items = tag("tt:SimpleItem", Name="Sensitivity", Value=sensitivity if isinstance(sensitivity, int) else 50)
+    items = tag(
+        "tt:SimpleItem", Name="Sensitivity", Value=sensitivity if isinstance(sensitivity, int) else 50
+    )
     layout = tag(
         "tt:ElementItem",
         tag("tt:CellLayout", tag("tt:Transformation", tag("tt:Translate", x=-1.0, y=-1.0),
@@ -155,7 +164,9 @@ def _rotation(camera: CameraView) -> Xml | None:
     degree = camera.value("rotate")
     if degree is None:
         return None
-    return tag("tt:Extension", tag("tt:Rotate", tag("tt:Mode", "ON" if degree else "OFF"), tag("tt:Degree", degree)))
+    return tag(
+        "tt:Extension", tag("tt:Rotate", tag("tt:Mode", "ON" if degree else "OFF"), tag("tt:Degree", degree))
+    )
 
 
 # -- what may be chosen
@@ -167,13 +178,29 @@ def source_options(camera: CameraView) -> Answer:
 
     rotate = camera.observable("rotate")
     return (
-        tag("tt:BoundsRange", span("tt:XRange", 0, 0), span("tt:YRange", 0, 0), span("tt:WidthRange", 1, width),
-            span("tt:HeightRange", 1, height)),
+        tag(
+            "tt:BoundsRange",
+            span("tt:XRange", 0, 0),
+            span("tt:YRange", 0, 0),
+            span("tt:WidthRange", 1, width),
+            span("tt:HeightRange", 1, height),
+        ),
         tag("tt:VideoSourceTokensAvailable", camera.token("VideoSource")),
-        tag("tt:Extension", tag("tt:Rotate", tag("tt:Mode", "OFF"), tag("tt:Mode", "ON"),
-            tag("tt:DegreeList", [tag("tt:Items", degree) for degree in rotate.spec.choices or (0, 90, 180, 270)])))
-        if rotate is not None else None,
-    )  # fmt: skip
+        tag(
+            "tt:Extension",
+            tag(
+                "tt:Rotate",
+                tag("tt:Mode", "OFF"),
+                tag("tt:Mode", "ON"),
+                tag(
+                    "tt:DegreeList",
+                    [tag("tt:Items", degree) for degree in rotate.spec.choices or (0, 90, 180, 270)],
+                ),
+            ),
+        )
+        if rotate is not None
+        else None,
+    )
 
 
 def encoder_options(rendition: Rendition | None) -> Answer:
@@ -189,7 +216,11 @@ def encoder_options(rendition: Rendition | None) -> Answer:
         return (span("tt:QualityRange", 1, 100), tag("tt:H264", plain),
                 tag("tt:Extension", tag("tt:H264", plain, bitrate)))  # fmt: skip
     plain = (resolutions, rate, interval)
-    return (span("tt:QualityRange", 1, 100), tag("tt:JPEG", plain), tag("tt:Extension", tag("tt:JPEG", plain, bitrate)))
+    return (
+        span("tt:QualityRange", 1, 100),
+        tag("tt:JPEG", plain),
+        tag("tt:Extension", tag("tt:JPEG", plain, bitrate)),
+    )
 
 
 def encoder2_options(rendition: Rendition | None) -> Xml:

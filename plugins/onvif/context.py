@@ -49,7 +49,7 @@ class Context:
         return None if observable is None else observable.value
 
     async def set(self, values: Mapping[str, Value], call: Call) -> None:
-        """Set these states for whoever asks, all or nothing, with an entry in the audit log. Raises CamdError."""
+        """Set these states for whoever asks, all or nothing, and tell the audit log. Raises CamdError."""
         if values:
             await self.app.api.set(dict(values), call.by, address=call.address)
 
@@ -86,7 +86,10 @@ class Context:
         cameras = self.directory.known()
         encodings = {rendition.encoding for camera in cameras for rendition in camera.renditions()}
         return fixed_scopes(
-            self.model, streaming=True, t=bool(encodings & {"H264", "H265"}), ptz=any(one.has_ptz for one in cameras)
+            self.model,
+            streaming=True,
+            t=bool(encodings & {"H264", "H265"}),
+            ptz=any(one.has_ptz for one in cameras),
         )
 
     def scopes(self) -> list[str]:
@@ -116,7 +119,7 @@ class Context:
         return None
 
     def stream_uri(self, call: Call, rendition: Rendition, way: str = "") -> str:
-        """way: "" for UDP and TCP, "HTTP" through the tunnel, "TLS". Raises Fault if camd has no such port."""
+        """way: "" for UDP and TCP, "HTTP" through the tunnel, "TLS". Raises Fault without such a port."""
         scheme = "rtsps" if way == "TLS" else "rtsp"
         port = self.rtsp_port(way == "TLS")
         if port is None and way == "HTTP":  # the web site has the tunnel, too

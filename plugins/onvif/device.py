@@ -28,16 +28,50 @@ class Device(Service):
 
         return tag(
             "tds:Capabilities",
-            tag("tds:Network", IPFilter=False, ZeroConfiguration=False, IPVersion6=True, DynDNS=False,
-                Dot11Configuration=False, Dot1XConfigurations=0, HostnameFromDHCP=False, NTP=0, DHCPv6=False),
-            tag("tds:Security", {"TLS1.0": False, "TLS1.1": False, "TLS1.2": True, "X.509Token": False},
-                OnboardKeyGeneration=False, AccessPolicyConfig=False, DefaultAccessPolicy=False, Dot1X=False,
-                RemoteUserHandling=False, SAMLToken=False, KerberosToken=False, UsernameToken=True, HttpDigest=True,
-                RELToken=False, MaxUsers=1000, MaxUserNameLength=LONGEST_NAME, MaxPasswordLength=LONGEST_PASSWORD),
-            tag("tds:System", DiscoveryResolve=True, DiscoveryBye=True, RemoteDiscovery=False, SystemBackup=False,
-                SystemLogging=False, HttpFirmwareUpgrade=False, HttpSystemBackup=False, HttpSystemLogging=False,
-                HttpSupportInformation=False, StorageConfiguration=False, NetworkConfigNotSupported=True),
-        )  # fmt: skip
+            tag(
+                "tds:Network",
+                IPFilter=False,
+                ZeroConfiguration=False,
+                IPVersion6=True,
+                DynDNS=False,
+                Dot11Configuration=False,
+                Dot1XConfigurations=0,
+                HostnameFromDHCP=False,
+                NTP=0,
+                DHCPv6=False,
+            ),
+            tag(
+                "tds:Security",
+                {"TLS1.0": False, "TLS1.1": False, "TLS1.2": True, "X.509Token": False},
+                OnboardKeyGeneration=False,
+                AccessPolicyConfig=False,
+                DefaultAccessPolicy=False,
+                Dot1X=False,
+                RemoteUserHandling=False,
+                SAMLToken=False,
+                KerberosToken=False,
+                UsernameToken=True,
+                HttpDigest=True,
+                RELToken=False,
+                MaxUsers=1000,
+                MaxUserNameLength=LONGEST_NAME,
+                MaxPasswordLength=LONGEST_PASSWORD,
+            ),
+            tag(
+                "tds:System",
+                DiscoveryResolve=True,
+                DiscoveryBye=True,
+                RemoteDiscovery=False,
+                SystemBackup=False,
+                SystemLogging=False,
+                HttpFirmwareUpgrade=False,
+                HttpSystemBackup=False,
+                HttpSystemLogging=False,
+                HttpSupportInformation=False,
+                StorageConfiguration=False,
+                NetworkConfigNotSupported=True,
+            ),
+        )
 
     # -- what it is
 
@@ -84,7 +118,11 @@ class Device(Service):
             reason = f"there is no category {min(unknown)[:20]}"
             raise Fault(reason, "ter:ActionNotSupported", "ter:NoSuchService", sender=False)
         everything = "All" in wanted
-        at = {service.prefix: self.context.address(call, service) for service in self.context.services if service.path}
+        at = {
+            service.prefix: self.context.address(call, service)
+            for service in self.context.services
+            if service.path
+        }
         parts = {
             "Analytics": lambda: (tag("tt:XAddr", at["tan"]), tag("tt:RuleSupport", True),
                                   tag("tt:AnalyticsModuleSupport", True)),
@@ -155,17 +193,38 @@ class Device(Service):
 def _device(address: str, context: Any) -> Answer:
     return (
         tag("tt:XAddr", address),
-        tag("tt:Network", tag("tt:IPFilter", False), tag("tt:ZeroConfiguration", False), tag("tt:IPVersion6", True),
-            tag("tt:DynDNS", False)),
-        tag("tt:System", tag("tt:DiscoveryResolve", True), tag("tt:DiscoveryBye", True),
-            tag("tt:RemoteDiscovery", False), tag("tt:SystemBackup", False), tag("tt:SystemLogging", False),
+        tag(
+            "tt:Network",
+            tag("tt:IPFilter", False),
+            tag("tt:ZeroConfiguration", False),
+            tag("tt:IPVersion6", True),
+            tag("tt:DynDNS", False),
+        ),
+        tag(
+            "tt:System",
+            tag("tt:DiscoveryResolve", True),
+            tag("tt:DiscoveryBye", True),
+            tag("tt:RemoteDiscovery", False),
+            tag("tt:SystemBackup", False),
+            tag("tt:SystemLogging", False),
             tag("tt:FirmwareUpgrade", False),
-            tag("tt:SupportedVersions", tag("tt:Major", Device.version[0]), tag("tt:Minor", Device.version[1]))),
+            tag(
+                "tt:SupportedVersions", tag("tt:Major", Device.version[0]), tag("tt:Minor", Device.version[1])
+            ),
+        ),
         tag("tt:IO", tag("tt:InputConnectors", len(context.inputs())), tag("tt:RelayOutputs", 0)),
-        tag("tt:Security", tag("tt:TLS1.1", False), tag("tt:TLS1.2", True), tag("tt:OnboardKeyGeneration", False),
-            tag("tt:AccessPolicyConfig", False), tag("tt:X.509Token", False), tag("tt:SAMLToken", False),
-            tag("tt:KerberosToken", False), tag("tt:RELToken", False)),
-    )  # fmt: skip
+        tag(
+            "tt:Security",
+            tag("tt:TLS1.1", False),
+            tag("tt:TLS1.2", True),
+            tag("tt:OnboardKeyGeneration", False),
+            tag("tt:AccessPolicyConfig", False),
+            tag("tt:X.509Token", False),
+            tag("tt:SAMLToken", False),
+            tag("tt:KerberosToken", False),
+            tag("tt:RELToken", False),
+        ),
+    )
 
 
 def _media(address: str) -> Answer:
@@ -181,9 +240,14 @@ def _media(address: str) -> Answer:
 
 def _device_io(address: str, context: Any) -> Xml:
     return tag(
-        "tt:DeviceIO", tag("tt:XAddr", address), tag("tt:VideoSources", len(context.directory.known())),
-        tag("tt:VideoOutputs", 0), tag("tt:AudioSources", 0), tag("tt:AudioOutputs", 0), tag("tt:RelayOutputs", 0),
-    )  # fmt: skip
+        "tt:DeviceIO",
+        tag("tt:XAddr", address),
+        tag("tt:VideoSources", len(context.directory.known())),
+        tag("tt:VideoOutputs", 0),
+        tag("tt:AudioSources", 0),
+        tag("tt:AudioOutputs", 0),
+        tag("tt:RelayOutputs", 0),
+    )
 
 
 def _moment(at: time.struct_time) -> Answer:
@@ -194,11 +258,16 @@ def _moment(at: time.struct_time) -> Answer:
 
 
 def _read_moment(call: Call) -> float:
-    names = ("Date/tt:Year", "Date/tt:Month", "Date/tt:Day", "Time/tt:Hour", "Time/tt:Minute", "Time/tt:Second")
+    names = (
+        "Date/tt:Year",
+        "Date/tt:Month",
+        "Date/tt:Day",
+        "Time/tt:Hour",
+        "Time/tt:Minute",
+        "Time/tt:Second",
+    )
     values = [call.number(f"tds:UTCDateTime/tt:{name}") for name in names]
     try:
         return datetime(*[int(value) for value in values], tzinfo=UTC).timestamp()  # type: ignore[arg-type]
     except (TypeError, ValueError):
         raise invalid("there is no such time", "ter:InvalidDateTime") from None
-
-

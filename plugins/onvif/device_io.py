@@ -18,14 +18,22 @@ class DeviceIO(Service):
 
     def capabilities(self) -> Xml:
         return tag(
-            "tmd:Capabilities", VideoSources=len(self.context.directory.known()), VideoOutputs=0, AudioSources=0,
-            AudioOutputs=0, RelayOutputs=0, SerialPorts=0, DigitalInputs=len(self.context.inputs()),
+            "tmd:Capabilities",
+            VideoSources=len(self.context.directory.known()),
+            VideoOutputs=0,
+            AudioSources=0,
+            AudioOutputs=0,
+            RelayOutputs=0,
+            SerialPorts=0,
+            DigitalInputs=len(self.context.inputs()),
             DigitalInputOptions=True,
-        )  # fmt: skip
+        )
 
     @operation("GetVideoSources", Access.READ_MEDIA)
     def video_sources(self, call: Call) -> Answer:
-        return [tag("tmd:Token", camera.token("VideoSource")) for camera in self.context.directory.all(call.by)]
+        return [
+            tag("tmd:Token", camera.token("VideoSource")) for camera in self.context.directory.all(call.by)
+        ]
 
     @operation("GetVideoSourceConfiguration", Access.READ_MEDIA)
     def configuration(self, call: Call) -> Answer:

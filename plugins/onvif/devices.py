@@ -1,8 +1,9 @@
-"""Devices: what recorders see of this machine. One device with all cameras, at the web ports; and, for recorders
-that take one camera from a device, each camera named in the state `onvif/ports` as a device of its own.
+"""Devices: what recorders see of this machine. One device with all cameras, at the web ports; and, for
+recorders that take one camera from a device, each camera named in the state `onvif/ports` as a device of its
+own.
 
-Such a device is the same site at another port, where /onvif knows one camera only. Its UUID, serial number and
-hardware address are made from the machine's UUID and the camera's id, so they stay what they are.
+Such a device is the same site at another port, where /onvif knows one camera only. Its UUID, serial number
+and hardware address are made from the machine's UUID and the camera's id, so they stay what they are.
 """
 
 from __future__ import annotations
@@ -126,9 +127,13 @@ class Devices(Service):
 
 def _described(context: Context, port: int | None) -> dict[str, Value]:
     return {
-        "uuid": context.uuid, "camera": context.only or None, "port": port, "path": "/onvif/device_service",
-        "scopes": [*context.fixed_scopes(), *context.scopes()], "discoverable": bool(context.state("onvif/discoverable")),
-    }  # fmt: skip
+        "uuid": context.uuid,
+        "camera": context.only or None,
+        "port": port,
+        "path": "/onvif/device_service",
+        "scopes": [*context.fixed_scopes(), *context.scopes()],
+        "discoverable": bool(context.state("onvif/discoverable")),
+    }
 
 
 def _check(ports: Any) -> Any:

@@ -46,14 +46,18 @@ class Events(Service):
 
     @operation("CreatePullPointSubscription", Access.READ_MEDIA)
     def create(self, call: Call) -> Answer:
-        seconds = self._lifetime(call.text("tev:InitialTerminationTime"), "UnacceptableInitialTerminationTimeFault")
+        seconds = self._lifetime(
+            call.text("tev:InitialTerminationTime"), "UnacceptableInitialTerminationTimeFault"
+        )
         wanted = Filter.read(call.find("tev:Filter"), self.context.only)
         subscription = self.context.hub.add_pull_point(call.by, wanted, seconds)
         return self._begun(call, "tev", subscription)
 
     @operation("Subscribe", Access.READ_MEDIA, "wsnt")
     def subscribe(self, call: Call) -> Answer:
-        seconds = self._lifetime(call.text("wsnt:InitialTerminationTime"), "UnacceptableInitialTerminationTimeFault")
+        seconds = self._lifetime(
+            call.text("wsnt:InitialTerminationTime"), "UnacceptableInitialTerminationTimeFault"
+        )
         wanted = Filter.read(call.find("wsnt:Filter"), self.context.only)
         allowed = [str(one) for one in self.context.state("onvif/consumers") or ()]
         place = Place(call.needed("wsnt:ConsumerReference/wsa:Address"), call.address, allowed)

@@ -25,7 +25,9 @@ class Fault(CamdError):
     the Detail.
     """
 
-    def __init__(self, reason: str, *subcodes: str, sender: bool = True, status: int = 0, detail: Xml | None = None):
+    def __init__(
+        self, reason: str, *subcodes: str, sender: bool = True, status: int = 0, detail: Xml | None = None
+    ):
         super().__init__(reason)
         self.reason = reason
         self.subcodes = subcodes

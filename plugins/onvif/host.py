@@ -23,7 +23,11 @@ class Host(Service):
 
     @operation("GetHostname", Access.PRE_AUTH)
     def hostname(self, call: Call) -> Answer:
-        return tag("tds:HostnameInformation", tag("tt:FromDHCP", False), tag("tt:Name", self.context.network.hostname()))
+        return tag(
+            "tds:HostnameInformation",
+            tag("tt:FromDHCP", False),
+            tag("tt:Name", self.context.network.hostname()),
+        )
 
     @operation("GetDNS", Access.READ_SYSTEM)
     def dns(self, call: Call) -> Answer:
@@ -88,14 +92,24 @@ def _interface(interface: Interface) -> Xml:
     return tag(
         "tds:NetworkInterfaces",
         tag("tt:Enabled", True),
-        tag("tt:Info", tag("tt:Name", interface.name), tag("tt:HwAddress", interface.hardware or "00:00:00:00:00:00"),
-            tag("tt:MTU", interface.mtu)),
-        tag("tt:IPv4", tag("tt:Enabled", True), tag("tt:Config", _addresses("Manual", interface.ipv4),
-            tag("tt:DHCP", False))) if interface.ipv4 else None,
+        tag(
+            "tt:Info",
+            tag("tt:Name", interface.name),
+            tag("tt:HwAddress", interface.hardware or "00:00:00:00:00:00"),
+            tag("tt:MTU", interface.mtu),
+        ),
+        tag(
+            "tt:IPv4",
+            tag("tt:Enabled", True),
+            tag("tt:Config", _addresses("Manual", interface.ipv4), tag("tt:DHCP", False)),
+        )
+        if interface.ipv4
+        else None,
         tag("tt:IPv6", tag("tt:Enabled", True), tag("tt:Config", tag("tt:DHCP", "Off"), _ipv6(interface)))
-        if interface.ipv6 else None,
+        if interface.ipv6
+        else None,
         token=interface.name,
-    )  # fmt: skip
+    )
 
 
 def _ipv6(interface: Interface) -> Answer:

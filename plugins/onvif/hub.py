@@ -109,7 +109,9 @@ class Hub(Service):
         if len(self.subscriptions) >= MOST:
             idle = [one for one in self.subscriptions.values() if not one.is_waiting]
             if not idle:
-                raise event_fault("there are as many subscriptions as there may be", "SubscribeCreationFailedFault")
+                raise event_fault(
+                    "there are as many subscriptions as there may be", "SubscribeCreationFailedFault"
+                )
             self.end(min(idle, key=lambda one: one.used))
         self.subscriptions[subscription.id] = subscription
         subscription.visit = self._app.web.presence.enter(subscription.by, self._identity_of(subscription))

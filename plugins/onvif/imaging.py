@@ -134,23 +134,33 @@ class Imaging(Service):
 def old_settings(camera: CameraView) -> Xml | None:
     """tt:ImagingSettings of a VideoSource in the first Media service: the numbers only."""
     numbers = [(name, observable.value) for name, observable in Controls(camera).plain({**_BEFORE, **_AFTER})]
-    return tag("tt:Imaging", [tag(f"tt:{name}", float(value)) for name, value in numbers]) if numbers else None
+    return (
+        tag("tt:Imaging", [tag(f"tt:{name}", float(value)) for name, value in numbers]) if numbers else None
+    )
 
 
 def _settings(controls: Controls) -> Answer:
     c = controls
-    yield tag("tt:BacklightCompensation", tag("tt:Mode", "ON" if c.backlight.value else "OFF")) if c.backlight else None
+    yield (
+        tag("tt:BacklightCompensation", tag("tt:Mode", "ON" if c.backlight.value else "OFF"))
+        if c.backlight
+        else None
+    )
     for name, observable in c.plain(_BEFORE):
         yield tag(f"tt:{name}", float(observable.value))
     if c.auto_exposure is not None or c.exposure_time is not None:
         yield tag(
             "tt:Exposure",
             tag("tt:Mode", "AUTO" if c.exposure_is_automatic else "MANUAL"),
-            tag("tt:ExposureTime", float(c.exposure_time.value * _MICROSECONDS)) if _known(c.exposure_time) else None,
+            tag("tt:ExposureTime", float(c.exposure_time.value * _MICROSECONDS))
+            if _known(c.exposure_time)
+            else None,
             tag("tt:Gain", float(c.gain.value)) if _known(c.gain) else None,
         )
     if c.auto_focus is not None or c.focus is not None:
-        yield tag("tt:Focus", tag("tt:AutoFocusMode", "AUTO" if c.auto_focus and c.auto_focus.value else "MANUAL"))
+        yield tag(
+            "tt:Focus", tag("tt:AutoFocusMode", "AUTO" if c.auto_focus and c.auto_focus.value else "MANUAL")
+        )
     for name, observable in c.plain(_AFTER):
         yield tag(f"tt:{name}", float(observable.value))
     if c.auto_white_balance is not None or c.red is not None:

@@ -37,7 +37,9 @@ class Media(Service):
     @operation("GetProfiles", Access.READ_MEDIA)
     def profiles(self, call: Call) -> Answer:
         write = Configurations(self.context, call.by)
-        return [self._profile("trt:Profiles", profile, write) for profile in self.context.profiles.all(call.by)]
+        return [
+            self._profile("trt:Profiles", profile, write) for profile in self.context.profiles.all(call.by)
+        ]
 
     @operation("GetProfile", Access.READ_MEDIA)
     def profile(self, call: Call) -> Answer:
@@ -75,7 +77,9 @@ class Media(Service):
 
     @operation("AddVideoSourceConfiguration", Access.ACTUATE)
     async def add_source(self, call: Call) -> Answer:
-        camera = self.context.directory.find("VideoSourceConfig", call.needed("trt:ConfigurationToken"), call.by)
+        camera = self.context.directory.find(
+            "VideoSourceConfig", call.needed("trt:ConfigurationToken"), call.by
+        )
         await self.context.profiles.change(self._named(call), call, camera=camera.id)
         return None
 
@@ -202,8 +206,9 @@ class Media(Service):
 
 def media_uri(uri: str) -> Xml:
     return tag(
-        "trt:MediaUri", tag("tt:Uri", uri), tag("tt:InvalidAfterConnect", False), tag("tt:InvalidAfterReboot", False),
+        "trt:MediaUri",
+        tag("tt:Uri", uri),
+        tag("tt:InvalidAfterConnect", False),
+        tag("tt:InvalidAfterReboot", False),
         tag("tt:Timeout", "PT0S"),
-    )  # fmt: skip
-
-
+    )

@@ -65,7 +65,13 @@ class Media2(Service):
             if "Metadata" in types and profile.metadata:
                 found.append(write.metadata("tr2:Metadata", camera))
         configurations = tag("tr2:Configurations", found) if types else None
-        return tag("tr2:Profiles", tag("tr2:Name", profile.name), configurations, token=profile.token, fixed=profile.fixed)
+        return tag(
+            "tr2:Profiles",
+            tag("tr2:Name", profile.name),
+            configurations,
+            token=profile.token,
+            fixed=profile.fixed,
+        )
 
     @operation("CreateProfile", Access.ACTUATE)
     async def create(self, call: Call) -> Answer:
@@ -78,7 +84,9 @@ class Media2(Service):
 
     @operation("DeleteProfile", Access.ACTUATE)
     async def delete(self, call: Call) -> Answer:
-        await self.context.profiles.delete(self.context.profiles.find(call.needed("tr2:Token"), call.by), call)
+        await self.context.profiles.delete(
+            self.context.profiles.find(call.needed("tr2:Token"), call.by), call
+        )
         return None
 
     @operation("AddConfiguration", Access.ACTUATE)
@@ -107,9 +115,15 @@ class Media2(Service):
             kind = text_of(element.find(qualified("tr2:Type"))) or ""
             token = text_of(element.find(qualified("tr2:Token")))
             if kind not in (*_TYPES, "All") or (kind == "All" and add):
-                raise invalid(f"there are no configurations of the type {kind[:20]}", "ter:ConfigurationConflict")
+                raise invalid(
+                    f"there are no configurations of the type {kind[:20]}", "ter:ConfigurationConflict"
+                )
             if not add:
-                fields |= {"camera": ""} if kind in ("VideoSource", "All") else {_field(kind): "" if kind == "VideoEncoder" else False}
+                fields |= (
+                    {"camera": ""}
+                    if kind in ("VideoSource", "All")
+                    else {_field(kind): "" if kind == "VideoEncoder" else False}
+                )
                 continue
             found, value = self._one(kind, token, camera or fields.get("camera", ""), call.by)
             if camera and found.id != camera:
@@ -120,10 +134,12 @@ class Media2(Service):
         return fields
 
     def _one(self, kind: str, token: str | None, camera: str, by: Principal) -> tuple[CameraView, Any]:
-        """The camera that a reference means, and what the Profile holds for it; without a token the best one."""
+        """The camera that a reference means, and what a Profile holds for it; without token the first."""
         directory = self.context.directory
         if kind == "VideoEncoder":
-            candidates: Iterator[Rendition] = (r for r in directory.renditions(by) if camera in ("", r.camera.id))
+            candidates: Iterator[Rendition] = (
+                r for r in directory.renditions(by) if camera in ("", r.camera.id)
+            )
             rendition = directory.rendition(token, by) if token else next(candidates, None)
             if rendition is None:
                 raise invalid("there is no video encoder", "ter:NoConfig")
@@ -141,7 +157,9 @@ class Media2(Service):
     @operation("GetVideoSourceConfigurations", Access.READ_MEDIA)
     def sources(self, call: Call) -> Answer:
         write = Configurations(self.context, call.by)
-        return [write.video_source("tr2:Configurations", one) for one in self._cameras(call, "VideoSourceConfig")]
+        return [
+            write.video_source("tr2:Configurations", one) for one in self._cameras(call, "VideoSourceConfig")
+        ]
 
     @operation("GetVideoEncoderConfigurations", Access.READ_MEDIA)
     def encoders(self, call: Call) -> Answer:
@@ -174,7 +192,9 @@ class Media2(Service):
 
     @operation("GetVideoSourceConfigurationOptions", Access.READ_MEDIA)
     def source_options(self, call: Call) -> Answer:
-        return tag("tr2:Options", source_options(self.context.wanted_camera(call, "tr2", "VideoSourceConfig")))
+        return tag(
+            "tr2:Options", source_options(self.context.wanted_camera(call, "tr2", "VideoSourceConfig"))
+        )
 
     @operation("GetVideoEncoderConfigurationOptions", Access.READ_MEDIA)
     def encoder_options(self, call: Call) -> Answer:
@@ -186,11 +206,16 @@ class Media2(Service):
 
     @operation("GetVideoEncoderInstances", Access.READ_MEDIA)
     def instances(self, call: Call) -> Answer:
-        camera = self.context.directory.find("VideoSourceConfig", call.needed("tr2:ConfigurationToken"), call.by)
+        camera = self.context.directory.find(
+            "VideoSourceConfig", call.needed("tr2:ConfigurationToken"), call.by
+        )
         made = [rendition.encoding for rendition in camera.renditions()]
         return tag(
             "tr2:Info",
-            [tag("tr2:Codec", tag("tr2:Encoding", one), tag("tr2:Number", made.count(one))) for one in dict.fromkeys(made)],
+            [
+                tag("tr2:Codec", tag("tr2:Encoding", one), tag("tr2:Number", made.count(one)))
+                for one in dict.fromkeys(made)
+            ],
             tag("tr2:Total", len(made)),
         )
 
@@ -207,7 +232,9 @@ class Media2(Service):
     @operation("SetMetadataConfiguration", Access.ACTUATE)
     def set_metadata(self, call: Call) -> Answer:
         element = call.find("tr2:Configuration")
-        self.context.directory.find("Metadata", (element.get("token") if element is not None else "") or "", call.by)
+        self.context.directory.find(
+            "Metadata", (element.get("token") if element is not None else "") or "", call.by
+        )
         return None
 
     # -- addresses

@@ -46,7 +46,9 @@ class MediaConfigurations(Service):
 
     @operation("GetVideoSourceConfigurationOptions", Access.READ_MEDIA)
     def source_options(self, call: Call) -> Answer:
-        return tag("trt:Options", source_options(self.context.wanted_camera(call, "trt", "VideoSourceConfig")))
+        return tag(
+            "trt:Options", source_options(self.context.wanted_camera(call, "trt", "VideoSourceConfig"))
+        )
 
     @operation("SetVideoSourceConfiguration", Access.ACTUATE)
     async def set_source(self, call: Call) -> Answer:
@@ -63,7 +65,9 @@ class MediaConfigurations(Service):
     def compatible_encoders(self, call: Call) -> Answer:
         profile = self.context.profiles.find(call.needed("trt:ProfileToken"), call.by)
         camera = self.context.profiles.camera(profile)
-        return self._encoders(call, camera.renditions() if camera else self.context.directory.renditions(call.by))
+        return self._encoders(
+            call, camera.renditions() if camera else self.context.directory.renditions(call.by)
+        )
 
     def _encoders(self, call: Call, renditions: Iterator[Rendition] | list[Rendition]) -> Answer:
         write = Configurations(self.context, call.by)
@@ -132,7 +136,9 @@ class MediaConfigurations(Service):
         """Taken if it is one of ours; there is nothing in it that could be another."""
         element = call.find("trt:Configuration")
         kind = "Analytics" if call.element.tag.endswith("AnalyticsConfiguration") else "Metadata"
-        self.context.directory.find(kind, (element.get("token") if element is not None else "") or "", call.by)
+        self.context.directory.find(
+            kind, (element.get("token") if element is not None else "") or "", call.by
+        )
         return None
 
     def _camera(self, kind: str, call: Call) -> CameraView:
@@ -144,11 +150,19 @@ class MediaConfigurations(Service):
     def _compatible(self, call: Call, write: Write) -> Answer:
         profile = self.context.profiles.find(call.needed("trt:ProfileToken"), call.by)
         camera = self.context.profiles.camera(profile)
-        return self._each("trt:Configurations", call, write) if camera is None else write("trt:Configurations", camera)
+        return (
+            self._each("trt:Configurations", call, write)
+            if camera is None
+            else write("trt:Configurations", camera)
+        )
 
 
 def metadata_options() -> Answer:
-    return tag("tt:PTZStatusFilterOptions", tag("tt:PanTiltStatusSupported", False), tag("tt:ZoomStatusSupported", False))
+    return tag(
+        "tt:PTZStatusFilterOptions",
+        tag("tt:PanTiltStatusSupported", False),
+        tag("tt:ZoomStatusSupported", False),
+    )
 
 
 async def set_source(context: Context, call: Call, element: Element | None) -> None:
@@ -156,7 +170,9 @@ async def set_source(context: Context, call: Call, element: Element | None) -> N
     token = element.get("token") if element is not None else None
     camera = context.directory.find("VideoSourceConfig", token or "", call.by)
     source = text_of(element.find(qualified("tt:SourceToken")))
-    if source not in (camera.token("VideoSource"), None) and context.directory.canonical(source) != camera.token("VideoSource"):
+    if source not in (camera.token("VideoSource"), None) and context.directory.canonical(
+        source
+    ) != camera.token("VideoSource"):
         raise invalid("this video source is another camera's", "ter:ConfigModify")
     rotate = element.find("/".join(map(qualified, ("tt:Extension", "tt:Rotate"))))
     turned = camera.observable("rotate")
@@ -215,4 +231,3 @@ def _wishes(rendition: Rendition, element: Element) -> Iterator[tuple[Observable
     profile = text_of(at("H264", "H264Profile")) or element.get("Profile")
     if profile and profile.lower() != rendition.profile.lower() and rendition.encoding == "H264":
         yield setting("profile"), profile.lower()
-

@@ -18,7 +18,7 @@ _FRESH = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """One interface that is up. hardware: its address, "02:00:5e:10:00:01"; ipv4, ipv6: (address, prefix length)."""
+    """One interface that is up. hardware: its address; ipv4, ipv6: each with its prefix length."""
 
     name: str
     hardware: str
@@ -59,7 +59,12 @@ class Network:
         return [line.split()[1] for line in _lines("/etc/resolv.conf") if line.startswith("nameserver ")]
 
     def search_domains(self) -> list[str]:
-        return [domain for line in _lines("/etc/resolv.conf") if line.startswith("search ") for domain in line.split()[1:]]
+        return [
+            domain
+            for line in _lines("/etc/resolv.conf")
+            if line.startswith("search ")
+            for domain in line.split()[1:]
+        ]
 
     def ntp(self) -> list[str]:
         """The servers that timesyncd or chrony are told to ask."""
@@ -84,7 +89,9 @@ def _interfaces() -> Iterable[Interface]:
         hardware = next((a.address for a in addresses if a.family == psutil.AF_LINK), "")
         ipv4 = [(a.address, _prefix(a.netmask)) for a in addresses if a.family == socket.AF_INET]
         ipv6 = [
-            (a.address.partition("%")[0], _prefix(a.netmask)) for a in addresses if a.family == socket.AF_INET6
+            (a.address.partition("%")[0], _prefix(a.netmask))
+            for a in addresses
+            if a.family == socket.AF_INET6
         ]
         yield Interface(name, hardware, stats[name].mtu or 1500, tuple(ipv4), tuple(ipv6))
 

@@ -39,7 +39,13 @@ class Place:
             self.host, self.port = parts.hostname or "", parts.port or 80
         except ValueError:
             raise _refused("this is no address") from None
-        if parts.scheme != "http" or not self.host or len(url) > _LONGEST or not url.isascii() or not url.isprintable():
+        if (
+            parts.scheme != "http"
+            or not self.host
+            or len(url) > _LONGEST
+            or not url.isascii()
+            or not url.isprintable()
+        ):
             raise _refused("the address of a consumer begins with http://")
         if " " in url or parts.username is not None:
             raise _refused("this is no address")
@@ -47,14 +53,17 @@ class Place:
         self.path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self.authority = parts.netloc
         if not (self.host == subscriber or _is_listed(self.host, allowed)):
-            raise _refused("consumers elsewhere than at the subscriber's address must be allowed (onvif/consumers)")
+            raise _refused(
+                "consumers elsewhere than at the subscriber's address must be allowed (onvif/consumers)"
+            )
 
     def tell(self, messages: list[Xml], reactor: Any) -> Deferred[None]:
         """Fires when the consumer has taken them; fails if it did not in time."""
         header = tag("s:Header", tag("wsa:Action", _ACTION), tag("wsa:To", self.url))
         body = soap.envelope(tag("wsnt:Notify", messages), header)
         head = (
-            f"POST {self.path} HTTP/1.1\r\nHost: {self.authority}\r\nConnection: close\r\nContent-Length: {len(body)}\r\n"
+            f"POST {self.path} HTTP/1.1\r\nHost: {self.authority}\r\nConnection: close\r\n"
+            f"Content-Length: {len(body)}\r\n"
             f'Content-Type: application/soap+xml; charset=utf-8; action="{_ACTION}"\r\n\r\n'
         )
         told: Deferred[None] = Deferred()

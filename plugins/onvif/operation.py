@@ -137,7 +137,8 @@ def operation(name: str, access: Access, prefix: str = "") -> Callable[[Method],
     """Marks a method of a Service as the answer to the operation of that name."""
 
     def note(method: Method) -> Method:
-        method.operations = [*getattr(method, "operations", ()), (name, access, prefix)]  # type: ignore[attr-defined]
+        known = getattr(method, "operations", ())
+        method.operations = (*known, (name, access, prefix))  # type: ignore[attr-defined]
         return method
 
     return note

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
 POSITIONS = {
-    "top-left": "UpperLeft", "top-right": "UpperRight", "bottom-left": "LowerLeft", "bottom-right": "LowerRight",
-}  # fmt: skip
+    "top-left": "UpperLeft",
+    "top-right": "UpperRight",
+    "bottom-left": "LowerLeft",
+    "bottom-right": "LowerRight",
+}
 _PLACES = {name: place for place, name in POSITIONS.items()}
 
 
@@ -48,12 +51,25 @@ class _Osd(Service):
         count = 1 if camera.observable("overlay/text") else 0
         return tag(
             f"{self.prefix}:OSDOptions",
-            tag("tt:MaximumNumberOfOSDs", Total=count, Image=0, PlainText=count, Date=0, Time=0, DateAndTime=count),
+            tag(
+                "tt:MaximumNumberOfOSDs",
+                Total=count,
+                Image=0,
+                PlainText=count,
+                Date=0,
+                Time=0,
+                DateAndTime=count,
+            ),
             tag("tt:Type", "Text"),
             [tag("tt:PositionOption", position) for position in POSITIONS.values()],
-            tag("tt:TextOption", tag("tt:Type", "Plain"), tag("tt:Type", "DateAndTime"),
-                tag("tt:DateFormat", "yyyy-MM-dd"), tag("tt:TimeFormat", "HH:mm:ss")),
-        )  # fmt: skip
+            tag(
+                "tt:TextOption",
+                tag("tt:Type", "Plain"),
+                tag("tt:Type", "DateAndTime"),
+                tag("tt:DateFormat", "yyyy-MM-dd"),
+                tag("tt:TimeFormat", "HH:mm:ss"),
+            ),
+        )
 
     @operation("SetOSD", Access.ACTUATE)
     async def set(self, call: Call) -> Answer:

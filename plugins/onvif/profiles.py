@@ -24,8 +24,9 @@ _LONGEST = 64
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """token, name: of the profile; fixed: cannot be deleted or changed. camera: id of the one whose video source is in it, "" for none;
-    encoder: token of the video encoder, "" for none; ptz, analytics, metadata: whether the camera's are in it."""
+    """token, name: of the profile; fixed: cannot be deleted or changed. camera: id of the one whose video
+    source is in it, "" for none; encoder: token of the video encoder, "" for none; ptz, analytics, metadata:
+    whether the camera's are in it."""
 
     token: str
     name: str
@@ -79,7 +80,9 @@ class Profiles:
         """The rendition of a profile that can be streamed. Raises Fault."""
         rendition = self.rendition(self.find(token, by))
         if rendition is None:
-            raise Fault("the profile has no video source and encoder", "ter:Action", "ter:IncompleteConfiguration")
+            raise Fault(
+                "the profile has no video source and encoder", "ter:Action", "ter:IncompleteConfiguration"
+            )
         return rendition
 
     # -- changes
@@ -96,7 +99,9 @@ class Profiles:
         """A new one, without any configuration. Raises Fault."""
         made = self._made()
         if len(made) >= MOST_PROFILES:
-            raise Fault("there are as many profiles as there may be", "ter:Action", "ter:MaxNVTProfiles", sender=False)
+            raise Fault(
+                "there are as many profiles as there may be", "ter:Action", "ter:MaxNVTProfiles", sender=False
+            )
         if not 0 < len(name) <= _LONGEST or (token is not None and not 0 < len(token) <= _LONGEST):
             raise invalid(f"name and token have 1 to {_LONGEST} characters")
         taken = {profile.token for profile in self.all(call.by)} | set(made)
@@ -113,7 +118,10 @@ class Profiles:
         if profile.fixed:
             if all(getattr(profile, key) == value for key, value in fields.items()):
                 return
-            raise invalid("this profile is fixed", "ter:FixedConfiguration" if "encoder" in fields else "ter:ConfigModify")
+            raise invalid(
+                "this profile is fixed",
+                "ter:FixedConfiguration" if "encoder" in fields else "ter:ConfigModify",
+            )
         changed = replace(profile, **fields)
         if not changed.camera:
             changed = replace(changed, encoder="", ptz=False, analytics=False, metadata=False)
@@ -127,6 +135,8 @@ class Profiles:
         await self._keep(made, call)
 
     async def _keep(self, made: dict[str, Profile], call: Call) -> None:
-        saved = {token: {key: value for key, value in asdict(profile).items() if key not in ("token", "fixed")}
-                 for token, profile in made.items()}  # fmt: skip
+        saved = {
+            token: {key: value for key, value in asdict(profile).items() if key not in ("token", "fixed")}
+            for token, profile in made.items()
+        }
         await self._app.api.set({STATE: saved}, call.by, address=call.address)

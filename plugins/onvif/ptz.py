@@ -41,8 +41,14 @@ class Ptz(Service):
     path = "ptz_service"
 
     def capabilities(self) -> Xml:
-        return tag("tptz:Capabilities", EFlip=False, Reverse=False, GetCompatibleConfigurations=True, MoveStatus=True,
-                   StatusPosition=True)  # fmt: skip
+        return tag(
+            "tptz:Capabilities",
+            EFlip=False,
+            Reverse=False,
+            GetCompatibleConfigurations=True,
+            MoveStatus=True,
+            StatusPosition=True,
+        )
 
     # -- what there is
 
@@ -52,7 +58,9 @@ class Ptz(Service):
 
     @operation("GetNode", Access.READ_MEDIA)
     def node(self, call: Call) -> Answer:
-        return _node(self.context.directory.find("PTZNode", call.needed("tptz:NodeToken"), call.by, "ter:NoEntity"))
+        return _node(
+            self.context.directory.find("PTZNode", call.needed("tptz:NodeToken"), call.by, "ter:NoEntity")
+        )
 
     @operation("GetConfigurations", Access.READ_MEDIA)
     def configurations(self, call: Call) -> Answer:
@@ -68,7 +76,11 @@ class Ptz(Service):
     def compatible(self, call: Call) -> Answer:
         profile = self.context.profiles.find(call.needed("tptz:ProfileToken"), call.by)
         write = Configurations(self.context, call.by)
-        return [write.ptz("tptz:PTZConfiguration", one) for one in self._cameras(call) if profile.camera in ("", one.id)]
+        return [
+            write.ptz("tptz:PTZConfiguration", one)
+            for one in self._cameras(call)
+            if profile.camera in ("", one.id)
+        ]
 
     @operation("GetConfigurationOptions", Access.READ_MEDIA)
     def options(self, call: Call) -> Answer:
@@ -80,7 +92,9 @@ class Ptz(Service):
     def set_configuration(self, call: Call) -> Answer:
         """Taken if it is one of ours; there is nothing in it that could be another."""
         element = call.find("tptz:PTZConfiguration")
-        self.context.directory.find("PTZ", (element.get("token") if element is not None else "") or "", call.by)
+        self.context.directory.find(
+            "PTZ", (element.get("token") if element is not None else "") or "", call.by
+        )
         return None
 
     def _cameras(self, call: Call) -> list[CameraView]:
@@ -164,9 +178,15 @@ class Ptz(Service):
     def presets(self, call: Call) -> Answer:
         head = self._head(call)
         return [
-            tag("tptz:Preset", tag("tt:Name", name), position("tt:PTZPosition", place, head.most_zoom), token=name)
-            for name, place in head.presets.items() if name != HOME
-        ]  # fmt: skip
+            tag(
+                "tptz:Preset",
+                tag("tt:Name", name),
+                position("tt:PTZPosition", place, head.most_zoom),
+                token=name,
+            )
+            for name, place in head.presets.items()
+            if name != HOME
+        ]
 
     @operation("SetPreset", Access.ACTUATE)
     def set_preset(self, call: Call) -> Answer:
@@ -184,7 +204,9 @@ class Ptz(Service):
         if head.moving:
             raise Fault("the camera moves", "ter:Action", "ter:MovingPTZ", sender=False)
         if not token and len(known) >= MOST_PRESETS:
-            raise Fault("there are as many presets as there may be", "ter:Action", "ter:TooManyPresets", sender=False)
+            raise Fault(
+                "there are as many presets as there may be", "ter:Action", "ter:TooManyPresets", sender=False
+            )
         try:
             head.save(token or name)
         except Invalid as error:

@@ -68,7 +68,11 @@ def configuration_spaces() -> tuple[Xml, ...]:
         tag("tt:DefaultRelativeZoomTranslationSpace", ZOOM_TRANSLATION),
         tag("tt:DefaultContinuousPanTiltVelocitySpace", VELOCITY),
         tag("tt:DefaultContinuousZoomVelocitySpace", ZOOM_VELOCITY),
-        tag("tt:DefaultPTZSpeed", tag("tt:PanTilt", x=1.0, y=1.0, space=SPEED), tag("tt:Zoom", x=1.0, space=ZOOM_SPEED)),
+        tag(
+            "tt:DefaultPTZSpeed",
+            tag("tt:PanTilt", x=1.0, y=1.0, space=SPEED),
+            tag("tt:Zoom", x=1.0, space=ZOOM_SPEED),
+        ),
         tag("tt:DefaultPTZTimeout", f"PT{DEFAULT_TIMEOUT:g}S"),
         tag("tt:PanTiltLimits", _plane("Range", POSITION)),
         tag("tt:ZoomLimits", _line("Range", ZOOM_POSITION, 0, 1)),

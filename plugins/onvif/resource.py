@@ -1,4 +1,4 @@
-"""The resource at /onvif: one POST, one answer. Who may is decided here, for some operations are for everybody."""
+"""The resource at /onvif: one POST, one answer. Who may is decided here, by operation."""
 
 from __future__ import annotations
 
@@ -37,12 +37,19 @@ _AGAIN, _REMEMBERED = 60.0, 256
 DESCRIBED = {
     "POST": {
         "summary": "ONVIF: one SOAP message",
-        "answers": {200: "The answer", 400: "A fault of the sender", 401: "A fault, and how to sign in",
-                    404: "No such service; they are below this path", 413: "Too large", 415: "A fault: not XML",
-                    429: "A fault: too often", 500: "A fault of the device"},
+        "answers": {
+            200: "The answer",
+            400: "A fault of the sender",
+            401: "A fault, and how to sign in",
+            404: "No such service; they are below this path",
+            413: "Too large",
+            415: "A fault: not XML",
+            429: "A fault: too often",
+            500: "A fault of the device",
+        },
         "body": None,
     }
-}  # fmt: skip
+}
 
 
 class Onvif(Resource):
@@ -62,7 +69,9 @@ class Onvif(Resource):
         self._devices = devices
         self._paths = devices.paths
         self._tokens = tokens
-        self._refused: dict[tuple[str, str], float] = {}  # (user, address) -> when it was last in the audit log
+        self._refused: dict[
+            tuple[str, str], float
+        ] = {}  # (user, address) -> when it was last in the audit log
 
     def render_POST(self, request: Any) -> Any:
         path, below = request.postpath[:1], request.postpath[1:]
@@ -117,7 +126,9 @@ class Onvif(Resource):
         content = operation.method(call)
         if isawaitable(content):
             content = await content
-        if operation.prefix == "tptz" and operation.access is Access.ACTUATE:  # what sets states is in the log by that
+        if (
+            operation.prefix == "tptz" and operation.access is Access.ACTUATE
+        ):  # what sets states is in the log by that
             self._app.audit.record("call", by.name, request.address, call=f"onvif.{operation.name}")
         response = tag(operation.response, content)
         return soap.answer(response, message, _action(operation))
@@ -182,7 +193,9 @@ class Onvif(Resource):
     def _send(self, request: Any, fault: Fault, message: soap.Message | None) -> int:
         if isinstance(fault, NotAuthorized) and fault.challenge:
             # MD5 only: clients that read one header with all challenges mix up two. SHA-256 is good as well.
-            challenges = [one for one in self._app.users.digest_challenges(fault.stale) if "algorithm=MD5" in one]
+            challenges = [
+                one for one in self._app.users.digest_challenges(fault.stale) if "algorithm=MD5" in one
+            ]
             request.responseHeaders.setRawHeaders(b"WWW-Authenticate", [one.encode() for one in challenges])
         version = message.version if message else soap.SOAP12
         self._finish(request, fault.status, soap.fault(fault, message), version)
@@ -192,8 +205,11 @@ class Onvif(Resource):
         if request.finished or request.channel is None:
             return
         request.setResponseCode(status)
-        for name, value in ((b"content-type", soap.content_type(version)), (b"content-length", b"%d" % len(data)),
-                            (b"cache-control", b"no-store")):
+        for name, value in (
+            (b"content-type", soap.content_type(version)),
+            (b"content-length", b"%d" % len(data)),
+            (b"cache-control", b"no-store"),
+        ):
             request.responseHeaders.setRawHeaders(name, (value,))
         request.write(data)
         request.finish()

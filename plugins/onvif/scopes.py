@@ -20,7 +20,7 @@ _MOST, _LONGEST = 32, 256
 
 
 def fixed_scopes(model: str, streaming: bool, t: bool, ptz: bool) -> list[str]:
-    """What the device can do, by what it has. Recorders look for Profile/Streaming, and some for the types."""
+    """What the device can do, by what it has. Recorders look for Profile/Streaming, some for types."""
     return [
         f"{_ROOT}type/video_encoder",
         f"{_ROOT}type/Network_Video_Transmitter",
@@ -74,7 +74,9 @@ class Scopes(Service):
     async def _keep(self, call: Call, scopes: list[Value]) -> None:
         if self.context.only:
             raise not_supported("the scopes of a device with one camera are made of it")
-        if len(scopes) > _MOST or any(not 0 < len(str(scope)) <= _LONGEST or " " in str(scope) for scope in scopes):
+        if len(scopes) > _MOST or any(
+            not 0 < len(str(scope)) <= _LONGEST or " " in str(scope) for scope in scopes
+        ):
             raise Fault("too many scopes", "ter:Action", "ter:TooManyScopes", sender=False)
         await self.context.set({"onvif/scopes": scopes}, call)
 

@@ -53,7 +53,10 @@ class UsernameToken:
         password = token.find(qualified("wsse:Password"))
         if password is None or password.get("Type") != _DIGEST:
             raise NotAuthorized()
-        parts = [text_of(token.find(qualified(name))) or "" for name in ("wsse:Username", "wsse:Nonce", "wsu:Created")]
+        parts = [
+            text_of(token.find(qualified(name))) or ""
+            for name in ("wsse:Username", "wsse:Nonce", "wsu:Created")
+        ]
         if not all(0 < len(part) <= _LONGEST for part in parts):
             raise NotAuthorized()
         try:
@@ -65,7 +68,9 @@ class UsernameToken:
         return cls(parts[0], digest, nonce, parts[2])
 
     def is_signed_with(self, secret: str) -> bool:
-        signed = hashlib.sha1(self.nonce + self.created.encode() + secret.encode(), usedforsecurity=False).digest()
+        signed = hashlib.sha1(
+            self.nonce + self.created.encode() + secret.encode(), usedforsecurity=False
+        ).digest()
         return hmac.compare_digest(signed, self.digest)
 
 

@@ -24,7 +24,9 @@ MAX_ELEMENTS = 2000
 #: Headers that may demand to be understood.
 _UNDERSTOOD = frozenset((NAMESPACES["wsse"], NAMESPACES["wsa"]))
 _DECLARATIONS = "".join(
-    f' xmlns:{prefix}="{namespace}"' for prefix, namespace in NAMESPACES.items() if prefix not in ("wsse", "wsu", "wsrf")
+    f' xmlns:{prefix}="{namespace}"'
+    for prefix, namespace in NAMESPACES.items()
+    if prefix not in ("wsse", "wsu", "wsrf")
 )
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
@@ -58,8 +60,13 @@ def parse(data: bytes) -> Message:
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data or b"\0" in data:
         raise Fault("a request has no DTD", "ter:WellFormed")
     parser = etree.XMLParser(
-        encoding="utf-8", resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False,
-        remove_comments=True, remove_pis=True,
+        encoding="utf-8",
+        resolve_entities=False,
+        load_dtd=False,
+        no_network=True,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
     )
     try:
         root = etree.fromstring(data, parser)
@@ -136,7 +143,9 @@ def fault(error: Fault, message: Message | None = None) -> bytes:
     if version == SOAP11:
         detail = tag("detail", error.detail) if error.detail else None
         faultcode = subcodes[-1] if subcodes else code
-        return answer(tag("s:Fault", tag("faultcode", faultcode), tag("faultstring", error.reason), detail), message)
+        return answer(
+            tag("s:Fault", tag("faultcode", faultcode), tag("faultstring", error.reason), detail), message
+        )
     nested: Xml | None = None
     for subcode in reversed(subcodes):
         nested = tag("s:Subcode", tag("s:Value", subcode), nested)

@@ -115,9 +115,11 @@ class PullPoint(Subscription):
 
 
 class Consumer(Subscription):
-    """Its client is told. tell(messages) -> Deferred: brings them there; over(self): it could not be reached."""
+    """Its client is told. tell(messages) -> Deferred: brings them there; over(self): it was not reached."""
 
-    def __init__(self, *about: Any, tell: Callable[[list[Xml]], Deferred[None]], over: Callable[[Consumer], None]):
+    def __init__(
+        self, *about: Any, tell: Callable[[list[Xml]], Deferred[None]], over: Callable[[Consumer], None]
+    ):
         super().__init__(*about)
         self._tell = tell
         self._over = over

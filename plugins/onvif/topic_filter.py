@@ -1,9 +1,9 @@
 """Filters of subscriptions: which topics (ONVIF's ConcreteSet), and which items in them.
 
-    tns1:RuleEngine/CellMotionDetector/Motion         this topic
-    tns1:RuleEngine//.                                it and all below
-    tns1:VideoSource//.|tns1:Device/Trigger//.        either
-    boolean(//tt:SimpleItem[@Name="State" and @Value="true"])
+tns1:RuleEngine/CellMotionDetector/Motion         this topic
+tns1:RuleEngine//.                                it and all below
+tns1:VideoSource//.|tns1:Device/Trigger//.        either
+boolean(//tt:SimpleItem[@Name="State" and @Value="true"])
 """
 
 from __future__ import annotations
@@ -79,7 +79,11 @@ class Filter:
 def _topic(expression: str, element: Element) -> tuple[str, bool]:
     match = _EXPRESSION.fullmatch(expression)
     namespace = element.nsmap.get(match[1]) if match else None
-    if match is None or namespace not in (NAMESPACES["tns1"], None) or (namespace is None and match[1] != "tns1"):
+    if (
+        match is None
+        or namespace not in (NAMESPACES["tns1"], None)
+        or (namespace is None and match[1] != "tns1")
+    ):
         raise event_fault("this is no expression of topics", "InvalidTopicExpressionFault")
     return match[2], match[3] is not None
 

@@ -39,7 +39,11 @@ class Property:
 
 _TOKEN, _BOOL, _STR = "tt:ReferenceToken", "xs:boolean", "xs:string"
 _SOURCE: Items = (("Source", _TOKEN),)
-_RULE: Items = (("VideoSourceConfigurationToken", _TOKEN), ("VideoAnalyticsConfigurationToken", _TOKEN), ("Rule", _STR))
+_RULE: Items = (
+    ("VideoSourceConfigurationToken", _TOKEN),
+    ("VideoAnalyticsConfigurationToken", _TOKEN),
+    ("Rule", _STR),
+)
 MOTION_ALARM = Topic("VideoSource/MotionAlarm", _SOURCE, ("State", _BOOL))
 CELL_MOTION = Topic("RuleEngine/CellMotionDetector/Motion", _RULE, ("IsMotion", _BOOL))
 TAMPER = Topic("RuleEngine/TamperDetector/Tamper", _SOURCE, ("State", _BOOL))

@@ -1,7 +1,7 @@
 """Answers as XML text. It is written, not built: no tree, and nothing heavy in memory.
 
-    tag("tt:Bounds", x=0, y=0, width=640, height=480)
-    tag("tds:Scopes", tag("tt:ScopeDef", "Fixed"), tag("tt:ScopeItem", uri))
+tag("tt:Bounds", x=0, y=0, width=640, height=480)
+tag("tds:Scopes", tag("tt:ScopeDef", "Fixed"), tag("tt:ScopeItem", uri))
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""What Home Assistant does with a camera, by the client that it uses (onvif-zeep-async): adoption, then what its
-entities ask for. `python onvif_home_assistant.py HOST PORT USER PASSWORD` prints what it saw as JSON."""
+"""What Home Assistant does with a camera, by the client that it uses (onvif-zeep-async): adoption, then what
+its entities ask for. `python onvif_home_assistant.py HOST PORT USER PASSWORD` prints what it saw as JSON."""
 
 from __future__ import annotations
 
@@ -59,15 +59,24 @@ async def move(device: ONVIFCamera, profile: Any) -> list[bool]:
     ptz = await device.create_ptz_service()
     presets = await ptz.GetPresets(profile.token)
     request = ptz.create_type("ContinuousMove")
-    request.ProfileToken, request.Velocity = profile.token, {"PanTilt": {"x": 0.5, "y": 0}, "Zoom": {"x": 0.5}}
+    request.ProfileToken, request.Velocity = (
+        profile.token,
+        {"PanTilt": {"x": 0.5, "y": 0}, "Zoom": {"x": 0.5}},
+    )
     await ptz.ContinuousMove(request)
     await ptz.Stop({"ProfileToken": profile.token})
     request = ptz.create_type("RelativeMove")
-    request.ProfileToken, request.Translation = profile.token, {"PanTilt": {"x": 0.1, "y": 0}, "Zoom": {"x": 0.1}}
+    request.ProfileToken, request.Translation = (
+        profile.token,
+        {"PanTilt": {"x": 0.1, "y": 0}, "Zoom": {"x": 0.1}},
+    )
     request.Speed = {"PanTilt": {"x": 0.5, "y": 0.5}, "Zoom": {"x": 0.5}}
     await ptz.RelativeMove(request)
     request = ptz.create_type("AbsoluteMove")
-    request.ProfileToken, request.Position = profile.token, {"PanTilt": {"x": 0.1, "y": 0}, "Zoom": {"x": 0.1}}
+    request.ProfileToken, request.Position = (
+        profile.token,
+        {"PanTilt": {"x": 0.1, "y": 0}, "Zoom": {"x": 0.1}},
+    )
     await ptz.AbsoluteMove(request)
     configuration = profile.PTZConfiguration
     return [presets == [] or bool(presets), bool(configuration.DefaultContinuousPanTiltVelocitySpace),
@@ -84,7 +93,11 @@ async def events(device: ONVIFCamera) -> list[str]:
         {"MessageLimit": 100, "Timeout": datetime.timedelta(seconds=60)})  # fmt: skip
     await manager._call_subscription_renew()
     await manager.shutdown()
-    return sorted({one.Message._value_1.PropertyOperation for one in answer.NotificationMessage}) if not lost else []
+    return (
+        sorted({one.Message._value_1.PropertyOperation for one in answer.NotificationMessage})
+        if not lost
+        else []
+    )
 
 
 async def main() -> None:

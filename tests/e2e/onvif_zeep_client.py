@@ -1,4 +1,5 @@
-"""onvif-zeep against camd: `python onvif_zeep_client.py HOST PORT USER PASSWORD` prints what it saw as JSON."""
+"""onvif-zeep against camd: `python onvif_zeep_client.py HOST PORT USER PASSWORD` prints what it saw as
+JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +22,11 @@ MOTION = "State"
 
 def look(host: str, port: str, user: str, password: str) -> dict[str, Any]:
     camera = ONVIFCamera(host, int(port), user, password, str(WSDL))
-    media, ptz, imaging = camera.create_media_service(), camera.create_ptz_service(), camera.create_imaging_service()
+    media, ptz, imaging = (
+        camera.create_media_service(),
+        camera.create_ptz_service(),
+        camera.create_imaging_service(),
+    )
     profile = media.GetProfiles()[0]
     seen: dict[str, Any] = {
         "model": camera.devicemgmt.GetDeviceInformation().Model,
@@ -49,7 +54,9 @@ def move(ptz: Any, token: str) -> list[Any]:
     """What the status says before, during and after a move, and after the way back to a preset."""
     seen: list[Any] = [ptz.GetStatus({"ProfileToken": token}).MoveStatus.PanTilt]
     preset = ptz.SetPreset({"ProfileToken": token, "PresetName": "Start"})
-    ptz.ContinuousMove({"ProfileToken": token, "Velocity": {"PanTilt": {"x": 0.3, "y": 0.0}, "Zoom": {"x": 0.5}}})
+    ptz.ContinuousMove(
+        {"ProfileToken": token, "Velocity": {"PanTilt": {"x": 0.3, "y": 0.0}, "Zoom": {"x": 0.5}}}
+    )
     seen.append(ptz.GetStatus({"ProfileToken": token}).MoveStatus.PanTilt)
     ptz.Stop({"ProfileToken": token, "PanTilt": True, "Zoom": True})
     stopped = ptz.GetStatus({"ProfileToken": token})

@@ -46,8 +46,14 @@ class ClientTests(SynchronousTestCase):
 
     def run_client(self, command: list[str], **environment: str) -> Any:
         """What a client says that it saw; AssertionError with what it complained of."""
-        done = subprocess.run([*command, *self.arguments], env={**os.environ, **environment}, capture_output=True,
-                              text=True, timeout=TIMEOUT, check=False)  # fmt: skip
+        done = subprocess.run(
+            [*command, *self.arguments],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
         self.assertEqual(done.returncode, 0, done.stderr[-3000:] + self.daemon.log[-2000:])
         return json.loads(done.stdout.splitlines()[-1])
 
@@ -80,11 +86,14 @@ class ClientTests(SynchronousTestCase):
         self.assertNotEqual(motion[0][1], motion[1][1])
 
     def test_home_assistants_calls(self) -> None:
-        """Its client installs a module of the same name as onvif-zeep's, so it has an environment of its own."""
+        """Its client installs a module of the same name as onvif-zeep's, so it has an environment of its
+        own."""
         folder = self.folder()
         python = str(folder / "bin" / "python")
-        for command in ([sys.executable, "-m", "venv", str(folder)],
-                        [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", HOME_ASSISTANT]):  # fmt: skip
+        for command in (
+            [sys.executable, "-m", "venv", str(folder)],
+            [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", HOME_ASSISTANT],
+        ):
             done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
             if done.returncode:
                 raise SkipTest(f"cannot install {HOME_ASSISTANT}: {done.stderr.strip()[-300:]}")
@@ -107,7 +116,9 @@ class ClientTests(SynchronousTestCase):
         done = subprocess.run(npm, capture_output=True, text=True, timeout=120, check=False)
         if done.returncode:
             raise SkipTest(f"npm cannot install {JAVASCRIPT}: {done.stderr.strip()[-300:]}")
-        seen = self.run_client(["node", str(FOLDER / "onvif_client.js")], NODE_PATH=str(folder / "node_modules"))
+        seen = self.run_client(
+            ["node", str(FOLDER / "onvif_client.js")], NODE_PATH=str(folder / "node_modules")
+        )
         first, second = seen["onvif"], seen["node-onvif"]
         self.assertEqual((first["model"], second["model"]), ("camd", "camd"))
         self.assertEqual((first["profiles"], second["profiles"]), (2, 2))
@@ -123,21 +134,29 @@ class ClientTests(SynchronousTestCase):
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.api("POST", "/api", {"onvif/ports": {"cam1": port}})
-        wait_for(lambda: len(self.api("POST", "/api", {"get": ["onvif/devices"]}).json["values"]["onvif/devices"]) == 2)
+        wait_for(
+            lambda: (
+                len(self.api("POST", "/api", {"get": ["onvif/devices"]}).json["values"]["onvif/devices"]) == 2
+            )
+        )
         names = [self.guid(Client(url)) for url in (self.daemon.url, f"http://127.0.0.1:{port}/")]
         self.assertEqual(len(set(names)), 2)
         self.daemon.stop()
         self.daemon.start()
         api = Client(self.daemon.url, Authorization=f"Bearer {self.daemon.token}")
-        wait_for(lambda: len(api("POST", "/api", {"get": ["onvif/devices"]}).json["values"]["onvif/devices"]) == 2)
+        wait_for(
+            lambda: len(api("POST", "/api", {"get": ["onvif/devices"]}).json["values"]["onvif/devices"]) == 2
+        )
         again = [self.guid(Client(url)) for url in (self.daemon.url, f"http://127.0.0.1:{port}/")]
         self.assertEqual(again, names)
 
     def guid(self, client: Client) -> str:
         """What a device calls itself."""
         connection = client.connect()
-        body = b'<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body>' \
-               b'<GetEndpointReference xmlns="http://www.onvif.org/ver10/device/wsdl"/></s:Body></s:Envelope>'  # fmt: skip
+        body = (
+            b'<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body>'
+            b'<GetEndpointReference xmlns="http://www.onvif.org/ver10/device/wsdl"/></s:Body></s:Envelope>'
+        )
         connection.request("POST", "/onvif/device_service", body, {"Content-Type": "application/soap+xml"})
         answer = connection.getresponse().read().decode()
         connection.close()
@@ -149,11 +168,15 @@ class ClientTests(SynchronousTestCase):
         maps = Path(f"/proc/{self.daemon.pid}/maps")
         self.assertNotIn("lxml", maps.read_text())
         before = process.memory_info().rss
-        body = b'<?xml version="1.0"?><s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body>' \
-               b'<GetCapabilities xmlns="http://www.onvif.org/ver10/device/wsdl"/></s:Body></s:Envelope>'  # fmt: skip
+        body = (
+            b'<?xml version="1.0"?><s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body>'
+            b'<GetCapabilities xmlns="http://www.onvif.org/ver10/device/wsdl"/></s:Body></s:Envelope>'
+        )
         connection = self.api.connect()
         for _ in range(80):  # a second allows a stranger 100
-            connection.request("POST", "/onvif/device_service", body, {"Content-Type": "application/soap+xml"})
+            connection.request(
+                "POST", "/onvif/device_service", body, {"Content-Type": "application/soap+xml"}
+            )
             answer = connection.getresponse()
             self.assertEqual((answer.status, b"XAddr" in answer.read()), (200, True))
         connection.close()
