@@ -146,7 +146,8 @@ class Daemon:
     def _environ(self) -> dict[str, str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CAMD_")}
         environment |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "HOME": str(self.directory)}
-        environment |= {"CAMD_RTSP": "off", "CAMD_RTSPS": "off"}  # its ports are the same for all; --rtsp wins
+        if "rtsp =" not in self.config.read_text():
+            environment |= {"CAMD_RTSP": "off", "CAMD_RTSPS": "off"}  # the usual ports are the same for all; --rtsp wins
         return environment | self._environment
 
     def _endpoint(self) -> str:

@@ -90,7 +90,8 @@ class Run:
     def __init__(self, name: str, command: list[str], frames: Callable[[str], int]):
         self.name = name
         self.frames = frames
-        self._output = TemporaryFile("w+")  # a pipe that nobody reads would make it wait, and lose what comes by UDP
+        # A pipe that nobody reads would make it wait, and lose what comes by UDP.
+        self._output = TemporaryFile("w+")  # noqa: SIM115
         self._child = subprocess.Popen(command, stdout=self._output, stderr=subprocess.PIPE, text=True,
                                        stdin=subprocess.DEVNULL, env={**os.environ, "LC_ALL": "C"})
 
@@ -259,6 +260,37 @@ class ServerTests(RtspDaemonCase):
         before = ssl.get_server_certificate(("127.0.0.1", self.ports["rtsps"]))
         self.call("DELETE", "api/certificate")
         wait_for(lambda: ssl.get_server_certificate(("127.0.0.1", self.ports["rtsps"])) != before)
+
+
+class MovingTests(SynchronousTestCase):
+    timeout = 60
+
+    def test_the_port_moves(self) -> None:
+        """Who plays goes on."""
+        first, second = _free_port(), _free_port()
+        toml = _TOML.replace("tcp:0:interface=127.0.0.1", "off") + "auth.guest = ['Media_r', 'System_rw']\n"
+        daemon = Daemon(f'rtsp = "tcp:{first}:interface=127.0.0.1"\nrtsps = "off"\n{toml}', admin=True)
+        self.addCleanup(daemon.remove)
+        self.addCleanup(daemon.stop)
+        daemon.start()
+        with RtspClient(first, f"rtsp://127.0.0.1:{first}/cam1") as player:
+            player.play()
+            player.read()
+            body = json.dumps({"rtsp": f"tcp:{second}:interface=127.0.0.1"}).encode()
+            headers = {"Authorization": f"Bearer {daemon.token}", "Content-Type": "application/json"}
+            urlopen(Request(daemon.url + "api/config/general", body, headers, method="PATCH"), timeout=20).close()
+            before = player.units
+            wait_for(lambda: player.units > before + 10)
+            self.assertEqual(player.gaps, 0)
+            self.assertRaises(ConnectionRefusedError, RtspClient, first, "")
+            with RtspClient(second, f"rtsp://127.0.0.1:{second}/cam1") as other:
+                other.play()
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 class ReadersTests(RtspDaemonCase):
