@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from camd_plugins.discovery.matching import NONE, matches
 from camd_plugins.discovery.messages import Match, Message, Sequence, parse
 from camd_plugins.discovery.names import DEVICE, NAMESPACES, SOAP, TDN, TDS, TRANSMITTER, WSA, WSD
 from camd_plugins.discovery.reading import DEEPEST, MOST
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from lxml import etree
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -128,6 +131,20 @@ class ReadingTests(SynchronousTestCase):
         }.items():  # fmt: skip
             error = self.assertRaises(Invalid, parse, data)
             self.assertLess(len(str(error)), 200, name)
+
+    @settings(max_examples=300, deadline=None, database=None, derandomize=True)
+    @given(st.data())
+    def test_no_damage_is_a_surprise(self, data: st.DataObject) -> None:
+        """It is a message, or it is Invalid."""
+        good = bytearray(data.draw(st.sampled_from([text for text, *_ in CLIENTS.values()])).encode())
+        for _ in range(data.draw(st.integers(1, 8))):
+            at = data.draw(st.integers(0, len(good)))
+            good[at : at + data.draw(st.integers(0, 40))] = data.draw(st.binary(max_size=8))
+        try:
+            message = parse(bytes(good))
+            matches((DEVICE,), SCOPES, replace(message, rule=""))
+        except Invalid:
+            return
 
     def test_numbers_that_are_none(self) -> None:
         for version in ("", "x", "-1", "9" * 40, "\u0663"):

@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import socket
 import struct
+import subprocess
+import sys
 import time
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 from camd_plugins.discovery import messages
 from camd_plugins.discovery.messages import Message, parse
 from camd_plugins.discovery.names import DEVICE, GROUP4, GROUP6, PORT, TDN, TRANSMITTER
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from .daemon import Daemon
 from .namespaces import Machines, inside, why_not
 from .waiting import wait_for
 
 NEAR, FAR = "10.77.1", "10.77.2"
+WSDISCOVERY = "WSDiscovery==2.1.2"
 HTTP = "tcp:8080:interface=\\:\\:"
 
 
@@ -170,6 +174,23 @@ class DiscoveryTests(SynchronousTestCase):
             address = "http://127.0.0.1:8080/api/onvif/discover"
             devices = wait_for(lambda: json.load(urllib.request.urlopen(address))["devices"])
         self.assertEqual([device["uuid"] for device in devices], [found[0]["uuid"]])
+
+    def test_home_assistants_search(self) -> None:
+        folder = Path(self.mktemp())
+        python = str(folder / "bin" / "python")
+        for command in ([sys.executable, "-m", "venv", str(folder)],
+                        [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", WSDISCOVERY]):  # fmt: skip
+            done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+            if done.returncode:
+                raise SkipTest(f"cannot install {WSDISCOVERY}: {done.stderr.strip()[-300:]}")
+        self.start()
+        self.hello(self.near)
+        command = [python, str(Path(__file__).parent / "wsdiscovery_client.py")]
+        with inside(self.machines["near"]):
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        (found,) = json.loads(done.stdout)
+        self.assertIn(f"http://{NEAR}.1:8080/onvif/device_service", found["xaddrs"])
+        self.assertIn("onvif://www.onvif.org/hardware/camd", found["scopes"])
 
     def test_mdns(self) -> None:
         daemon = self.start()
