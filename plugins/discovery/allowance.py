@@ -1,15 +1,16 @@
-"""Allowances: how much is answered, to one asker and to all of them together."""
+"""Allowances: how much is read and answered, of one and of all of them together."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
 
-#: Answers a second, and at once after silence.
-EACH, EACH_AT_ONCE = 20.0, 60.0
-ALL, ALL_AT_ONCE = 60.0, 200.0
-#: Askers that are remembered; the one that was silent for longest is forgotten.
-ASKERS = 256
+#: So many a second, and at once after silence: of each, and of all.
+Rates = tuple[tuple[float, float], tuple[float, float]]
+READ: Rates = ((50.0, 100.0), (200.0, 300.0))
+ANSWERED: Rates = ((20.0, 60.0), (60.0, 200.0))
+#: How many are remembered; the one that was silent for longest is forgotten.
+REMEMBERED = 256
 
 
 class Bucket:
@@ -32,21 +33,22 @@ class Bucket:
 
 
 class Allowance:
-    """Of every asker, and of all."""
+    """seconds: a clock."""
 
-    def __init__(self, seconds: Callable[[], float]):
+    def __init__(self, rates: Rates, seconds: Callable[[], float]):
+        self._rate, of_all = rates
         self._seconds = seconds
-        self._all = Bucket(ALL, ALL_AT_ONCE, seconds)
+        self._all = Bucket(*of_all, seconds)
         self._each: OrderedDict[str, Bucket] = OrderedDict()
 
-    def take(self, asker: str, amount: int) -> bool:
-        """Whether so many answers may be given; if so they are counted."""
-        bucket = self._each.get(asker)
+    def take(self, name: str, amount: int = 1) -> bool:
+        """Whether this one may have so many; if so they are counted."""
+        bucket = self._each.get(name)
         if bucket is None:
-            bucket = self._each[asker] = Bucket(EACH, EACH_AT_ONCE, self._seconds)
-            if len(self._each) > ASKERS:
+            bucket = self._each[name] = Bucket(*self._rate, self._seconds)
+            if len(self._each) > REMEMBERED:
                 self._each.popitem(last=False)
-        self._each.move_to_end(asker)
+        self._each.move_to_end(name)
         if not (bucket.has(amount) and self._all.has(amount)):
             return False
         bucket.take(amount)

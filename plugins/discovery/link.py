@@ -14,6 +14,8 @@ from .names import PORT
 from .places import Place
 from .sockets import endpoint, group_socket, own_socket
 
+#: Bytes that are read before others have their turn.
+AT_ONCE = 8192
 #: Called with (link, data, host, port, own): own is the address asked, "" for the group.
 Heard = Callable[["Link", bytes, str, int, str], None]
 
@@ -36,9 +38,9 @@ class Link:
             for address in self.place.addresses:
                 opened[str(address.ip)] = own_socket(self.place, str(address.ip))
             for own, one in opened.items():  # which takes a copy of the descriptor
-                self._ports[own] = self._reactor.adoptDatagramPort(
-                    one.fileno(), one.family, _Ear(self, own), LONGEST + 1
-                )
+                port = self._reactor.adoptDatagramPort(one.fileno(), one.family, _Ear(self, own), LONGEST + 1)
+                port.maxThroughput = AT_ONCE
+                self._ports[own] = port
         finally:
             for one in opened.values():
                 one.close()

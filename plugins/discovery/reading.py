@@ -12,7 +12,7 @@ from xml.parsers import expat
 
 from camd.errors import Invalid
 
-DEEPEST, MOST = 16, 1024
+DEEPEST, MOST = 16, 256
 _SEPARATOR = " "
 
 

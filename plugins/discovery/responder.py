@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from . import messages
-from .allowance import Allowance
+from .allowance import ANSWERED, Allowance
 from .endpoints import Endpoint, Site
 from .link import Link
 from .matching import NONE, RULES, matches
@@ -48,7 +48,7 @@ class Responder:
         self._sequence = messages.Sequence(0)
         self._version = 0
         self._endpoints: tuple[Endpoint, ...] = ()
-        self._allowance = Allowance(clock.seconds)
+        self._allowance = Allowance(ANSWERED, clock.seconds)
         self._answered: OrderedDict[tuple[str, str, Place], None] = OrderedDict()
         self._later: set[Any] = set()
 
@@ -116,10 +116,9 @@ class Responder:
     # -- answering
 
     def answer(self, link: Link, wanted: Message, size: int, host: str, port: int, own: str) -> None:
-        """A Probe or a Resolve came from there. size: its bytes; own: the address asked, "" for the group."""
+        """A Probe or a Resolve came from there, on the link. size: its bytes; own: the address asked, "" for the
+        group."""
         facing = link.place.facing(host)
-        if not facing:
-            return self._drop("off_link")
         if not self._endpoints:
             return None
         if wanted.kind == "Probe" and wanted.rule not in (*RULES, NONE):

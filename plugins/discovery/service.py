@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from camd.errors import Invalid
 from camd.state import Value
 
+from .allowance import READ, Allowance
 from .endpoints import DEVICES, Site, endpoints, site_of
 from .found import AGAIN, Search
 from .link import Link
@@ -48,6 +49,7 @@ class Discovery(Service):
         self._dropped = Counter("camd_discovery_dropped", "Datagrams of discovery that were not answered.",
                                 ["reason"], registry=None)  # fmt: skip
         self._responder = Responder(app.reactor, self._links, self._drop)
+        self._reading = Allowance(READ, app.reactor.seconds)
         self._mdns = Mdns(app)
         self._looking = LoopingCall(self._look)
         self._looking.clock = app.reactor
@@ -142,13 +144,17 @@ class Discovery(Service):
     # -- what comes in
 
     def _heard(self, link: Link, data: bytes, host: str, port: int, own: str) -> None:
+        if not link.place.facing(host):
+            return self._drop("off_link")
+        if not self._reading.take(host):
+            return self._drop("too_many")
         try:
             message = parse(data)
         except Invalid:
             return self._drop("malformed")
         if message.kind in ("Probe", "Resolve"):
             return self._responder.answer(link, message, len(data), host, port, own)
-        if self._search is not None and own and link.place.facing(host):
+        if self._search is not None and own:
             self._search.hear(message, host)
         return None
 
