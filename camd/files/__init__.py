@@ -1,6 +1,6 @@
 """Files: what users keep on the camera, below `files/` in the data directory."""
 
-from .archive import archive
+from .archive import zip_files
 from .files import Demands, Files
 from .folder import Folder
 from .listing import Entry, Listing
@@ -15,8 +15,8 @@ __all__ = [
     "Listing",
     "Name",
     "Part",
-    "archive",
     "parse_name",
     "parse_parts",
     "parse_path",
+    "zip_files",
 ]

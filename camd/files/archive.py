@@ -57,7 +57,7 @@ def select(tree: Folder, names: Sequence[Name]) -> list[Name]:
     return list(found)
 
 
-def archive(tree: Folder, files: Sequence[Name]) -> Iterator[bytes]:
+def zip_files(tree: Folder, files: Sequence[Name]) -> Iterator[bytes]:
     """The bytes of a ZIP with these files. Each step blocks for one piece of a file. What is gone by then is left
     out; of a file that grows meanwhile the beginning is there."""
     output = _Output()

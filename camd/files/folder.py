@@ -37,11 +37,19 @@ class Folder:
         """Make the top if it is missing."""
         self.root.mkdir(mode=0o750, exist_ok=True)
 
+    def _open_root(self) -> int:
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+        try:
+            return os.open(self.root, flags)
+        except FileNotFoundError:  # somebody has tidied up
+            self.prepare()
+            return os.open(self.root, flags)
+
     @contextmanager
     def at(self, folder: Name, make: bool = False, nearest: bool = False) -> Iterator[int]:
         """A descriptor of a folder. make: missing ones are made; nearest: or else the last one on the way that is
         there will do. Raises Gone, Conflict."""
-        descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = self._open_root()
         try:
             for name in folder:
                 if make:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 _SAFE = (b"GET", b"HEAD", b"OPTIONS")
 #: Bodies that no form of another page can send: a browser asks first (Fetch, CORS-safelisted request headers).
-_NOT_OF_FORMS = (b"application/json", b"application/sdp", b"application/trickle-ice-sdpfrag")
+_NOT_OF_FORMS = (
+    b"application/json", b"application/octet-stream", b"application/sdp", b"application/trickle-ice-sdpfrag"
+)  # fmt: skip
 _DEFAULT_PORTS = ((b"http://", b":80"), (b"https://", b":443"))
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
 _HEADERS = b"Authorization, Content-Type, If-Match, If-None-Match"

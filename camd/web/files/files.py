@@ -12,7 +12,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from ...errors import Invalid
-from ...files import Demands, Files, Name, archive, parse_parts
+from ...files import Demands, Files, Name, parse_parts, zip_files
 from ...files.listing import type_of
 from ..document import SANDBOX, Document, attachment, etag_of, names_tag, send_document
 from ..errors import render_failure
@@ -170,7 +170,7 @@ class ArchiveResource(_Leaf):
             if request.method == b"HEAD":
                 request.finish()
             else:
-                self._pump(request, archive(self._files.tree, found))
+                self._pump(request, zip_files(self._files.tree, found))
 
         return _later(request, self._files.select(names), send)
 
