@@ -1,8 +1,8 @@
 """A WebRTC viewer that is no browser: python -m tests.e2e.webrtc_client URL
 
-Posts an offer to URL, prints a JSON line when it has an answer, one with every tenth picture and every key
-frame, and one when the connection ends. A line of input makes it ask for a key frame (PLI); it leaves
-properly when its input is closed.
+Posts an offer to URL, prints a JSON line when it has an answer, with every tenth picture and each that is lighter
+or darker than the last, with every key frame, and when the connection ends. A line of input makes it ask for a key
+frame (PLI); it leaves properly when its input is closed.
 """
 
 from __future__ import annotations
@@ -36,15 +36,17 @@ def post(url: str, sdp: str) -> Any:
 
 
 async def watch(peer: RTCPeerConnection, track: Any, begun: float) -> None:
-    count = 0
+    count, told = 0, 0.0
     try:
         while True:
             frame = await track.recv()
             count += 1
             if frame.key_frame:
                 say(key=count)
-            if count % 10 == 1:
-                image = frame.to_ndarray(format="gray")
+            image = frame.to_ndarray(format="gray")
+            light = float(image.mean())
+            if count % 10 == 1 or abs(light - told) > 10:
+                told = light
                 code = read_timecode(image) / 1e6 if image.shape[1] >= 64 else 0.0
                 say(
                     pictures=count,
@@ -52,7 +54,7 @@ async def watch(peer: RTCPeerConnection, track: Any, begun: float) -> None:
                     width=frame.width,
                     height=frame.height,
                     delay=time.monotonic() - code,
-                    light=float(image.mean()),
+                    light=light,
                 )
     except MediaStreamError:
         say(ended=peer.connectionState)
