@@ -1,8 +1,8 @@
 """A WebRTC viewer that is no browser: python -m tests.e2e.webrtc_client URL
 
-Posts an offer to URL, prints a JSON line when it has an answer, with every tenth picture and each that is lighter
-or darker than the last, with every key frame, and when the connection ends. A line of input makes it ask for a key
-frame (PLI); it leaves properly when its input is closed.
+Posts an offer to URL, prints a JSON line when it has an answer, with every tenth picture and each that is
+lighter or darker than the last, with every key frame, and when the connection ends. A line of input makes it
+ask for a key frame (PLI); it leaves properly when its input is closed.
 """
 
 from __future__ import annotations
