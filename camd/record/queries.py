@@ -6,6 +6,7 @@ costs as much as the first.
 
 from __future__ import annotations
 
+import re
 from sqlite3 import Connection
 from typing import Any
 
@@ -19,6 +20,14 @@ _COLUMNS = (
 #: No recording is longer (milliseconds): a search by time need not look further back. A segment lasts 900 s at
 #: most, and until its next key frame.
 LONGEST = 3600_000
+
+#: File names are in lower case, and their index is small: all of them are looked through in 10 ms. Tags are few.
+_TEXT = (
+    "id IN (SELECT id FROM records WHERE instr(filename, ?) UNION SELECT found.id FROM tags JOIN records AS found"
+    f" ON found.timestamp_start BETWEEN timestamp - {LONGEST} AND timestamp AND found.timestamp_end >= timestamp"
+    " AND coalesce(tags.camera, found.camera) = found.camera WHERE deleted = 0"
+    r" AND (title LIKE ? ESCAPE '\' OR note LIKE ? ESCAPE '\'))"
+)
 
 
 def _record(row: tuple[Any, ...]) -> Record:
@@ -47,14 +56,8 @@ def _conditions(wanted: Filter) -> tuple[str, list[Any]]:
     if wanted.tagged is not None:
         parts.append("tag_markers > 0" if wanted.tagged else "tag_markers = 0")
     if wanted.text:
-        pattern = "%" + wanted.text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
-        parts.append(
-            r"(filename LIKE ? ESCAPE '\' OR (tag_markers > 0 AND EXISTS (SELECT 1 FROM tags WHERE deleted = 0"
-            " AND timestamp BETWEEN timestamp_start AND timestamp_end"
-            " AND coalesce(tags.camera, records.camera) = records.camera"
-            r" AND (title LIKE ? ESCAPE '\' OR note LIKE ? ESCAPE '\'))))"
-        )
-        values += [pattern] * 3
+        parts.append(_TEXT)
+        values += [wanted.text.lower(), *["%" + re.sub(r"([\\%_])", r"\\\1", wanted.text) + "%"] * 2]
     return " AND ".join(parts), values
 
 
@@ -175,3 +178,14 @@ def tags(connection: Connection, cameras: frozenset[str] | None, start: int, end
         (start, end, LARGEST_PAGE),
     )
     return [Tag(*row) for row in rows if cameras is None or not row[4] or row[4] in cameras]
+
+
+def one_tag(connection: Connection, id: int) -> Tag:
+    """The tag of that number; raises Gone."""
+    row = connection.execute(
+        "SELECT id, timestamp, title, note, coalesce(camera, ''), category_id, created_by FROM tags"
+        " WHERE deleted = 0 AND id = ?", (id,)
+    ).fetchone()
+    if row is None:
+        raise Gone("There is no such tag")
+    return Tag(*row)

@@ -82,6 +82,7 @@ class Recorder:
         self._idle: list[Deferred[None]] = []
         self._heard = 0.0
         self._since = 0.0
+        self._newest = self._known = float("-inf")
         self._has_gap = False
         self._closed = False
         self.settings = RecordingSettings(camera.id, state, self._set, self._command)
@@ -183,6 +184,7 @@ class Recorder:
             self._index.note(end_gap, self.camera.id, round(self._wall() * 1000))
         if not before:
             self._since, self._has_gap = now, False
+            self._known = self._newest
         if kind:
             self._cutter.kind = kind
             ring, self._ring = self._ring, None
@@ -252,6 +254,9 @@ class Recorder:
             self._ring.add(item)
 
     def _add(self, packet: Packet) -> None:
+        if packet.pts <= self._known:  # a subscription begins with the last key frame, which may be recorded already
+            return
+        self._known, self._newest = float("-inf"), packet.pts
         if self._cutter.is_hole(packet):
             self._end(self.camera.reason or _NOTHING_COMES)
         try:

@@ -185,6 +185,10 @@ class Recordings:
         """Unix milliseconds; cameras None: all."""
         return await self.index.read(queries.tags, cameras, start, end)
 
+    async def one_tag(self, id: int) -> Tag:
+        """Raises Gone."""
+        return await self.index.read(queries.one_tag, id)
+
     def path(self, record: Record) -> Path:
         """Where its file is."""
         return self.storage.root / record.filename

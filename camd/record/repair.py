@@ -27,11 +27,12 @@ BRAKE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Of a file with nothing but whole fragments. end: bytes; duration: milliseconds; pictures: how many."""
+    """Of a file's whole fragments. end: bytes; duration: milliseconds; pictures: how many; fps: a second."""
 
     end: int
     duration: int
     pictures: int
+    fps: float
 
 
 @dataclass(slots=True)
@@ -58,7 +59,7 @@ def measure(path: Path) -> Measured:
             found = samples(file, moof, mdat)
             pictures += len(found)
             last = max((sample.time + sample.duration for sample in found), default=last)
-    return Measured(end, round(last * 1000 / scale), pictures)
+    return Measured(end, round(last * 1000 / scale), pictures, round(pictures * scale / last, 3) if last else 0.0)
 
 
 def digest(path: Path) -> bytes:
@@ -153,8 +154,7 @@ class Repair:
             self.report.defect += 1
         else:
             end = record.start + found.duration
-            fps = round(found.pictures * 1000 / found.duration, 3) if found.duration else 0.0
-            done = Finished(record.filename, end, found.duration, found.end, fps, digest(path), CUT)
+            done = Finished(record.filename, end, found.duration, found.end, found.fps, digest(path), CUT)
             self._change(finish, done)
             self._change(lose, record.camera, end, None, "camd ended unexpectedly")
             self.report.cut += 1
@@ -177,9 +177,8 @@ class Repair:
             path.unlink()
             self.report.removed += 1
             return
-        fps = round(found.pictures * 1000 / found.duration, 3) if found.duration else 0.0
         began = Began(name, label.camera, label.kind, label.codec, label.start, _size(path), label.synchronised)
-        done = Finished(name, label.start + found.duration, found.duration, found.end, fps, None)
+        done = Finished(name, label.start + found.duration, found.duration, found.end, found.fps, None)
         self._change(adopt, began, done)
         self.report.adopted += 1
 

@@ -21,6 +21,7 @@ from .documents import DocumentsNoun
 from .me import MeNoun
 from .operation import ANY, PUBLIC, READER, Operation
 from .plugins import PluginsNoun
+from .recordings import RecordingsNoun
 from .resource import Operations
 from .roles import RolesNoun
 from .state import StateNoun
@@ -49,6 +50,7 @@ def operations(app: App) -> list[Operation]:
         CertificateNoun(app.certificate),
         ConfigNoun(app),
         PluginsNoun(app.plugins),
+        RecordingsNoun(app),
         DocumentsNoun(app, lambda: described(app, served)),
     )
     for noun in nouns:

@@ -111,13 +111,14 @@ class Call:
 @dataclass(slots=True)
 class Reply:
     """An answer that says more than its value. status 0: the operation's success; etag: without quotes;
-    content: bytes that go out as they are, instead of the JSON value."""
+    content: bytes that go out as they are, instead of the JSON value; send(request): answers all by itself."""
 
     value: Any = None
     status: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
     etag: str = ""
     content: bytes | None = None
+    send: Callable[[Request], None] | None = None
 
 
 class Rejected(CamdError):

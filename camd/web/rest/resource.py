@@ -23,6 +23,8 @@ from .operation import ANY, PUBLIC, READER, Call, NotAllowed, Operation, Paramet
 from .reading import check_conditions, has_conditions, is_unchanged, read_body, read_path, read_query, tag_of
 
 Identify = Callable[[Request], "Principal | Deferred[Principal]"]
+#: The body of an answer, or what sends it.
+Content = bytes | Callable[[Request], None]
 
 
 def refusal(permission: Permission | str, by: Principal) -> int:
@@ -117,7 +119,7 @@ class Operations(Resource):
         done.addCallbacks(self._send, self._fail, callbackArgs=(request, gone), errbackArgs=(request, gone))
         return NOT_DONE_YET
 
-    async def _serve(self, request: Request, template: Template, values: dict[str, bytes]) -> bytes:
+    async def _serve(self, request: Request, template: Template, values: dict[str, bytes]) -> Content:
         call = Call(request, await self._who(request), request.address)
         call.path = read_path(template.parameters, values)
         operation = template.find(request.method.decode("ascii", "replace"), call)
@@ -133,7 +135,7 @@ class Operations(Resource):
             if not is_signed_in(call.by):
                 raise Unauthorized from None
             raise
-        return self._answer(request, operation, reply)
+        return reply.send or self._answer(request, operation, reply)
 
     async def _who(self, request: Request) -> Principal:
         if request.principal is not None:
@@ -177,8 +179,10 @@ class Operations(Resource):
             headers.setRawHeaders(b"content-length", [b"%d" % len(content)])
         return content
 
-    def _send(self, content: bytes, request: Request, gone: list[Any]) -> None:
-        if not gone:
+    def _send(self, content: Content, request: Request, gone: list[Any]) -> None:
+        if callable(content):
+            content(request)
+        elif not gone:
             request.write(content)
             request.finish()
 
