@@ -398,6 +398,34 @@ class DevicePasswordTests(UsersCase):
         self.assertIsNone(self.users.by_device_password("root", secret))
         self.assertIsNotNone(self.users.by_device_password("root", fresh))
 
+    def test_a_recorder_brings_its_own(self) -> None:
+        ann = self.add("ann")
+        self.get(self.users.set_device_password(self.root, "Ann", "Re-corder1"))
+        watching = self.users.by_device_password("ann", "Re-corder1")
+        self.get(self.users.set_device_password(ann, "ann", "An-other1"))
+        self.assertEqual(self.users.device_secret("ann"), "An-other1")
+        self.assertIsNone(self.users.still_valid(watching))
+        self.assertEqual([entry["by"] for entry in self.events() if entry["event"] == "device_password_set"],
+                         ["root", "ann"])
+        self.fails(Invalid, self.users.set_device_password(ann, "ann", "weak"))
+        self.fails(Refused, self.users.set_device_password(ann, "root", "An-other1"))
+
+    def test_a_username_token(self) -> None:
+        ann = self.add("ann")
+        self.get(self.users.set_device_password(ann, "ann", "Re-corder1"))
+
+        def ask(name: str, secret: str) -> Principal:
+            return self.users.by_username_token(name, lambda known: known == secret, HOME)
+
+        self.assertEqual((ask("ANN", "Re-corder1").name, ask("ann", "Re-corder1").how), ("ann", "onvif"))
+        with self.assertRaises(Unauthorized):
+            self.users.by_username_token("nobody", lambda known: True, HOME)
+        for _ in range(5):
+            with self.assertRaises(Unauthorized):
+                ask("ann", "wrong")
+        with self.assertRaises(Locked):
+            ask("ann", "Re-corder1")
+
     def test_encrypted_at_rest(self) -> None:
         secret = self.get(self.users.device_password(self.root, "root"))
         for path in self.folder.iterdir():

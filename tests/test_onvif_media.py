@@ -164,7 +164,7 @@ class ProfileTests(MediaCase):
         for protocol in ("RTSP", "HTTP", "TCP"):
             self.assertTrue(self.uri(sub, protocol).startswith("rtsp://camd:"))
         snapshot = self.call("trt:GetSnapshotUri", sub, secure=True).findtext(".//tt:Uri", namespaces=NS)
-        self.assertEqual(snapshot, "https://camd/cam/cam1/snapshot.jpg")
+        self.assertEqual(snapshot, "https://camd/cam/cam1/snapshot.jpg?rendition=sub")
         tls = self.call(
             "tr2:GetStreamUri",
             "<tr2:Protocol>RtspsUnicast</tr2:Protocol>" + profile_token("tr2", "Profile_1"),

@@ -89,7 +89,7 @@ class UsernameTokenTests(SecurityCase):
         self.assertEqual(self.ask_with(self.token(self.now - 86400)).status, 400)
 
     def test_it_remembers_bounded_many(self) -> None:
-        tokens = Tokens(lambda name: "secret", self.context.clock, self.clock.seconds)
+        tokens = Tokens(self.context.clock, self.clock.seconds)
 
         def token(number: int) -> UsernameToken:
             created = utc(self.now + number / CAPACITY)
@@ -99,10 +99,10 @@ class UsernameTokenTests(SecurityCase):
 
         first = token(0)
         for number in range(CAPACITY + 1):
-            tokens.check(token(number))
+            self.assertTrue(tokens.verify(token(number), "secret"))
         self.assertEqual(len(tokens._seen), CAPACITY)
         with self.assertRaises(NotAuthorized):
-            tokens.check(first)
+            tokens.verify(first, "secret")
 
     def test_both_must_be_right(self) -> None:
         self.assertEqual(self.send(INFORMATION, by="admin", header=self.token(secret="wrong")).status, 400)
@@ -115,12 +115,22 @@ class UsernameTokenTests(SecurityCase):
         self.ask_with(self.token(name="My-secret-password"))
         self.assertEqual([(entry["by"], entry["how"]) for entry in self.events("login_refused")],
                          [("admin", "onvif"), ("", "onvif")])  # fmt: skip
+    def test_wrong_ones_lock_the_pair_like_other_passwords(self) -> None:
         for _ in range(5):
-            self.ask_with(self.token(secret="wrong"))
-        self.assertEqual(len(self.events("login_refused")), 2)
-        self.clock.advance(60)
-        self.ask_with(self.token(secret="wrong"))
-        self.assertEqual(len(self.events("login_refused")), 3)
+            self.assertEqual(self.ask_with(self.token(secret="wrong")).status, 400)
+        self.assertEqual(self.fault(self.ask_with(self.token())), NOT_AUTHORIZED)
+        self.assertEqual(len(self.events("locked")), 1)
+        self.assertEqual(len(self.events("login_refused")), 5)
+        self.clock.advance(300)
+        self.assertEqual(self.ask_with(self.token(self.now + 300)).status, 200)
+
+    def test_a_clock_that_is_wrong_or_a_replay_locks_nobody(self) -> None:
+        header = self.token()
+        self.assertEqual(self.ask_with(header).status, 200)
+        for _ in range(6):
+            self.assertEqual(self.ask_with(header).status, 400)
+            self.assertEqual(self.ask_with(self.token(self.now - 4000)).status, 400)
+        self.assertEqual(self.ask_with(self.token()).status, 200)
 
     def test_and_who_changed_what(self) -> None:
         self.call("tds:SetDiscoveryMode", "<tds:DiscoveryMode>NonDiscoverable</tds:DiscoveryMode>")

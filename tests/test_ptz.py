@@ -66,6 +66,25 @@ class DigitalTests(SynchronousTestCase):
         self.run_for(3)
         self.assertAlmostEqual(self.ptz.position[0], 0.0)
 
+    def test_one_axis_stops_and_the_other_goes_on(self):
+        self.ptz.drive(0.5, 0, 1)
+        self.run_for(0.4)
+        self.ptz.stop(zoom=False)
+        pan, _, zoom = self.ptz.position
+        self.run_for(0.4)
+        self.assertEqual(self.ptz.position[0], pan)
+        self.assertGreater(self.ptz.position[2], zoom)
+        self.ptz.stop(pan_tilt=False)
+        self.assertFalse(self.ptz.moving)
+
+    def test_so_it_does_on_the_way_to_a_place(self):
+        self.ptz.move(1, 0, 2)
+        self.run_for(0.4)
+        zoom = self.ptz.position[2]
+        self.ptz.stop(pan_tilt=False)
+        self.run_for(2)
+        self.assertEqual(self.ptz.position, (1.0, 0.0, zoom))
+
     def test_it_stays_within_the_picture(self):
         self.ptz.drive(1, 1, 1)
         self.run_for(10)
@@ -138,3 +157,59 @@ class DeviceTests(SynchronousTestCase):
         clock.pump([0.04] * 150)
         values = [controls.observable(name).value for name in controls.names]
         self.assertEqual((values, views[-1]), ([36000, 400], (0, 0, 1)))
+
+
+class Mover:
+    """A device that moves by itself, and what it was told."""
+
+    axes = frozenset({"pan", "tilt"})
+    most_zoom = 5.0
+
+    def __init__(self):
+        self.told = []
+
+    def move(self, position, speed):
+        self.told.append(("move", position, speed))
+
+    def drive(self, velocity, seconds):
+        self.told.append(("drive", velocity, seconds))
+
+    def stop(self, pan_tilt, zoom):
+        self.told.append(("stop", pan_tilt, zoom))
+
+    def share(self, zoom):
+        return 0.5
+
+
+class MovingHeadTests(SynchronousTestCase):
+    def setUp(self):
+        self.clock, self.state, self.views, self.head = Clock(), State(), [], Mover()
+        self.ptz = Ptz("cameras/cam1/", self.state, self.clock, self.views.append)
+        self.ptz.move(0.5, 0, 2)
+        self.clock.pump([0.04] * 50)
+        self.ptz.equip_head(self.head)
+
+    def test_it_is_told_and_the_picture_stays_whole(self):
+        self.assertEqual(self.views[-1], (0.0, 0.0, 1.0))
+        self.ptz.drive(0.5, 0, 0, 3)
+        self.ptz.stop()
+        self.ptz.move(-1, 1, 5, 0.5)
+        self.assertEqual(self.head.told, [("drive", (0.5, 0, 0), 3), ("stop", True, True), ("move", (-1, 1, 5), 0.5)])
+        self.assertEqual((self.ptz.axes, self.ptz.is_digital), (self.head.axes, False))
+        with self.assertRaises(Invalid):
+            self.ptz.move(0, 0, 8)
+
+    def test_where_it_is_it_says_itself(self):
+        self.ptz.told((0.1, 0.2, 1.0), True)
+        self.assertEqual((self.ptz.position, self.ptz.moving), ((0.1, 0.2, 1.0), True))
+        self.assertEqual(self.state["cameras/cam1/ptz/tilt"].value, 0.2)
+        self.ptz.told((0.1, 0.2, 1.0), False)
+        self.ptz.save("door")
+        self.ptz.go("door")
+        self.assertEqual(self.head.told, [("move", (0.1, 0.2, 1.0), 1.0)])
+
+    def test_without_it_the_window_moves_again(self):
+        self.ptz.told((0.5, 0.0, 2.0), False)
+        self.ptz.equip_head(None)
+        self.assertEqual((self.views[-1], self.ptz.is_digital), ((0.5, 0.0, 2.0), True))
+        self.assertEqual(self.state["cameras/cam1/ptz/zoom"].spec.max, 8)

@@ -194,6 +194,18 @@ class Users(Identities):
             self._audit.record("device_password_show", by.name, address, user=user.name)
         return secret
 
+    async def set_device_password(self, by: Principal, name: str, password: str, *, address: str = "") -> None:
+        """Choose the device password of oneself, or with User_rw of anyone: recorders bring their own. As good
+        as an account's, else Invalid. Kept letter for letter, since that is what a digest is over."""
+        if not _is_own(by, name):
+            _need(by, Permission.User_rw)
+        user = self._find(name)
+        _need_rights_of(by, self._mirror.snapshot, user)
+        check_password(password)
+        sealed = self._mirror.key.encrypt(password, purpose(user.id))
+        told = ("device_password_set", by.name, address, {"user": user.name})
+        await self._mirror.write(self._mirror.accounts.set_device_password, user.name, sealed, told=told)
+
     # -- roles
 
     def roles(self) -> dict[str, Names]:

@@ -26,6 +26,26 @@ class Head(Protocol):
         """How far pan or tilt goes to move by the whole width or height of the view at that zoom."""
 
 
+class MovingHead(Protocol):
+    """A device that moves by itself: it is told where to or how fast, and tells where it is (`Ptz.told`). axes and
+    most_zoom as of a Head. What it cannot do raises CamdError."""
+
+    axes: frozenset[str]
+    most_zoom: float
+
+    def move(self, position: Position, speed: float) -> None:
+        """Go there; speed: 0 (not included) to 1."""
+
+    def drive(self, velocity: Position, seconds: float) -> None:
+        """Move with these speeds, -1 to 1, for so long."""
+
+    def stop(self, pan_tilt: bool, zoom: bool) -> None:
+        """Stay where it is, on these axes."""
+
+    def share(self, zoom: float) -> float:
+        """As of a Head."""
+
+
 class DigitalHead:
     """A window that moves within the picture. view(position) shows it."""
 

@@ -15,7 +15,7 @@ from ..state.permission import Permission
 from ..state.spec import Spec, Value
 from ..state.state import State
 from .controls import Controls
-from .head import HOME, DeviceHead, DigitalHead, Head, Position
+from .head import HOME, DeviceHead, DigitalHead, Head, MovingHead, Position
 
 #: Steps of a move (1/s), and how many of them pass between two messages about where it is.
 STEPS, TELL_EVERY = 25, 5
@@ -50,7 +50,8 @@ class Ptz:
         self._state = state
         self._reactor = reactor
         self._digital = DigitalHead(view)
-        self._head: Head = self._digital
+        self._head: Head | MovingHead = self._digital
+        self._mover: MovingHead | None = None
         self._target: Position | None = None
         self._speed = 1.0
         self._velocity: Position | None = None
@@ -64,20 +65,37 @@ class Ptz:
         self._presets = state.declare(replace(_PRESETS, name=self._prefix + "presets"), self._check_presets)
         self._presets.publish({} if self._presets.target is None else self._presets.target)
         self.position = self._inside(*(HOME[axis] if wish is None else wish for axis, wish in enumerate(wanted)))
-        self._head.place(self.position)
+        self._digital.place(self.position)
         self._tell()
 
     def equip(self, controls: Controls) -> None:
         """Move what the device has, now that this is known."""
         device = DeviceHead(controls)
         head: Head = device if device.axes else self._digital
-        if type(head) is type(self._head):
-            return
-        self._digital.place(HOME if device.axes else self.position)
+        if self._mover is None and type(head) is not type(self._head):
+            self._take(head)
+
+    def equip_head(self, head: MovingHead | None) -> None:
+        """Let this one move from now on, whatever else there is; None: a window in the picture again."""
+        if self._ticker.running:
+            self._ticker.stop()
+            self._rest()
+        self._mover = head
+        self._take(head or self._digital)
+        self._moving.publish(False)
+
+    def _take(self, head: Head | MovingHead) -> None:
         self._head = head
+        self._digital.place(self.position if self.is_digital else HOME)
         zoom = self._state[self._prefix + "zoom"]
         zoom.redefine(replace(zoom.spec, max=head.most_zoom), partial(self._set, "zoom"))
         self.position = self._inside(*self.position)
+
+    def told(self, position: Position, moving: bool) -> None:
+        """Where a MovingHead is, by its own word."""
+        self.position = self._inside(*position)
+        self._tell()
+        self._moving.publish(moving)
 
     @property
     def is_digital(self) -> bool:
@@ -85,12 +103,17 @@ class Ptz:
         return self._head is self._digital
 
     @property
+    def axes(self) -> frozenset[str]:
+        """Those of pan, tilt and zoom that there are."""
+        return self._head.axes
+
+    @property
     def most_zoom(self) -> float:
         return self._head.most_zoom
 
     @property
     def moving(self) -> bool:
-        return self._ticker.running
+        return bool(self._moving.value)
 
     # ---------------------------------------------------------------- moves
 
@@ -100,7 +123,11 @@ class Ptz:
         self._check(pan, "pan", -1, 1)
         self._check(tilt, "tilt", -1, 1)
         self._check(zoom, "zoom", 1, self._head.most_zoom)
-        self._target, self._velocity, self._speed = self._inside(pan, tilt, zoom), None, speed
+        aim = self._inside(pan, tilt, zoom)
+        if self._mover is not None:
+            self._mover.move(aim, speed)
+            return
+        self._target, self._velocity, self._speed = aim, None, speed
         self._start()
 
     def shift(self, pan: float, tilt: float, zoom: float, speed: float = 1.0) -> None:
@@ -122,15 +149,34 @@ class Ptz:
         if pan == tilt == zoom == 0:
             self.stop()
             return
+        if self._mover is not None:
+            self._mover.drive((pan, tilt, zoom), min(seconds, LONGEST_DRIVE))
+            return
         self._target, self._velocity = None, (pan, tilt, zoom)
         self._until = self._reactor.seconds() + min(seconds, LONGEST_DRIVE)
         self._start()
 
-    def stop(self) -> None:
-        """Stay where it is."""
-        if self._ticker.running:
+    def stop(self, pan_tilt: bool = True, zoom: bool = True) -> None:
+        """Stay where it is; with one of them alone the other goes on."""
+        if self._mover is not None:
+            self._mover.stop(pan_tilt, zoom)
+        elif self._ticker.running and not self._goes_on(pan_tilt, zoom):
             self._ticker.stop()
             self._rest()
+
+    def _goes_on(self, pan_tilt: bool, zoom: bool) -> bool:
+        """Take the axes to stop out of the move; returns whether any is left in it."""
+        rest = (0.0, 0.0, 0.0) if self._velocity is not None else self.position
+        way = self._velocity or self._target or rest
+        stopped = pan_tilt, pan_tilt, zoom
+        pan, tilt, enlarged = (
+            still if stop else on for on, still, stop in zip(way, rest, stopped, strict=True)
+        )
+        if self._velocity is not None:
+            self._velocity = pan, tilt, enlarged
+        else:
+            self._target = pan, tilt, enlarged
+        return (pan, tilt, enlarged) != rest
 
     def close(self) -> None:
         """The camera goes: no further move."""
@@ -194,6 +240,7 @@ class Ptz:
             self.position = self._approached(self._target or before)
             arrived = self.position == self._target
         if self.position != before:
+            assert self._mover is None
             self._head.place(self.position)
         self._steps += 1
         if arrived:

@@ -128,7 +128,7 @@ def camd_resources(app: App) -> list[Route]:
         return context
 
     devices = _devices[app] = Devices(app, make)
-    tokens = Tokens(app.users.device_secret, clock, app.reactor.seconds)
+    tokens = Tokens(clock, app.reactor.seconds)
     # Asks nobody who they are, for some operations are for everybody. media: device passwords are good here.
     return [Route("/onvif", Onvif(app, devices, tokens), None, media=True, open=True)]
 

@@ -4,7 +4,7 @@
     Operator       operator           Anonymous  guest
 
 A role of one's own is shown as the highest level whose rights it has. Recorders sign in with the device
-password, so what they send as a user's password becomes that, too, where camd can keep it.
+password, so what they send as a user's password becomes that, too.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Accounts(Service):
         for name, password, level in wanted:
             with _in_words_of_onvif():
                 await users.add(call.by, name, password, LEVELS[level or "User"], address=call.address)
-            await self._set_device_password(call, name, password)
+                await users.set_device_password(call.by, name, password, address=call.address)
         return None
 
     @operation("SetUser", Access.WRITE_USERS)
@@ -69,8 +69,8 @@ class Accounts(Service):
                 changes["password"] = password
             with _in_words_of_onvif():
                 await users.change(call.by, name, address=call.address, **changes)
-            if password:
-                await self._set_device_password(call, name, password)
+                if password:
+                    await users.set_device_password(call.by, name, password, address=call.address)
         return None
 
     @operation("DeleteUsers", Access.WRITE_USERS)
@@ -96,12 +96,6 @@ class Accounts(Service):
             return _ROLES[entry["role"]]
         held, roles = set(entry["permissions"]), self.context.app.users.roles()
         return next((level for level, role in LEVELS.items() if set(roles[role]) <= held), "Anonymous")
-
-    async def _set_device_password(self, call: Call, name: str, password: str) -> None:
-        """Where camd lets somebody choose a device password; else it makes one, which its page shows."""
-        choose = getattr(self.context.app.users, "set_device_password", None)
-        if choose is not None:
-            await choose(call.by, name, password, address=call.address)
 
 
 @contextmanager

@@ -96,7 +96,7 @@ class Configurations:
     def ptz(self, name: str, camera: CameraView) -> Xml:
         return tag(
             name, tag("tt:Name", camera.name[:64]), self._uses(camera=camera.id, ptz=True),
-            tag("tt:NodeToken", camera.token("PTZNode")), configuration_spaces(), token=camera.token("PTZ"),
+            tag("tt:NodeToken", camera.token("PTZNode")), configuration_spaces(camera.camera.ptz.axes), token=camera.token("PTZ"),
         )  # fmt: skip
 
     def metadata(self, name: str, camera: CameraView) -> Xml:

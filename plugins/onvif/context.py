@@ -16,7 +16,7 @@ from .faults import invalid
 from .hub import Hub
 from .network import Interface, Network
 from .operation import Call, Service
-from .profiles import Profiles
+from .profiles import Profile, Profiles
 from .scopes import default_scopes, fixed_scopes
 
 if TYPE_CHECKING:
@@ -129,8 +129,13 @@ class Context:
             raise invalid("this way of streaming is switched off", "ter:InvalidStreamSetup")
         return f"{scheme}://{call.host}:{port}/{rendition.path}"
 
-    def snapshot_uri(self, call: Call, camera: CameraView) -> str:
-        return f"{call.base}/cam/{camera.id}/snapshot.jpg"
+    def snapshot_uri(self, call: Call, profile: Profile) -> str:
+        """Raises Fault without a camera."""
+        camera, rendition = self.profiles.camera(profile), self.profiles.rendition(profile)
+        if camera is None:
+            raise invalid("the profile has no video source", "ter:IncompleteConfiguration")
+        small = "?rendition=sub" if rendition is not None and rendition.name == "sub" else ""
+        return f"{call.base}/cam/{camera.id}/snapshot.jpg{small}"
 
     # -- what requests mean
 

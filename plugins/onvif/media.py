@@ -151,11 +151,7 @@ class Media(Service):
 
     @operation("GetSnapshotUri", Access.READ_MEDIA)
     def snapshot_uri(self, call: Call) -> Answer:
-        profile = self._named(call)
-        camera = self.context.profiles.camera(profile)
-        if camera is None:
-            raise invalid("the profile has no video source", "ter:IncompleteConfiguration")
-        return media_uri(self.context.snapshot_uri(call, camera))
+        return media_uri(self.context.snapshot_uri(call, self._named(call)))
 
     @operation("SetSynchronizationPoint", Access.READ_MEDIA)
     def synchronise(self, call: Call) -> Answer:

@@ -249,10 +249,7 @@ class Media2(Service):
 
     @operation("GetSnapshotUri", Access.READ_MEDIA)
     def snapshot_uri(self, call: Call) -> Answer:
-        camera = self.context.profiles.camera(self._named(call))
-        if camera is None:
-            raise invalid("the profile has no video source", "ter:IncompleteConfiguration")
-        return tag("tr2:Uri", self.context.snapshot_uri(call, camera))
+        return tag("tr2:Uri", self.context.snapshot_uri(call, self._named(call)))
 
     @operation("SetSynchronizationPoint", Access.READ_MEDIA)
     def synchronise(self, call: Call) -> Answer:

@@ -84,8 +84,8 @@ class Ptz(Service):
 
     @operation("GetConfigurationOptions", Access.READ_MEDIA)
     def options(self, call: Call) -> Answer:
-        self.context.directory.find("PTZ", call.needed("tptz:ConfigurationToken"), call.by)
-        return tag("tptz:PTZConfigurationOptions", tag("tt:Spaces", spaces()),
+        camera = self.context.directory.find("PTZ", call.needed("tptz:ConfigurationToken"), call.by)
+        return tag("tptz:PTZConfigurationOptions", tag("tt:Spaces", spaces(camera.camera.ptz.axes)),
                    tag("tt:PTZTimeout", tag("tt:Min", "PT0.1S"), tag("tt:Max", "PT60S")))  # fmt: skip
 
     @operation("SetConfiguration", Access.ACTUATE)
@@ -155,10 +155,8 @@ class Ptz(Service):
 
     @operation("Stop", Access.ACTUATE)
     def stop(self, call: Call) -> Answer:
-        head = self._head(call)
-        flags = call.flag("tptz:PanTilt"), call.flag("tptz:Zoom")
-        if flags != (False, False):  # one axis alone does not go on when the other is to stop
-            head.stop()
+        pan_tilt, zoom = call.flag("tptz:PanTilt"), call.flag("tptz:Zoom")
+        self._head(call).stop(pan_tilt is not False, zoom is not False)
         return None
 
     @operation("GetStatus", Access.READ_MEDIA)
@@ -238,7 +236,7 @@ class Ptz(Service):
 
 def _node(camera: CameraView) -> Xml:
     return tag(
-        "tptz:PTZNode", tag("tt:Name", camera.name[:64]), tag("tt:SupportedPTZSpaces", spaces()),
+        "tptz:PTZNode", tag("tt:Name", camera.name[:64]), tag("tt:SupportedPTZSpaces", spaces(camera.camera.ptz.axes)),
         tag("tt:MaximumNumberOfPresets", MOST_PRESETS), tag("tt:HomeSupported", True),
         token=camera.token("PTZNode"), FixedHomePosition=False, GeoMove=False,
     )  # fmt: skip

@@ -43,40 +43,49 @@ def _line(name: str, uri: str, low: float, high: float) -> Xml:
 
 
 @functools.cache
-def spaces() -> tuple[Xml, ...]:
-    """What a node or a configuration supports."""
-    return (
-        _plane("AbsolutePanTiltPositionSpace", POSITION),
-        _line("AbsoluteZoomPositionSpace", ZOOM_POSITION, 0, 1),
-        _plane("RelativePanTiltTranslationSpace", TRANSLATION),
-        _plane("RelativePanTiltTranslationSpace", FIELD_OF_VIEW),
-        _line("RelativeZoomTranslationSpace", ZOOM_TRANSLATION, -1, 1),
-        _plane("ContinuousPanTiltVelocitySpace", VELOCITY),
-        _line("ContinuousZoomVelocitySpace", ZOOM_VELOCITY, -1, 1),
-        _line("PanTiltSpeedSpace", SPEED, 0, 1),
-        _line("ZoomSpeedSpace", ZOOM_SPEED, 0, 1),
+def spaces(axes: frozenset[str]) -> tuple[Xml, ...]:
+    """What a node or a configuration supports with these axes of pan, tilt and zoom."""
+    pan_tilt, zoom = _parts(axes)
+    found: tuple[Xml | None, ...] = (
+        pan_tilt and _plane("AbsolutePanTiltPositionSpace", POSITION),
+        zoom and _line("AbsoluteZoomPositionSpace", ZOOM_POSITION, 0, 1),
+        pan_tilt and _plane("RelativePanTiltTranslationSpace", TRANSLATION),
+        pan_tilt and _plane("RelativePanTiltTranslationSpace", FIELD_OF_VIEW),
+        zoom and _line("RelativeZoomTranslationSpace", ZOOM_TRANSLATION, -1, 1),
+        pan_tilt and _plane("ContinuousPanTiltVelocitySpace", VELOCITY),
+        zoom and _line("ContinuousZoomVelocitySpace", ZOOM_VELOCITY, -1, 1),
+        pan_tilt and _line("PanTiltSpeedSpace", SPEED, 0, 1),
+        zoom and _line("ZoomSpeedSpace", ZOOM_SPEED, 0, 1),
     )
+    return tuple(one for one in found if one)
 
 
 @functools.cache
-def configuration_spaces() -> tuple[Xml, ...]:
+def configuration_spaces(axes: frozenset[str]) -> tuple[Xml, ...]:
     """What stands in a PTZConfiguration behind its node; the first name has the schema's own spelling."""
-    return (
-        tag("tt:DefaultAbsolutePantTiltPositionSpace", POSITION),
-        tag("tt:DefaultAbsoluteZoomPositionSpace", ZOOM_POSITION),
-        tag("tt:DefaultRelativePanTiltTranslationSpace", TRANSLATION),
-        tag("tt:DefaultRelativeZoomTranslationSpace", ZOOM_TRANSLATION),
-        tag("tt:DefaultContinuousPanTiltVelocitySpace", VELOCITY),
-        tag("tt:DefaultContinuousZoomVelocitySpace", ZOOM_VELOCITY),
+    pan_tilt, zoom = _parts(axes)
+    found: tuple[Xml | None, ...] = (
+        pan_tilt and tag("tt:DefaultAbsolutePantTiltPositionSpace", POSITION),
+        zoom and tag("tt:DefaultAbsoluteZoomPositionSpace", ZOOM_POSITION),
+        pan_tilt and tag("tt:DefaultRelativePanTiltTranslationSpace", TRANSLATION),
+        zoom and tag("tt:DefaultRelativeZoomTranslationSpace", ZOOM_TRANSLATION),
+        pan_tilt and tag("tt:DefaultContinuousPanTiltVelocitySpace", VELOCITY),
+        zoom and tag("tt:DefaultContinuousZoomVelocitySpace", ZOOM_VELOCITY),
         tag(
             "tt:DefaultPTZSpeed",
-            tag("tt:PanTilt", x=1.0, y=1.0, space=SPEED),
-            tag("tt:Zoom", x=1.0, space=ZOOM_SPEED),
+            pan_tilt and tag("tt:PanTilt", x=1.0, y=1.0, space=SPEED),
+            zoom and tag("tt:Zoom", x=1.0, space=ZOOM_SPEED),
         ),
         tag("tt:DefaultPTZTimeout", f"PT{DEFAULT_TIMEOUT:g}S"),
-        tag("tt:PanTiltLimits", _plane("Range", POSITION)),
-        tag("tt:ZoomLimits", _line("Range", ZOOM_POSITION, 0, 1)),
+        pan_tilt and tag("tt:PanTiltLimits", _plane("Range", POSITION)),
+        zoom and tag("tt:ZoomLimits", _line("Range", ZOOM_POSITION, 0, 1)),
     )
+    return tuple(one for one in found if one)
+
+
+def _parts(axes: frozenset[str]) -> tuple[Any, Any]:
+    """Whether there is pan or tilt, and zoom: None or True."""
+    return bool(axes & {"pan", "tilt"}) or None, "zoom" in axes or None
 
 
 def position(name: str, place: tuple[float, float, float], most_zoom: float) -> Xml:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
 #: A form on any page could send other types without asking first.
 _XML = frozenset((b"application/soap+xml", b"text/xml", b"application/xml"))
-
-#: Refusals of one user at one address are told so often (seconds), for so many of them.
-_AGAIN, _REMEMBERED = 60.0, 256
 
 #: What the documentation of the API says of this path.
 DESCRIBED = {
@@ -69,9 +67,6 @@ class Onvif(Resource):
         self._devices = devices
         self._paths = devices.paths
         self._tokens = tokens
-        self._refused: dict[
-            tuple[str, str], float
-        ] = {}  # (user, address) -> when it was last in the audit log
 
     def render_POST(self, request: Any) -> Any:
         path, below = request.postpath[:1], request.postpath[1:]
@@ -160,33 +155,15 @@ class Onvif(Resource):
 
     def _by_token(self, security: Any, address: str) -> Principal:
         app = self._app
-        name = ""
+        by: Principal | None = None
         try:
             token = UsernameToken.read(security)
-            name = token.username
-            by = app.users.by_device_password(name, self._tokens.check(token))
-            if by is None:
-                raise NotAuthorized()
-        except NotAuthorized:
-            app.web.limits.charge(None, address, False)
-            self._note_refusal(name, address)
-            raise
-        app.web.limits.charge(by, address, False)
+            by = app.users.by_username_token(token.username, partial(self._tokens.verify, token), address)
+        except Unauthorized:
+            raise NotAuthorized() from None
+        finally:
+            app.web.limits.charge(by, address, False)
         return by
-
-    def _note_refusal(self, name: str, address: str) -> None:
-        """Into the audit log, but a recorder with an old password that asks every second is not worth a line
-        each time."""
-        # Only names that exist: people type passwords into the field for the name.
-        known = name if self._app.users.device_secret(name) is not None else ""
-        now = self._app.reactor.seconds()
-        before = self._refused.pop((known, address), None)
-        if before is None or now - before >= _AGAIN:
-            self._app.audit.record("login_refused", known, address, how="onvif")
-            before = now
-        self._refused[known, address] = before
-        if len(self._refused) > _REMEMBERED:
-            del self._refused[next(iter(self._refused))]
 
     # -- going out
 

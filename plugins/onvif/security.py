@@ -75,30 +75,25 @@ class UsernameToken:
 
 
 class Tokens:
-    """Decides about tokens. Reactor thread only.
+    """Decides about tokens. Reactor thread only. seconds: a monotonic clock."""
 
-    secret_of(name): the device password of a user, None without. seconds: a monotonic clock.
-    """
-
-    def __init__(self, secret_of: Callable[[str], str | None], clock: Clock, seconds: Callable[[], float]):
-        self._secret_of = secret_of
+    def __init__(self, clock: Clock, seconds: Callable[[], float]):
         self._clock = clock
         self._seconds = seconds
         self._seen: OrderedDict[bytes, tuple[float, float]] = OrderedDict()  # nonce -> (forget at, created)
         self._forgotten = float("-inf")
 
-    def check(self, token: UsernameToken) -> str:
-        """The secret that the token was signed with. Raises NotAuthorized, never saying why. A token that
-        is refused uses up nothing."""
-        secret = self._secret_of(token.username)
-        # A user who does not exist costs as much time as a wrong password.
-        signed = token.is_signed_with(secret or "a user without one")
+    def verify(self, token: UsernameToken, secret: str) -> bool:
+        """Whether the token was signed with this secret. Raises NotAuthorized if it was, but at another time or
+        for a request before this one. A token that is refused uses up nothing."""
+        if not token.is_signed_with(secret):
+            return False
         created = parse_utc(token.created)
-        if secret is None or not signed or created is None:
+        if created is None:
             raise NotAuthorized()
         self._check_time(created)
         self._use(token, created)
-        return secret
+        return True
 
     def _check_time(self, created: float) -> None:
         ahead = created - self._clock.now()
