@@ -1,4 +1,5 @@
-"""Discovery in the daemon: what is announced, answered and found, without a network and with time under control."""
+"""Discovery in the daemon: what is announced, answered and found, without a network and with time under
+control."""
 
 from __future__ import annotations
 
@@ -69,7 +70,9 @@ class FakeLink:
     def said(self) -> list[tuple[str, str]]:
         """(kind, uuid) of what was said since the last time."""
         sent, self.sent = self.sent, []
-        return [(m.kind, m.matches[0].address.removeprefix("urn:uuid:") if m.matches else "") for m, *_ in sent]
+        return [
+            (m.kind, m.matches[0].address.removeprefix("urn:uuid:") if m.matches else "") for m, *_ in sent
+        ]
 
 
 class PlaceTests(SynchronousTestCase):
@@ -83,7 +86,11 @@ class PlaceTests(SynchronousTestCase):
 
     def test_the_web_site(self) -> None:
         for urls, description, expected in (
-            (["http://localhost:8080/", "https://localhost:8443/"], "tcp:8080", Site("http", 8080, "", False)),
+            (
+                ["http://localhost:8080/", "https://localhost:8443/"],
+                "tcp:8080",
+                Site("http", 8080, "", False),
+            ),
             (["http://localhost:8080/"], "tcp:8080:interface=\\:\\:", Site("http", 8080, "", True)),
             (["http://10.1.0.1:80/"], "tcp:80:interface=10.1.0.1", Site("http", 80, "10.1.0.1", False)),
             (["http://[2001:db8::1]:80/"], "", Site("http", 80, "2001:db8::1", True)),
@@ -109,17 +116,27 @@ class PlaceTests(SynchronousTestCase):
         self.assertEqual(six.xaddrs[0], "http://[2001:db8::1]:8101/onvif/device_service")
 
     def test_what_onvif_tells(self) -> None:
-        told = {"uuid": "1", "port": None, "path": "/x", "scopes": ["a", "b c", "d\n", "", "x" * 300], "discoverable": True}
+        told = {
+            "uuid": "1",
+            "port": None,
+            "path": "/x",
+            "scopes": ["a", "b c", "d\n", "", "x" * 300],
+            "discoverable": True,
+        }
         self.assertEqual(endpoints([told, {**told, "discoverable": False}]), (Endpoint("1", "/x", ("a",)),))
         self.assertEqual(endpoints(None), ())
 
     def test_what_mdns_tells(self) -> None:
         app: Any = SimpleNamespace(
             listeners=SimpleNamespace(urls=["http://localhost:8080/", "https://localhost:8443/"]),
-            state=State(), threads=SimpleNamespace(io=lambda _, before, wanted: succeed(told.append((before, wanted)))),
+            state=State(), threads=SimpleNamespace(io=lambda _, *args: succeed(told.append(args))),
         )  # fmt: skip
         told: list[Any] = []
-        for name, value in (("system/name", "böx"), ("onvif/uuid", "0-123456789abc"), ("discovery/mdns", True)):
+        for name, value in (
+            ("system/name", "böx"),
+            ("onvif/uuid", "0-123456789abc"),
+            ("discovery/mdns", True),
+        ):
             app.state.declare(Spec(name, type(value), default=value))
         mdns = Mdns(app)
         mdns.tell((NEAR, SIX), Site("http", 8080, "", False))
@@ -165,7 +182,9 @@ class ResponderTests(SynchronousTestCase):
         self.responder.announce(endpoints, site)
         self.clock.advance(1)
 
-    def ask(self, host: str = "10.1.0.9", own: str = "", size: int = 600, **wanted: Any) -> list[tuple[str, str]]:
+    def ask(
+        self, host: str = "10.1.0.9", own: str = "", size: int = 600, **wanted: Any
+    ) -> list[tuple[str, str]]:
         """What is answered at once to a new question."""
         self.number += 1
         message = Message(**{"kind": "Probe", "id": f"urn:uuid:{self.number}", **wanted})
@@ -239,7 +258,9 @@ class ResponderTests(SynchronousTestCase):
         self.near.said()
         for expected in ([("ProbeMatches", "b0")], []):
             self.assertEqual(self.ask(own="10.1.0.1", id="urn:uuid:same"), expected)
-        self.assertEqual(self.ask(own="10.1.0.1", id="urn:uuid:same", host="10.1.0.10"), [("ProbeMatches", "b0")])
+        self.assertEqual(
+            self.ask(own="10.1.0.1", id="urn:uuid:same", host="10.1.0.10"), [("ProbeMatches", "b0")]
+        )
 
     def test_no_more_than_so_many(self) -> None:
         self.announce(BOX, CAMERA)
@@ -272,15 +293,21 @@ class SearchTests(SynchronousTestCase):
         self.search = Search(["urn:uuid:own"])
         self.id = parse(self.search.questions[0]).id
 
-    def hear(self, *found: Match, kind: str = "ProbeMatches", about: str = "", source: str = "10.1.0.7") -> list[Found]:
+    def hear(
+        self, *found: Match, kind: str = "ProbeMatches", about: str = "", source: str = "10.1.0.7"
+    ) -> list[Found]:
         self.search.hear(Message(kind, "urn:uuid:x", about or self.id, matches=found), source)
         return list(self.search)
 
     def match(self, uuid: str = "urn:uuid:7", **more: Any) -> Match:
-        return Match(uuid, **{"types": (DEVICE,), "xaddrs": ("http://10.1.0.7/onvif/device_service",), **more})
+        return Match(
+            uuid, **{"types": (DEVICE,), "xaddrs": ("http://10.1.0.7/onvif/device_service",), **more}
+        )
 
     def test_a_camera(self) -> None:
-        scopes = tuple(f"onvif://www.onvif.org/{end}" for end in ("Name/Front%20door%00", "hardware/X1", "location/roof"))
+        scopes = tuple(
+            f"onvif://www.onvif.org/{end}" for end in ("Name/Front%20door%00", "hardware/X1", "location/roof")
+        )
         self.assertEqual(
             self.hear(self.match("urn:uuid:ABC", scopes=scopes)),
             [Found("abc", "Front door", "X1", "roof", ("http://10.1.0.7/onvif/device_service",))],
@@ -297,7 +324,15 @@ class SearchTests(SynchronousTestCase):
         self.hear(self.match(), about="urn:uuid:other")
         self.hear(self.match(types=("{urn:x}Printer",)))
         self.hear(self.match(""))
-        urls = ("ftp://10.1.0.7/", "http://", "http://u:p@10.1.0.7/", "http://[", "http://x:99999/", "javascript:x", "http://x/\n")
+        urls = (
+            "ftp://10.1.0.7/",
+            "http://",
+            "http://u:p@10.1.0.7/",
+            "http://[",
+            "http://x:99999/",
+            "javascript:x",
+            "http://x/\n",
+        )
         self.assertEqual(self.hear(self.match(xaddrs=urls)), [])
 
     def test_there_may_be_too_many(self) -> None:
@@ -411,7 +446,9 @@ class ServiceTests(SynchronousTestCase):
         second.cancel()
         self.failureResultOf(second)
         self.app.reactor.advance(1)
-        self.assertEqual([message.kind for message, *_ in near.sent], ["Probe"] * 4, "two questions, each twice")
+        self.assertEqual(
+            [message.kind for message, *_ in near.sent], ["Probe"] * 4, "two questions, each twice"
+        )
         self.answer(near)
         self.assertNoResult(first)
         self.app.reactor.advance(SEARCH)
@@ -431,8 +468,9 @@ class ServiceTests(SynchronousTestCase):
     def test_answers_that_nobody_asked_for(self) -> None:
         near = self.start()
         self.service.search()
-        near.heard(near, messages.probe_matches(Match("urn:uuid:1", (DEVICE,), (), ("http://x/",)), "urn:uuid:2",
-                                                messages.Sequence(1)), "10.1.0.7", 3702, "10.1.0.1")  # fmt: skip
+        match = Match("urn:uuid:1", (DEVICE,), (), ("http://x/",))
+        data = messages.probe_matches(match, "urn:uuid:2", messages.Sequence(1))
+        near.heard(near, data, "10.1.0.7", 3702, "10.1.0.1")
         self.app.reactor.advance(SEARCH)
         self.assertEqual(self.app.state["discovery/devices"].value, [])
 

@@ -165,7 +165,10 @@ class WritingTests(SynchronousTestCase):
         return parse(data)
 
     def test_answers(self) -> None:
-        for kind, write in (("ProbeMatches", messages.probe_matches), ("ResolveMatches", messages.resolve_matches)):
+        for kind, write in (
+            ("ProbeMatches", messages.probe_matches),
+            ("ResolveMatches", messages.resolve_matches),
+        ):
             data = write(CAMERA, ID, self.sequence)
             message = self.check(data)
             self.assertEqual((message.kind, message.about, message.matches), (kind, ID, (CAMERA,)))
@@ -174,11 +177,15 @@ class WritingTests(SynchronousTestCase):
 
     def test_hello_and_bye(self) -> None:
         self.assertEqual(self.check(messages.hello(CAMERA, self.sequence)).matches, (CAMERA,))
-        self.assertEqual(self.check(messages.bye(CAMERA, self.sequence)).matches, (Match(CAMERA.address, version=0),))
+        self.assertEqual(
+            self.check(messages.bye(CAMERA, self.sequence)).matches, (Match(CAMERA.address, version=0),)
+        )
 
     def test_questions(self) -> None:
         message = self.check(messages.probe((TRANSMITTER, DEVICE), SCOPES, "urn:uuid:9"))
-        self.assertEqual((message.id, message.types, message.scopes), ("urn:uuid:9", (TRANSMITTER, DEVICE), SCOPES))
+        self.assertEqual(
+            (message.id, message.types, message.scopes), ("urn:uuid:9", (TRANSMITTER, DEVICE), SCOPES)
+        )
 
     def test_texts_of_others_stay_texts(self) -> None:
         evil = "</a:RelatesTo><x>&amp;"
@@ -201,10 +208,16 @@ class MatchingTests(SynchronousTestCase):
     def test_types(self) -> None:
         for types, expected in (((), True), ((DEVICE,), True), ((TRANSMITTER, DEVICE), True),
                                 ((DEVICE, "{urn:x}Printer"), False), (("Device",), False)):  # fmt: skip
-            self.assertEqual(matches(CAMERA.types, SCOPES, Message("Probe", ID, types=types)), expected, types)
+            self.assertEqual(
+                matches(CAMERA.types, SCOPES, Message("Probe", ID, types=types)), expected, types
+            )
 
     def test_every_scope_must_be_there(self) -> None:
-        for scopes, expected in (((), True), (SCOPES, True), ((SCOPES[0], "onvif://www.onvif.org/Profile/G"), False)):
+        for scopes, expected in (
+            ((), True),
+            (SCOPES, True),
+            ((SCOPES[0], "onvif://www.onvif.org/Profile/G"), False),
+        ):
             self.assertEqual(matches((), SCOPES, Message("Probe", ID, scopes=scopes)), expected)
 
     def test_by_path(self) -> None:

@@ -37,7 +37,9 @@ def _discover(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     for info in failed:
         say(f"camd: plugin {info.name}: {info.reason.removeprefix('camd_search: ')}")
     if not answers:
-        raise CamdError("nothing could be searched" if failed else "no plugin searches; is `discovery` blocked?")
+        raise CamdError(
+            "nothing could be searched" if failed else "no plugin searches; is `discovery` blocked?"
+        )
     found = [device for _, devices in answers for device in devices]
     if args.json:
         write_json([asdict(device) for device in found])

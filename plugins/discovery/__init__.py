@@ -41,7 +41,8 @@ def camd_resources(app: App) -> list[Route]:
 
 @hookimpl
 def camd_methods(app: App) -> list[Method]:
-    return [Method("discovery.search", {}, "System_r", _services[app].search, "Search the network for ONVIF devices.")]
+    search = _services[app].search
+    return [Method("discovery.search", {}, "System_r", search, "Search the network for ONVIF devices.")]
 
 
 @hookimpl

@@ -16,8 +16,8 @@ from .messages import Match
 from .names import DEVICE, TRANSMITTER
 from .places import Place, usable
 
-#: The state, see plugins/onvif/devices.py: a list of {"uuid", "port", "path", "scopes", "discoverable"}, where a port
-#: of its own is plain HTTP at every address, and None that of the web site.
+#: The state: a list of {"uuid", "port", "path", "scopes", "discoverable"}, where a port of its own is plain HTTP
+#: at every address, and None that of the web site.
 DEVICES = "onvif/devices"
 #: Of scopes: how many, and how long.
 _MOST, _LONGEST = 64, 256
@@ -25,8 +25,8 @@ _MOST, _LONGEST = 64, 256
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A listening port. port 0: there is none. host: the only address that it listens at, "" for all; version6:
-    whether at those of IPv6, too."""
+    """A listening port. port 0: there is none. host: the only address that it listens at, "" for all;
+    version6: whether at those of IPv6, too."""
 
     scheme: str = "http"
     port: int = 0
@@ -34,8 +34,8 @@ class Site:
     version6: bool = True
 
     def hosts(self, place: Place, own: str, places: Sequence[Place]) -> list[str]:
-        """The addresses that somebody at this place may use, the best one first. own: the one they asked, if they
-        asked one. A site that has IPv4 only is told by that to those who asked over IPv6, too."""
+        """The addresses that somebody at this place may use, the best one first. own: the one they asked, if
+        they asked one. A site that has IPv4 only is told by that to those who asked over IPv6, too."""
         version = place.version if place.version == 4 or self.version6 else 4
         hosts = [host for host in usable(places, version, place.name) if self.host in ("", host)]
         if version == 4 and own in hosts:
@@ -68,9 +68,9 @@ class Endpoint:
 
 
 def site_of(urls: Sequence[str], description: str | None) -> Site:
-    """The web site. urls: where the page is; description: the endpoint of plain HTTP, for "localhost" in the former
-    stands for all addresses, of one kind or both. Recorders do not know our certificate, so HTTPS is for a site that
-    has nothing else."""
+    """The web site. urls: where the page is; description: the endpoint of plain HTTP, for "localhost" in the
+    former stands for all addresses, of one kind or both. Recorders do not know our certificate, so HTTPS is
+    for a site that has nothing else."""
     found = {url.scheme: url for url in map(urlsplit, urls) if url.port}
     for scheme in ("http", "https"):
         if scheme in found:

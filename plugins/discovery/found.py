@@ -22,8 +22,8 @@ _ROOT = "onvif://www.onvif.org/"
 class Search:
     """The devices that answered, each once, however many answers there are of it.
 
-    questions: for everybody, repeated once, in case one is lost. apart: addresses ("urn:uuid:...") that are not
-    told, for they are our own.
+    questions: for everybody, repeated once, in case one is lost. apart: addresses ("urn:uuid:...") that are
+    not told, for they are our own.
     """
 
     def __init__(self, apart: Collection[str] = ()) -> None:
@@ -49,8 +49,9 @@ class Search:
         before = self._found.get(found.uuid)
         if found.uuid and found.services and (before is not None or len(self._found) < MOST):
             services = dict.fromkeys((*(before.services if before else ()), *found.services))
-            kept = sorted(services, key=_is_ipv6)[:_SERVICES]  # whose link-local addresses few programs can use
-            self._found[found.uuid] = replace(before or found, services=tuple(kept))
+            # Few programs can use link-local addresses of IPv6.
+            kept = tuple(sorted(services, key=_is_ipv6)[:_SERVICES])
+            self._found[found.uuid] = replace(before or found, services=kept)
 
     def described(self) -> list[dict[str, Any]]:
         return [{**asdict(found), "services": list(found.services)} for found in self]
@@ -77,7 +78,8 @@ def _is_ipv6(url: str) -> bool:
 def _scope(scopes: Sequence[str], kind: str) -> str:
     """What comes after "onvif://www.onvif.org/<kind>/" first."""
     root = _ROOT + kind + "/"
-    return next((_text(unquote(scope[len(root):])) for scope in scopes if scope.lower().startswith(root)), "")  # fmt: skip
+    ends = (scope[len(root) :] for scope in scopes if scope.lower().startswith(root))
+    return next((_text(unquote(end)) for end in ends), "")
 
 
 def _text(text: str) -> str:

@@ -20,7 +20,8 @@ Mouths = list[tuple[Place, socket.socket]]
 
 
 def look(seconds: float) -> list[Found]:
-    """Ask everybody, and tell who answers within that time. Blocks. Raises CamdError if there is no network."""
+    """Ask everybody, and tell who answers within that time. Blocks. Raises CamdError if there is no
+    network."""
     search = Search()
     with ExitStack() as stack:
         mouths = _mouths(stack)

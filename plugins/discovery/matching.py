@@ -15,7 +15,8 @@ Rule = Callable[[str, str], bool]
 
 
 def matches(types: Sequence[str], scopes: Sequence[str], wanted: Message) -> bool:
-    """Whether a device with these has every type and every scope that is wanted. Raises KeyError for an unknown rule."""
+    """Whether a device with these has every type and every scope that is wanted. Raises KeyError for an
+    unknown rule."""
     if not set(wanted.types) <= set(types):
         return False
     if wanted.rule == NONE:

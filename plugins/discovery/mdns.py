@@ -1,7 +1,7 @@
 """mDNS and DNS-SD (RFC 6762, 6763): the page and the streams under a name, for browsers of services.
 
-By zeroconf, which has a thread of its own. It is imported when there is something to tell, and made anew when the
-addresses or ports change, for it does not follow them.
+By zeroconf, which has a thread of its own. It is imported when there is something to tell, and made anew when
+the addresses or ports change, for it does not follow them.
 """
 
 from __future__ import annotations
@@ -93,8 +93,9 @@ class Mdns:
 
 
 def exchange(before: Any, wanted: Names | None) -> Any:
-    """Take back what was told, and tell something else; returns what can take it back. Blocks half a second; what is
-    told for the first time is made sure to be nobody else's, which goes on in zeroconf's own thread."""
+    """Take back what was told, and tell something else; returns what can take it back. Blocks half a second;
+    what is told for the first time is made sure to be nobody else's, which goes on in zeroconf's own
+    thread."""
     if before is not None:
         before.close()
     if wanted is None:

@@ -167,8 +167,8 @@ def unknown_rule(about: str, known: Iterable[str]) -> bytes:
     rules = f"<d:SupportedMatchingRules>{_escaped(known)}</d:SupportedMatchingRules>"
     fault = (
         "<s:Fault><s:Code><s:Value>s:Sender</s:Value><s:Subcode><s:Value>d:MatchingRuleNotSupported</s:Value>"
-        '</s:Subcode></s:Code><s:Reason><s:Text xml:lang="en">the matching rule is not supported</s:Text></s:Reason>'
-        f"<s:Detail>{rules}</s:Detail></s:Fault>"
+        '</s:Subcode></s:Code><s:Reason><s:Text xml:lang="en">the matching rule is not supported</s:Text>'
+        f"</s:Reason><s:Detail>{rules}</s:Detail></s:Fault>"
     )
     return _envelope("fault", fault, about=about, to=ANONYMOUS)
 

@@ -16,8 +16,8 @@ MOST = 32
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One interface and its addresses of one family, at least one. index: the kernel's number of the interface;
-    version: 4 or 6. With IPv6 the first address is the link-local one."""
+    """One interface and its addresses of one family, at least one. index: the kernel's number of the
+    interface; version: 4 or 6. With IPv6 the first address is the link-local one."""
 
     name: str
     index: int
@@ -72,5 +72,6 @@ def _interface(address: str, netmask: str | None) -> Address:
 def usable(found: Sequence[Place], version: int, name: str) -> Iterator[str]:
     """The addresses of one interface and one family, for clients: link-local ones of IPv6 last, for they mean
     nothing further away."""
-    own = [one for place in found if (place.name, place.version) == (name, version) for one in place.addresses]
+    meant = [place for place in found if (place.name, place.version) == (name, version)]
+    own = [one for place in meant for one in place.addresses]
     return (str(one.ip) for one in sorted(own, key=lambda one: version == 6 and one.is_link_local))

@@ -1,7 +1,7 @@
 """Reading XML from strangers: a small tree by a strict parser.
 
-No document type, so no entities; bounded in size, depth and number of elements. Expat alone does it, so that a
-question on the network costs neither memory nor a library.
+No document type, so no entities; bounded in size, depth and number of elements. Expat alone does it, so that
+a question on the network costs neither memory nor a library.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Element:
         return (child for child in self.children if child.name == name)
 
     def qualified(self) -> tuple[str, ...]:
-        """The names in its text ("dn:Device") as "{namespace}local". One whose prefix means nothing stays as it is,
-        and is nobody's name."""
+        """The names in its text ("dn:Device") as "{namespace}local". One whose prefix means nothing stays as
+        it is, and is nobody's name."""
         return tuple(self._qualify(name) for name in self.text.split())
 
     def _qualify(self, name: str) -> str:
@@ -84,9 +84,7 @@ class _Reader:
         around = self._open[-1].prefixes if self._open else {}
         prefixes = {**around, **self._declared} if self._declared else around
         self._declared = {}
-        element = Element(
-            _named(name), {_named(key): value for key, value in attributes.items()}, prefixes
-        )
+        element = Element(_named(name), {_named(key): value for key, value in attributes.items()}, prefixes)
         if self._open:
             self._open[-1].children.append(element)
         else:

@@ -19,7 +19,9 @@ class Discover(Resource):
     described: ClassVar = {
         "GET": {
             "summary": "Search the network for ONVIF devices, which takes three seconds",
-            "answers": {200: 'The devices: {"devices": [{"uuid", "name", "hardware", "location", "services"}]}'},
+            "answers": {
+                200: 'The devices: {"devices": [{"uuid", "name", "hardware", "location", "services"}]}'
+            },
             "body": None,
         },
     }

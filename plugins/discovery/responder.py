@@ -1,8 +1,8 @@
 """Responder: the device side. Says Hello and Bye, and answers those who look for cameras.
 
-It must never be of use against others. An answer goes to who asked, if that is on the same link, and one hop far.
-It is at most FACTOR times as large as the question. One question has one answer of each device, and there are so
-many answers in a second, for one asker and for all. Whatever is not answered is counted.
+It must never be of use against others. An answer goes to who asked, if that is on the same link, and one hop
+far. It is at most FACTOR times as large as the question. One question has one answer of each device, and
+there are so many answers in a second, for one asker and for all. Whatever is not answered is counted.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _QUESTIONS = 512
 class Responder:
     """Reactor thread only.
 
-    clock: has seconds and callLater. drop(reason): counts what is not answered. links: those that are open, kept by
-    the owner. chance: between 0 and 1.
+    clock: has seconds and callLater. drop(reason): counts what is not answered. links: those that are open,
+    kept by the owner. chance: between 0 and 1.
     """
 
     def __init__(
@@ -116,8 +116,8 @@ class Responder:
     # -- answering
 
     def answer(self, link: Link, wanted: Message, size: int, host: str, port: int, own: str) -> None:
-        """A Probe or a Resolve came from there, on the link. size: its bytes; own: the address asked, "" for the
-        group."""
+        """A Probe or a Resolve came from there, on the link. size: its bytes; own: the address asked, "" for
+        the group."""
         facing = link.place.facing(host)
         if not self._endpoints:
             return None
@@ -171,4 +171,3 @@ def _is_wanted(endpoint: Endpoint, wanted: Message) -> bool:
     if wanted.kind == "Resolve":
         return wanted.address.lower() == endpoint.address.lower()
     return matches(endpoint.types, endpoint.scopes, wanted)
-

@@ -35,7 +35,8 @@ SEARCH, FRESH = 3.0, 10.0
 
 
 class Discovery(Service):
-    """Reactor thread only. look: finds the places, in the io pool. trouble: why it does not work at some place."""
+    """Reactor thread only. look: finds the places, in the io pool. trouble: why it does not work at some
+    place."""
 
     log = Logger()
 
@@ -115,7 +116,7 @@ class Discovery(Service):
                 link = self._make_link(place, self._app.reactor, self._heard)
                 try:
                     link.open()
-                except OSError as error:  # an address that is not ready yet, or somebody has the port for himself
+                except OSError as error:  # the address is not ready yet, or somebody has the port for himself
                     trouble = f"{place.name}: {error}"
                 else:
                     opened.append(link)
@@ -164,8 +165,8 @@ class Discovery(Service):
     # -- searching
 
     def search(self) -> Deferred[Value]:
-        """The devices of the network, as in the state FOUND: those of the search that is under way or was a moment
-        ago, else of a new one, which takes SEARCH seconds."""
+        """The devices of the network, as in the state FOUND: those of the search that is under way or was a
+        moment ago, else of a new one, which takes SEARCH seconds."""
         answer: Deferred[Value] = Deferred(lambda deferred: self._waiting.remove(deferred))
         self._waiting.append(answer)
         clock = self._app.reactor

@@ -74,7 +74,10 @@ class Machines:
         for full in self.names.values():
             ip("netns", "add", full)
             ip("-n", full, "link", "set", "lo", "up")
-            with inside(full), suppress(OSError):  # nobody else is there to have the same address, which takes 2 s to find
+            with (
+                inside(full),
+                suppress(OSError),
+            ):  # nobody else is there to have the same address, which takes 2 s to find
                 Path("/proc/sys/net/ipv6/conf/default/accept_dad").write_text("0")
 
     def __getitem__(self, name: str) -> str:
@@ -94,10 +97,11 @@ class Machines:
     @staticmethod
     def link_local(machine: str, interface: str) -> str:
         """The address, "" until it may be used."""
-        told = ip("-n", machine, "-6", "-o", "address", "show", "dev", interface, "scope", "link", "-tentative")
+        told = ip(
+            "-n", machine, "-6", "-o", "address", "show", "dev", interface, "scope", "link", "-tentative"
+        )
         return told.split()[3].partition("/")[0] if told else ""
 
     def remove(self) -> None:
         for full in self.names.values():
             ip("netns", "delete", full)
-

@@ -1,4 +1,5 @@
-"""Discovery between machines: camd in a network namespace, on two cables, and who looks for it at their other ends."""
+"""Discovery between machines: camd in a network namespace, on two cables, and who looks for it at their other
+ends."""
 
 from __future__ import annotations
 
@@ -35,7 +36,9 @@ class Recorder:
             self.index = socket.if_nametoindex(interface)
             self.four = self._open(socket.AF_INET)
             self.four.bind(("", 0))
-            self.four.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, struct.pack("=4s4si", b"", b"", self.index))
+            self.four.setsockopt(
+                socket.IPPROTO_IP, socket.IP_MULTICAST_IF, struct.pack("=4s4si", b"", b"", self.index)
+            )
             self.six = self._open(socket.AF_INET6)
             self.six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, self.index)
             self.group = self._open(socket.AF_INET)  # hears Hello and Bye
@@ -98,19 +101,25 @@ class DiscoveryTests(SynchronousTestCase):
 
     def hello(self, recorder: Recorder, version: int = 4) -> Message:
         ear = recorder.group if version == 4 else recorder.group6
-        heard = wait_for(lambda: [one for one, _ in recorder.listen(ear, 0.5) if one.kind == "Hello"], what="Hello")
+        heard = wait_for(
+            lambda: [one for one, _ in recorder.listen(ear, 0.5) if one.kind == "Hello"], what="Hello"
+        )
         return heard[0]
 
     def test_hello_probe_resolve_bye(self) -> None:
         daemon = self.start()
         said = self.hello(self.near)
         self.assertEqual(said.matches[0].xaddrs, (f"http://{NEAR}.1:8080/onvif/device_service",))
-        self.assertEqual(self.hello(self.far).matches[0].xaddrs, (f"http://{FAR}.1:8080/onvif/device_service",))
+        self.assertEqual(
+            self.hello(self.far).matches[0].xaddrs, (f"http://{FAR}.1:8080/onvif/device_service",)
+        )
         address = said.matches[0].address
 
         for recorder, net in ((self.near, NEAR), (self.far, FAR)):
             for place in (GROUP4, f"{net}.1"):
-                question = messages.probe((TRANSMITTER,), ("onvif://www.onvif.org/Profile/Streaming",), "urn:uuid:" + place)
+                question = messages.probe(
+                    (TRANSMITTER,), ("onvif://www.onvif.org/Profile/Streaming",), "urn:uuid:" + place
+                )
                 ((answer, source),) = recorder.ask(recorder.four, (place, PORT), question)
                 self.assertEqual(source, (f"{net}.1", PORT))
                 self.assertEqual((answer.kind, answer.about), ("ProbeMatches", "urn:uuid:" + place))
@@ -119,7 +128,10 @@ class DiscoveryTests(SynchronousTestCase):
                 self.assertEqual(match.xaddrs, (f"http://{net}.1:8080/onvif/device_service",))
                 self.assertEqual(match.types, (TRANSMITTER, DEVICE))
                 self.assertEqual(recorder.ask(recorder.four, (place, PORT), question), [], "asked twice")
-        self.assertEqual(self.near.ask(self.near.four, (GROUP4, PORT), messages.probe((f"{{{TDN}}}NetworkVideoDisplay",))), [])
+        self.assertEqual(
+            self.near.ask(self.near.four, (GROUP4, PORT), messages.probe((f"{{{TDN}}}NetworkVideoDisplay",))),
+            [],
+        )
 
         daemon.stop()
         ends = [one for one, _ in self.near.listen(self.near.group, 0.2, 9) if one.kind == "Bye"]
@@ -149,15 +161,21 @@ class DiscoveryTests(SynchronousTestCase):
         self.hello(self.near)
         with inside(self.machines["box"]):
             self.put("onvif/ports", {"front": 8101})
-        found = wait_for(lambda: (both := self.near.ask(self.near.four, (GROUP4, PORT), messages.probe((DEVICE,)), 2))[1:]
-                         and both)  # fmt: skip
-        self.assertEqual({one.matches[0].xaddrs[0] for one, _ in found},
-                         {f"http://{NEAR}.1:{port}/onvif/device_service" for port in (8080, 8101)})  # fmt: skip
+        found = wait_for(self.two_devices)
+        expected = {f"http://{NEAR}.1:{port}/onvif/device_service" for port in (8080, 8101)}
+        self.assertEqual({one.matches[0].xaddrs[0] for one, _ in found}, expected)
         self.assertEqual(len({one.matches[0].address for one, _ in found}), 2)
+
+    def two_devices(self) -> list[tuple[Message, Any]]:
+        """Who answers, if it is two."""
+        found = self.near.ask(self.near.four, (GROUP4, PORT), messages.probe((DEVICE,)), 2)
+        return found if len(found) == 2 else []
 
     def put(self, name: str, value: Any) -> None:
         message = json.dumps({name: value}).encode()
-        request = urllib.request.Request("http://127.0.0.1:8080/api", message, {"Content-Type": "application/json"})
+        request = urllib.request.Request(
+            "http://127.0.0.1:8080/api", message, {"Content-Type": "application/json"}
+        )
         urllib.request.urlopen(request).close()
 
     def test_two_boxes_and_the_command(self) -> None:
@@ -167,7 +185,9 @@ class DiscoveryTests(SynchronousTestCase):
         self.addCleanup(other.remove)
         with inside(self.machines["near"]):
             found = json.loads(other.camd("discover", "--json", "--seconds", "1"))
-        self.assertEqual([device["services"][0] for device in found], [f"http://{NEAR}.1:8080/onvif/device_service"])
+        self.assertEqual(
+            [device["services"][0] for device in found], [f"http://{NEAR}.1:8080/onvif/device_service"]
+        )
         with inside(self.machines["near"]):
             other.start()
             self.addCleanup(other.stop)
@@ -178,8 +198,8 @@ class DiscoveryTests(SynchronousTestCase):
     def test_home_assistants_search(self) -> None:
         folder = Path(self.mktemp())
         python = str(folder / "bin" / "python")
-        for command in ([sys.executable, "-m", "venv", str(folder)],
-                        [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", WSDISCOVERY]):  # fmt: skip
+        install = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", WSDISCOVERY]
+        for command in ([sys.executable, "-m", "venv", str(folder)], install):
             done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
             if done.returncode:
                 raise SkipTest(f"cannot install {WSDISCOVERY}: {done.stderr.strip()[-300:]}")
@@ -214,7 +234,10 @@ class DiscoveryTests(SynchronousTestCase):
     def query(self, mouth: socket.socket, service: str) -> bytes:
         """What is answered to a question for a service, as an ordinary resolver asks it (RFC 6762 6.7)."""
         labels = b"".join(bytes([len(label)]) + label.encode() for label in (service, "_tcp", "local"))
-        mouth.sendto(struct.pack("!6H", 7, 0, 1, 0, 0, 0) + labels + struct.pack("!B2H", 0, 12, 1), ("224.0.0.251", 5353))
+        mouth.sendto(
+            struct.pack("!6H", 7, 0, 1, 0, 0, 0) + labels + struct.pack("!B2H", 0, 12, 1),
+            ("224.0.0.251", 5353),
+        )
         mouth.settimeout(0.5)
         try:
             return mouth.recv(9000)

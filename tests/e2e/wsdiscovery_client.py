@@ -12,5 +12,9 @@ found = discovery.searchServices(
     scopes=[Scope("onvif://www.onvif.org/Profile/Streaming")],
     timeout=2,
 )
-print(json.dumps([{"xaddrs": one.getXAddrs(), "scopes": [str(scope) for scope in one.getScopes()]} for one in found]))
+print(
+    json.dumps(
+        [{"xaddrs": one.getXAddrs(), "scopes": [str(scope) for scope in one.getScopes()]} for one in found]
+    )
+)
 discovery.stop()
