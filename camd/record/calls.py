@@ -22,10 +22,14 @@ def camd_methods(app: App) -> list[Method]:
         observable = app.state[f"cameras/{camera}/recording/state"]
         return {"camera": camera, "state": observable.value, "kind": recorder.kind, "file": recorder.file}
 
-    def start(camera: str, duration: float = 0.0) -> dict[str, Any]:
-        if duration < 0:
-            raise Invalid("duration", "Value must be at least 0")
-        recordings[camera].start(duration or None)
+    def start(camera: str) -> dict[str, Any]:
+        recordings[camera].start()
+        return status(camera)
+
+    def start_for(camera: str, seconds: float) -> dict[str, Any]:
+        if not 0 < seconds <= 86400:
+            raise Invalid("seconds", "Value must be more than 0 and at most 86400")
+        recordings[camera].start(seconds)
         return status(camera)
 
     def stop(camera: str) -> dict[str, Any]:
@@ -44,25 +48,24 @@ def camd_methods(app: App) -> list[Method]:
         recordings.trigger(camera)
         return status(camera)
 
-    async def tag(camera: str, title: str, note: str = "", timestamp: int = 0, category: int = 0) -> dict[str, Any]:
+    async def tag(camera: str, title: str) -> dict[str, Any]:
         recordings[camera]
-        moment = timestamp or recordings.now()
-        return {"id": await recordings.tag(Tag(0, moment, title, note, camera, category or None))}
+        if not 0 < len(title) <= 256:
+            raise Invalid("title", "Value must have 1 to 256 characters")
+        return {"id": await recordings.tag(Tag(0, recordings.now(), title, camera=camera))}
 
     async def snapshot(camera: str) -> dict[str, Any]:
         return (await recordings.keep_picture(camera)).shown()
 
     one: dict[str, type] = {"camera": str}
-    tagged: dict[str, type] = {"camera": str, "title": str, "note": str, "timestamp": int, "category": int}
     return [
-        Method("recording.start", {**one, "duration": float}, "Media_rw", start,
-               "Record, until it is stopped or for so many seconds."),
+        Method("recording.start", one, "Media_rw", start, "Record until it is stopped."),
+        Method("recording.start_for", {**one, "seconds": float}, "Media_rw", start_for, "Record for a while."),
         Method("recording.stop", one, "Media_rw", stop, "Stop, and hold the mode until a start."),
         Method("recording.pause", one, "Media_rw", pause, "Record nothing until `recording.resume`."),
         Method("recording.resume", one, "Media_rw", resume, "End the pause."),
         Method("recording.trigger", one, "Media_rw", trigger, "An event, for the mode `event`."),
-        Method("recording.tag", tagged, "Media_rw", tag,
-               "Mark a moment (Unix milliseconds; 0: now): its recording is kept."),
+        Method("recording.tag", {**one, "title": str}, "Media_rw", tag, "Mark this moment: its recording is kept."),
         Method("recording.snapshot", one, "Media_rw", snapshot, "Keep a picture."),
     ]  # fmt: skip
 

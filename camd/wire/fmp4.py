@@ -104,6 +104,7 @@ def _track_box(track: Track, created: int, hidden: int) -> bytes:
         full_box(b"tkhd", 1, 3, pack(">QQI4xQ8xHHHxx", created, created, track.number, 0, 0, 0,
                                      0 if track.is_video else 1 << 8),
                  _MATRIX, pack(">II", track.width << 16, track.height << 16)),
+        *edit,
         box(b"mdia",
             full_box(b"mdhd", 1, 0, pack(">QQIQHH", created, created, track.timescale, 0, 0x55C4, 0)),
             full_box(b"hdlr", 0, 0, pack(">I4s12x", 0, handler), b"camd\0"),

@@ -1,0 +1,225 @@
+"""A time as one MP4, and recordings over REST: what is given is what the camera gave, bit for bit."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import shutil
+import subprocess
+from pathlib import Path
+
+import av
+
+from camd.media import Packet
+from camd.record import calls
+from camd.wire import nal
+from camd.wire.boxes import fragments
+from camd.wire.samples import samples
+
+from .edge_case import Answer
+from .record_case import RecordCase
+from .video_case import EACH_HALF, video
+
+
+def pictures(film: bytes) -> list[bytes]:
+    """What each sample of a file holds."""
+    file = io.BytesIO(film)
+    return [film[s.offset:s.offset + s.size] for pair in fragments(file) for s in samples(file, *pair)]
+
+
+def given(packets: list[Packet]) -> list[bytes]:
+    """The same of what the camera gave."""
+    return [b"".join(nal.sample(nal.split(packet.data), packet.codec)) for packet in packets]
+
+
+class PlayCase(RecordCase):
+    plugins = {"recording": calls}
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.films()
+
+    def record(self, count: int, start: float = 0.0, **options: object) -> list[Packet]:
+        self.set(mode="continuous")
+        packets = self.film(count, start, **options)
+        self.set(mode="off")
+        self.camera().pipeline.source.forget()
+        return packets
+
+    def range(self, start: int, end: int, by: str = "viewer") -> Answer:
+        return self.ask("GET", f"/api/recordings/range?camera=cam1&start={start}&end={end}", by=by)
+
+    def body(self, answer: Answer) -> bytes:
+        """Chunked or not."""
+        if answer.headers.get("transfer-encoding") != "chunked":
+            return answer.body
+        data, left = b"", answer.body
+        while left:
+            size, _, left = left.partition(b"\r\n")
+            data, left = data + left[:int(size, 16)], left[int(size, 16) + 2:]
+        return data
+
+
+class RangeTests(PlayCase):
+    def test_it_is_what_the_camera_gave(self) -> None:
+        packets = self.record(300)
+        answer = self.range(1002_000, 1007_000)
+        self.assertEqual((answer.status, answer.headers["content-type"]), (200, "video/mp4"))
+        film = self.body(answer)
+        expected = given(packets[60:210])
+        self.assertEqual(hashlib.sha256(b"".join(pictures(film))).digest(), hashlib.sha256(b"".join(expected)).digest())
+
+    def shown(self, film: bytes) -> list[float]:
+        """The times of the pictures that FFmpeg shows, from the first on."""
+        with av.open(io.BytesIO(film)) as container:
+            return [round(float(frame.time), 3) for frame in container.decode(video=0)]
+
+    def test_it_begins_with_the_very_picture(self) -> None:
+        packets = self.record(300)
+        film = self.body(self.range(1002_500, 1003_500))
+        self.assertEqual(pictures(film), given(packets[60:105]))  # from the key frame before
+        times = self.shown(film)
+        self.assertEqual(times[:1], [-0.5])  # decoded, and not shown
+        self.assertEqual((len([time for time in times if time >= 0]), times[15]), (30, 0.0))
+
+    def test_an_end_between_two_pictures_and_a_start_before_everything(self) -> None:
+        packets = self.record(60)
+        self.assertEqual(pictures(self.body(self.range(0, 1001_050))), given(packets[:32]))
+
+    def test_files_that_follow_each_other_become_one(self) -> None:
+        self.set(segment=60, mode="continuous")
+        packets = self.film(30 * 62)
+        packets += self.film(60, 62.0)
+        self.set(mode="off")
+        self.assertEqual(len(self.rows()), 2)
+        film = self.body(self.range(1058_000, 1064_000))
+        self.assertEqual(pictures(film), given(packets[58 * 30:64 * 30]))
+        times = self.shown(film)
+        self.assertEqual({round(b - a, 3) for a, b in zip(times, times[1:])}, {0.033, 0.034})
+
+    def test_a_gap_takes_its_time(self) -> None:
+        self.record(60)
+        self.record(60, 10.0)
+        times = self.shown(self.body(self.range(1000_000, 1020_000)))
+        self.assertEqual((len(times), times[59], times[60]), (120, 1.967, 10.0))
+
+    def test_what_grows_is_played_as_far_as_it_is_written(self) -> None:
+        self.set(mode="continuous")
+        packets = self.film(100)
+        self.assertEqual(pictures(self.body(self.range(1001_000, 1090_000))), given(packets[30:90]))
+
+    def test_a_video_that_becomes_another_one(self) -> None:
+        self.record(60)
+        self.record(60, 3.0, size=(160, 90))
+        answer = self.range(1000_000, 1010_000)
+        self.assertEqual(answer.status, 409)
+        self.assertIn("1003000", answer.json["error"]["message"])
+        self.assertEqual(self.range(1003_000, 1010_000).status, 200)
+
+    def test_parameter_sets_that_change(self) -> None:
+        self.record(60)
+        self.record(60, 3.0, options=EACH_HALF)
+        self.assertEqual(self.range(1000_000, 1010_000).status, 200)
+
+    def test_what_is_refused(self) -> None:
+        self.record(60)
+        for start, end, status in ((1001_000, 1001_000, 422), (0, 90_000_000, 422), (5, 6, 404), (1002_100, 1003_000, 404)):
+            self.assertEqual(self.range(start, end).status, status, (start, end))
+        self.assertEqual(self.ask("GET", "/api/recordings/range?camera=cam1&start=1", by="viewer").status, 400)
+        self.assertEqual(self.ask("GET", "/api/recordings/range?camera=door&start=1&end=9", by="limited").status, 404)
+        self.assertEqual(self.range(1000_000, 1001_000, by="nobody").status, 403)
+
+    def test_ffprobe_has_nothing_to_say(self) -> None:
+        if not shutil.which("ffprobe"):
+            self.skipTest("needs ffprobe: apt install ffmpeg")
+        self.record(300)
+        path = Path(self.mktemp())
+        path.write_bytes(self.body(self.range(1002_000, 1005_000)))
+        command = "ffprobe -v warning -count_frames -show_entries stream=nb_read_frames -of csv=p=0"
+        done = subprocess.run([*command.split(), str(path)], capture_output=True, text=True, check=True)
+        self.assertEqual((done.stderr, done.stdout.strip().strip(",")), ("", "90"))
+
+
+class RestTests(PlayCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.packets = self.record(60)
+        self.path = self.media / self.rows()[0]["filename"]
+
+    def test_list(self) -> None:
+        answer = self.ask("GET", "/api/recordings", by="viewer").json
+        self.assertEqual(answer["total_count"], 1)
+        self.assertEqual(answer["pagination"], {"page": 1, "per_page": 50, "pages": 1, "cursor": ""})
+        (one,) = answer["recordings"]
+        self.assertEqual((one["camera"], one["duration"], one["state"], one["file_size"]),
+                         ("cam1", 2.0, "ready", self.path.stat().st_size))
+        self.assertEqual(self.ask("GET", f"/api/recordings/{one['id']}/info", by="viewer").json, one)
+        for query, count in (("camera=door", 0), ("camera=door&camera=cam1", 1), ("kind=manual", 0), ("text=1970", 1),
+                             ("start=1001000&end=1009000", 1), ("tagged=true", 0), ("page=2&per_page=1", 1)):
+            self.assertEqual(self.ask("GET", f"/api/recordings?{query}", by="viewer").json["total_count"], count, query)
+        self.assertEqual(self.ask("GET", "/api/recordings?cursor=x", by="viewer").status, 422)
+
+    def test_download(self) -> None:
+        whole = self.path.read_bytes()
+        answer = self.ask("GET", "/api/recordings/1", by="viewer")
+        self.assertEqual((answer.status, answer.body, answer.headers["content-type"]), (200, whole, "video/mp4"))
+        self.assertEqual(answer.headers["etag"], f'"{hashlib.sha256(whole).hexdigest()}"')
+        for header, start, end in (("bytes=0-9", 0, 10), ("bytes=100-", 100, len(whole)), ("bytes=-5", len(whole) - 5, len(whole))):
+            answer = self.ask("GET", "/api/recordings/1", by="viewer", range=header)
+            self.assertEqual((answer.status, answer.body), (206, whole[start:end]))
+            self.assertEqual(answer.headers["content-range"], f"bytes {start}-{end - 1}/{len(whole)}")
+        answer = self.ask("GET", "/api/recordings/1", by="viewer", range=f"bytes={len(whole)}-")
+        self.assertEqual((answer.status, answer.code), (416, "RANGE_NOT_SATISFIABLE"))
+        answer = self.ask("HEAD", "/api/recordings/1", by="viewer")
+        self.assertEqual((answer.body, answer.headers["content-length"]), (b"", str(len(whole))))
+        self.path.unlink()
+        self.assertEqual(self.ask("GET", "/api/recordings/1", by="viewer").status, 404)
+        self.assertEqual(self.ask("GET", "/api/recordings/2", by="viewer").status, 404)
+
+    def test_delete(self) -> None:
+        self.assertEqual(self.ask("DELETE", "/api/recordings/1", by="operator").status, 403)
+        self.assertEqual(self.ask("DELETE", "/api/recordings/1", by="admin").status, 204)
+        self.assertFalse(self.path.exists())
+        self.assertEqual(self.ask("DELETE", "/api/recordings/1", by="admin").status, 404)
+
+    def test_tags_and_gaps(self) -> None:
+        tag = {"title": "here", "camera": "cam1", "timestamp": 1001_000}
+        self.assertEqual(self.ask("POST", "/api/recordings/tags", tag, by="viewer").status, 403)
+        id = self.ask("POST", "/api/recordings/tags", tag, by="operator").json["id"]
+        (found,) = self.ask("GET", "/api/recordings/tags?start=1000000&end=1002000", by="viewer").json["tags"]
+        self.assertEqual((found["title"], found["created_by"]), ("here", "operator"))
+        self.assertEqual(self.ask("GET", "/api/recordings/1/info", by="viewer").json["tag_markers"], 1)
+        self.assertEqual(self.ask("POST", "/api/recordings/tags", {"title": "x", "category": 7}, by="operator").status, 404)
+        self.assertEqual(self.ask("DELETE", f"/api/recordings/tags/{id}", by="operator").status, 204)
+        self.assertEqual(self.ask("DELETE", f"/api/recordings/tags/{id}", by="operator").status, 404)
+        self.assertEqual(self.ask("GET", "/api/recordings/gaps", by="viewer").json, {"gaps": []})
+
+    def test_who_sees_one_camera_only(self) -> None:
+        self.films("door")
+        self.app.state["cameras/door/recording/mode"]
+        self.recordings["door"].start()
+        self.play(video(60, 5.0), "door")
+        self.recordings["door"].stop()
+        number = self.rows()[-1]["id"]
+        self.assertEqual(self.ask("GET", "/api/recordings", by="limited").json["total_count"], 1)
+        self.assertEqual(self.ask("GET", "/api/recordings?camera=door", by="limited").json["total_count"], 0)
+        for method, path in (("GET", ""), ("GET", "/info"), ("DELETE", "")):
+            self.assertEqual(self.ask(method, f"/api/recordings/{number}{path}", by="limited").status, 404)
+        self.assertEqual(self.ask("POST", "/api/recordings/tags", {"title": "all"}, by="limited").status, 403)
+        self.assertEqual(self.ask("GET", f"/api/recordings/{number}", by="viewer").status, 200)
+
+    def test_calls(self) -> None:
+        socket = self.socket(authorization=f"Bearer {self.tokens['operator']}")
+
+        def call(name: str, **args: object) -> dict:
+            socket.send({"call": f"recording.{name}", "args": {"camera": "cam1", **args}, "id": 7})
+            return next(message for message in socket.received() if message.get("id") == 7)
+
+        self.assertEqual(call("start")["result"]["state"], "recording")
+        self.assertEqual(call("pause")["result"]["state"], "paused")
+        self.assertEqual(call("resume")["result"]["state"], "recording")
+        self.assertEqual(call("stop")["result"], {"camera": "cam1", "state": "stopped", "kind": "", "file": ""})
+        self.assertEqual(call("trigger")["result"]["state"], "stopped")
+        self.assertEqual(call("tag", title="x")["result"], {"id": 1})
+        self.assertEqual(call("snapshot")["result"]["kind"], "snapshot")
+        self.assertIn("error", call("start_for", seconds=0.0))
