@@ -241,7 +241,7 @@ class PageTests(SynchronousTestCase):
 
     def test_a_hidden_tab_holds_no_stream(self) -> None:
         self.other.open("about:blank")
-        self.browser.wait("document.querySelector('[data-fact=clients]').innerText === '1 watching'")
+        self.browser.wait("document.querySelector('[data-fact=clients]').innerText === '2 watching'")
         page = self.browser.driver.current_window_handle
         self.browser.driver.switch_to.new_window("tab")
         self.browser.open(self.daemon.url + "api/status")

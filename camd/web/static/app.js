@@ -119,7 +119,7 @@ function arrange() {
   bench.show(chosen);
   strip.show(!all && cameras.length > 1 ? cameras : [], chosen);
   wall.show(all ? cameras : []);
-  hang(chosen);
+  hang();
   for (const camera of [...about.keys()].filter((one) => !cameras.includes(one))) forget(camera);
   found.allow(mayAdd());
   if (chosen) cameraPanel.show(controlsOf(chosen, schema), extrasOf(chosen));
@@ -163,8 +163,7 @@ function note(limited) {
   write(byId("panel-note"), limited ? `These are the settings as they are. ${needed}` : "");
 }
 
-function hang(chosen) {
-  for (const [camera, tile] of strip.tiles) tile.double(camera === chosen ? stage.player : null);
+function hang() {
   const small = [...strip.tiles.values(), ...wall.tiles.values()];
   gallery.hang(mayWatch() ? [...(stage.player ? [stage.player] : []), ...small] : []);
 }

@@ -49,11 +49,6 @@ export class Player {
     return this.way?.size[1] ?? 0;
   }
 
-  /** What can be drawn from. */
-  get source() {
-    return this.way.element;
-  }
-
   /** way -> why it cannot be chosen, "" if it can. */
   get hindered() {
     return hindrances(this.able, this.offered());
