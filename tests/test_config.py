@@ -293,8 +293,18 @@ class MistakeTests(ConfigCase):
 
     def test_unknown_key_of_a_camera(self) -> None:
         problem = self.problem('[cameras.a]\nsource = "test:"\nresolution = "x"\n')
-        known = "source, name, enabled, size, fps, format, username, password, password_file"
+        known = "source, name, enabled, size, fps, format, username, password, password_file, onvif"
         self.assertEqual(problem.hint, f"known here: {known}")
+
+    def test_a_device_is_where_its_pictures_are(self) -> None:
+        camera = '[cameras.a]\nsource = "rtsp://10.0.0.20:8554/a"\nonvif = "{}"\n'
+        self.assertEqual(self.load(camera.format("http://10.0.0.20:81/onvif/device_service")).cameras["a"].onvif,
+                         "http://10.0.0.20:81/onvif/device_service")
+        for wrong in ("http://10.0.0.21/onvif/device_service", "http://eva:word@10.0.0.20/", "ftp://10.0.0.20/", "10.0.0.20"):
+            problem = self.problem(camera.format(wrong))
+            self.assertEqual(problem.key, "cameras.a.onvif")
+            self.assertNotIn("word", str(problem).replace("password", ""))
+        self.assertEqual(self.problem('[cameras.a]\nsource = "test:"\nonvif = "http://test/"\n').key, "cameras.a.onvif")
 
     def test_unknown_variable(self) -> None:
         problem = self.problem(environ={"CAMD_WEBSOCKET__MAX_CLIENT": "3"})

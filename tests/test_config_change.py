@@ -195,6 +195,12 @@ class LoginTests(ChangeCase):
         self.assertEqual(open_login(self.data, camera), ("", ""))
         self.assertNotIn("sealed", self.store.read())
 
+    def test_nor_does_another_device(self) -> None:
+        self.add(source=self.URL, onvif="http://10.0.0.9/onvif/device_service")
+        self.assertEqual(self.refused({"cameras.a.onvif": "http://10.6.6.6/"}),
+                         [("cameras.a.onvif", "is on another host than the source")])
+        self.assertEqual(self.add(source="rtsp://10.6.6.6/live").onvif, "")
+
     def test_another_server_does_not_get_that_of_the_file(self) -> None:
         (self.folder / "word").write_text("from a file\r\nmore")
         self.file.write_text('[cameras.a]\nsource = "rtsp://10.0.0.9/a"\nusername = "eva"\npassword_file = "word"\n')

@@ -92,6 +92,17 @@ class CameraConfig:
         ),
     )
 
+    onvif: str = field(
+        default="",
+        metadata=about(
+            kinds.device_address(),
+            Effect.LIVE,
+            "Where the ONVIF device is that this camera belongs to, which is then steered and heard: "
+            '`"http://10.0.0.20/onvif/device_service"`. On the host of `source`, with the same login.',
+            shown="none",
+        ),
+    )
+
     @property
     def address(self) -> str:
         """The part of the source behind its kind."""

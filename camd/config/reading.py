@@ -36,11 +36,11 @@ from .model import (
 )
 from .schema import ANY, Effect, Key, Tree, keys_of, suggest, values_of
 from .secret import Secret
-from .source_url import same_server, split_login
+from .source_url import same_host, same_server, split_login
 from .store import STORE
 
 #: Keys of a camera by which camd gets into it; they are for the server that its source names.
-LOGIN = ("username", "password", "password_file")
+LOGIN = ("username", "password", "password_file", "onvif")
 _KEYS = {known.name: known for known in keys_of(SCHEMA)}
 
 
@@ -199,9 +199,20 @@ class _Reading:
             if isinstance(value, Secret) and setting.where != self.store:
                 hint = f"write {keys[-1]}_file, or give it with `camd camera set {keys[1]} --password`"
                 self.problems.append(setting.problem("belongs into the run-time store", hint))
+        self.check_devices()
         self.check_main_camera()
         self.check_listeners()
         self.check_tls()
+
+    def check_devices(self) -> None:
+        """What is signed in to with the login of a source is where the source is."""
+        for keys, (value, setting) in self.given.items():
+            if keys[::2] != ("cameras", "onvif") or not value:
+                continue
+            source = self.given.get((*keys[:2], "source"))
+            if source is not None and not same_host(value, source[0]):
+                hint = "the login of the camera is for its source"
+                self.problems.append(setting.problem("is on another host than the source", hint))
 
     @property
     def preset(self) -> Mapping[str, object]:

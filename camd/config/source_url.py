@@ -55,3 +55,9 @@ def same_server(one: str, other: str) -> bool:
         return f"{match[1]}://{match[2].rpartition('@')[2].lower()}" if match else source
 
     return server(one) == server(other)
+
+
+def same_host(one: str, other: str) -> bool:
+    """Whether both are URLs with the same host, whatever their ports."""
+    hosts = {urlsplit(url).hostname if _URL.fullmatch(url) else None for url in (one, other)}
+    return len(hosts) == 1 and None not in hosts

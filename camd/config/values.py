@@ -262,6 +262,19 @@ def source() -> Kind:
     return Kind(expected, check)
 
 
+def device_address() -> Kind:
+    """The address of an ONVIF device, without a login: that is the camera's."""
+    expected = '"http://host/onvif/device_service"'
+
+    def check(value: Any) -> str:
+        text = _of_type(expected, str)(value)
+        if text and (not text.startswith(("http://", "https://")) or "@" in text or problem_of(text)):
+            raise Unfit(f"expected {expected}", "the login belongs into username and password")  # it may hold one
+        return text
+
+    return Kind(expected, check)
+
+
 def sealed() -> Kind:
     """A password that camd has encrypted, as `Secret`. What is wrong is never repeated: it may be one."""
     expected = "a password that camd has encrypted"

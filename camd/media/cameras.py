@@ -122,6 +122,10 @@ class Cameras(Mapping[str, Camera]):
     def _login_of(self, config: CameraConfig) -> Login:
         return lambda: self._login(config)
 
+    def login(self, camera: str) -> tuple[str, str]:
+        """The user name and the password of a camera; both "" for none. Blocks; raises SourceError."""
+        return self._login(self._cameras[camera].config)
+
     def try_source(self, config: CameraConfig, username: str, password: str) -> Trial:
         """Look what is in the source of a camera that is not there yet. Blocks as long as the source does."""
         mount = Mount(self.source(config), lambda: (username, password))

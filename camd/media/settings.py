@@ -25,6 +25,7 @@ _FACTS = (
     Spec("camera/name", str, read=_R, doc="Name of the camera, for people."),
     Spec("camera/device", str, read=_R, doc="What the device calls itself."),
     Spec("camera/source", str, read=_R, doc="Where the pictures come from."),
+    Spec("camera/onvif", str, default="", read=_R, doc="Address of the ONVIF device that it belongs to."),
     Spec("camera/state", str, read=_R, doc="What the camera is doing.",
          choices=("disabled", "absent", "opening", "idle", "streaming", "stalled", "backoff")),
     Spec("camera/reason", str, default="", read=_R, doc="Why the camera is not well."),
@@ -60,7 +61,7 @@ class Settings:
         self.wanted = SourceSettings(config.name or config.id, config.address, **_configured(config))
         for spec in _FACTS:
             self._declare(spec)
-        self.publish(name=config.name or config.id, source=shown_source(config.source))
+        self.publish(name=config.name or config.id, source=shown_source(config.source), onvif=config.onvif)
         self._on_quality = on_quality
         quality = self._declare(
             Spec("camera/jpeg_quality", int, default=85, min=1, max=100, unit="%", read=_R, write=_RW, persist=True,
@@ -81,7 +82,7 @@ class Settings:
                 observable.target = None
                 self._state.forget(observable.name)
         self.wanted = replace(self.wanted, camera=config.name or config.id, address=config.address, **changed)
-        self.publish(name=config.name or config.id, source=shown_source(config.source))
+        self.publish(name=config.name or config.id, source=shown_source(config.source), onvif=config.onvif)
         return bool(changed)
 
     def declare(self, capabilities: Capabilities) -> None:
