@@ -176,10 +176,10 @@ class MissingTests(CproCase):
             ("cam2-light", False, True, "this camera has no light"),
             ("cam2-sensor", 1, 2, "this camera has one sensor"),
             ("pip-mode", "off", "on", "the plugin pip is switched off"),
-            ("record", False, True, "this camd does not record"),
-            ("record", "off", "on", "this camd does not record"),
-            ("record", "stop", "pause", "this camd does not record"),
-            ("snap", False, True, "this camd does not keep pictures; get /camera.jpeg"),
+            ("record", False, True, "nothing can be recorded now"),
+            ("record", "off", "on", "nothing can be recorded now"),
+            ("record", "stop", "pause", "nothing can be recorded now"),
+            ("snap", False, True, "no picture can be kept now; get /camera.jpeg"),
         ):
             read = self.value(key)
             self.assertEqual(self.v1({key: value}), {key: read, "info": [key]})
@@ -299,7 +299,7 @@ class NativeTests(CproCase):
 
     def test_the_message_of_the_products_own_test(self):
         message = {"light0": True, "changePostName": "test_recording", "record": "start"}
-        self.assertEqual(self.api(message), ("Invalid", "changePostName", "this camd does not record"))
+        self.assertEqual(self.api(message), ("Invalid", "changePostName", "recordings are named after their time; tag them"))
         self.assertEqual(self.api({"info": ["light0"]}), {"light0": False})
 
     def test_objects(self):

@@ -151,6 +151,16 @@ def category(connection: Connection, id: int, name: str, color: str, now: int) -
     )
 
 
+def category_named(connection: Connection, name: str, now: int) -> int:
+    """The number of a category, which is made if it is not there."""
+    row = connection.execute("SELECT id FROM categories WHERE name = ?", (name,)).fetchone()
+    if row is not None:
+        return int(row[0])
+    (id,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM categories").fetchone()
+    category(connection, id, name, "#808080", now)
+    return int(id)
+
+
 def adopt(connection: Connection, began: Began, done: Finished) -> int:
     """Note a file that is whole already; returns its number. It tells nothing about gaps."""
     id = _insert(connection, began)

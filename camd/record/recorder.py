@@ -25,7 +25,8 @@ from ..media.policy import Keep, Lost
 from ..media.stream import Stream, Subscription
 from ..state.event import Event
 from ..state.state import State
-from .changes import end_gap, lose
+from . import queries
+from .changes import begin, end_gap, lose
 from .cutter import HOLE, Chunk, Cutter
 from .index import Index
 from .intent import Intent
@@ -33,7 +34,7 @@ from .ring import Ring
 from .schedule import Schedule
 from .settings import RecordingSettings
 from .storage import Storage
-from .timelapse import Timelapse
+from .timelapse import Timelapse, keep_picture
 from .writer import End, Outcome, Writer
 
 if TYPE_CHECKING:
@@ -45,7 +46,11 @@ _NOTHING_COMES = "the camera gives no pictures"
 
 
 class Recorder:
-    """Reactor thread only. wall: Unix seconds."""
+    """Reactor thread only. wall: Unix seconds.
+
+    kind: what is recorded for now, "" for nothing; file, record_id: what is written; written: bytes since the start;
+    rate: bytes a second, of late.
+    """
 
     log = Logger()
 
@@ -64,6 +69,8 @@ class Recorder:
         self.written = 0
         self.kind = ""
         self.file = ""
+        self.record_id: int | None = None
+        self.rate = 0.0
         self._threads = threads
         self._reactor = reactor
         self._index = index
@@ -80,12 +87,13 @@ class Recorder:
         self._jobs: list[Chunk | End] = []
         self._busy = False
         self._idle: list[Deferred[None]] = []
+        self._begun: list[Deferred[int]] = []
         self._heard = 0.0
         self._since = 0.0
         self._newest = self._known = float("-inf")
         self._has_gap = False
         self._closed = False
-        self.settings = RecordingSettings(camera.id, state, self._set, self._command)
+        self.settings = RecordingSettings(camera.id, state, self._set, self._command, self.keep_picture)
         self._watch = state.observe(f"cameras/{camera.id}/outputs", lambda _: self._listen())
         for name in ("schedule", "events", "post", "mode"):
             self._set(name)
@@ -112,6 +120,28 @@ class Recorder:
         self._intent.paused = False
         self.update()
 
+    @property
+    def seconds(self) -> float:
+        """How long the file is that is written now."""
+        segment, last = self._cutter.segment, self._cutter.last
+        return last.pts - segment.pts if segment is not None and last is not None else 0.0
+
+    def when_begun(self) -> Deferred[int]:
+        """Fires with the number of the record that is written now, or is next."""
+        begun: Deferred[int] = Deferred(lambda one: self._begun.remove(one))
+        self._begun.append(begun)
+        if self.file:
+            self._index.write(queries.named, self.file).addCallbacks(
+                lambda record: self._tell_begun(record.id), lambda failure: None
+            )
+        return begun
+
+    def _tell_begun(self, id: int) -> None:
+        self.record_id = id
+        begun, self._begun = self._begun, []
+        for one in begun:
+            one.callback(id)
+
     def hear(self, event: Event) -> None:
         """An event of this camera."""
         self._intent.hear(event, self._reactor.seconds())
@@ -126,9 +156,10 @@ class Recorder:
             self._leave()
             if wanted and wanted != "timelapse":
                 self._end("camd was stopped" if wanted != "manual" else "")
-        return self._settled()
+        return self.settled()
 
-    def _settled(self) -> Deferred[None]:
+    def settled(self) -> Deferred[None]:
+        """Fires when nothing waits for the disk."""
         if not self._busy and not self._jobs:
             return succeed(None)
         done: Deferred[None] = Deferred()
@@ -136,6 +167,11 @@ class Recorder:
         return done
 
     # ---------------------------------------------------------------- what is wanted
+
+    async def keep_picture(self) -> int:
+        """A snapshot that stays; its number. Raises CamdError."""
+        work = (self._threads, self._reactor, self._index, self._storage)
+        return await keep_picture(self.camera, "snapshot", *work)
 
     def _command(self, state: str) -> None:
         if state == "recording":
@@ -318,8 +354,14 @@ class Recorder:
     def _done(self, outcome: Outcome) -> None:
         self._busy = False
         for change, args in outcome.changes:
-            self._index.note(change, *args)
+            if change is begin:
+                self._index.write(change, *args).addCallbacks(self._tell_begun, self._not_begun)
+            else:
+                self._index.note(change, *args)
         self.written += outcome.written
+        if outcome.seconds:
+            rate = outcome.written / outcome.seconds
+            self.rate += 0.2 * (rate - self.rate) if self.rate else rate
         self._storage.note_written(outcome.written)
         if self.file != outcome.file:
             self.file = outcome.file
@@ -331,6 +373,9 @@ class Recorder:
             self._has_gap = True
             self.update()
         self._go_on()
+
+    def _not_begun(self, failure: Failure) -> None:
+        self.log.failure("the index did not take a file of camera {camera}", failure, camera=self.camera.id)
 
     def _failed(self, failure: Failure) -> None:
         self._busy = False

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import DeferredList, ensureDeferred
+from twisted.internet.defer import Deferred, DeferredList, TimeoutError, ensureDeferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from ..config import Config
-from ..errors import Conflict, Gone, Invalid
+from ..errors import CamdError, Conflict, Gone, Invalid, SourceError, Unsupported
 from ..media.camera import Camera
 from ..state.event import Event
 from ..state.state import State
@@ -23,14 +23,16 @@ from .playback import Playback
 from .recorder import Recorder
 from .repair import Repair, Report
 from .retention import Retention, Rule
+from .segment_file import StorageError
 from .storage import Storage
-from .timelapse import keep_picture
 
 if TYPE_CHECKING:
     from ..threads import Threads
 
 #: Times of the schedule come, and cameras go: recorders are looked at so often (seconds).
 TICK = 1.0
+#: Who starts by hand waits so long for the first pictures (seconds).
+PATIENCE = 5.0
 #: A range that is played is not longer (milliseconds).
 LONGEST_RANGE = 24 * 3600_000
 
@@ -69,7 +71,11 @@ class Recordings:
     async def start(self) -> None:
         """Open the index, finish what a crash left unfinished, and look at the room. The files that nobody knows are
         taken up afterwards, beside everything else."""
-        await self.index.open()
+        try:
+            await self.index.open()
+        except CamdError as error:  # the cameras can do without
+            self.storage.block(str(error))
+            return
         repair = await self._threads.io(self._repair)
         self.is_open = True
         await self.retention.start()
@@ -131,6 +137,18 @@ class Recordings:
         if recorder is not None:
             recorder.hear(event)
 
+    def _read(self, question: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        self._check_open()
+        return self.index.read(question, *args)
+
+    def _write(self, change: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        self._check_open()
+        return self.index.write(change, *args)
+
+    def _check_open(self) -> None:
+        if not self.is_open:
+            raise Unsupported(f"Nothing is recorded: {self.storage.blocked or 'the index is not open'}")
+
     def _tick(self) -> None:
         for recorder in list(self.recorders.values()):
             recorder.tick()
@@ -161,33 +179,55 @@ class Recordings:
 
     async def keep_picture(self, camera: str) -> Record:
         """A snapshot that stays. Raises CamdError."""
+        return await self.one(await self[camera].keep_picture())
+
+    async def begin_by_hand(self, camera: str, duration: float | None = None) -> Record:
+        """Start, and wait for the file. Raises Conflict if that was done already, StorageFull without room, and
+        SourceError if the camera gives nothing."""
         recorder = self[camera]
-        id = await keep_picture(
-            recorder.camera, "snapshot", self._threads, self._reactor, self.index, self.storage
-        )
-        return await self.index.read(queries.one, id)
+        if recorder.kind == "manual":
+            error = Conflict("It is recorded already")
+            error.code = "RECORDING_IN_PROGRESS"
+            raise error
+        if self.storage.blocked:
+            raise StorageError(self.storage.blocked)
+        recorder.start(duration)
+        try:
+            return await self.one(await recorder.when_begun().addTimeout(PATIENCE, self._reactor))
+        except TimeoutError:
+            recorder.stop()
+            raise SourceError(f"The camera gave no picture within {PATIENCE:.0f} s") from None
+
+    async def end_by_hand(self, camera: str) -> Record | None:
+        """Stop; the record that is finished by that, None if nothing was recorded. Raises Gone."""
+        recorder = self[camera]
+        file = recorder.file
+        recorder.stop()
+        await recorder.settled()
+        # A question among the changes: it is answered after those that came before it.
+        return await self._write(queries.named, file) if file else None
 
     # -- looking
 
     async def find(self, wanted: Filter, limit: int = PAGE, cursor: str = "", skip: int = 0) -> Page:
         """The newest records of those wanted; the next page with the cursor of the one before."""
-        return await self.index.read(queries.find, wanted, limit, cursor, skip)
+        return await self._read(queries.find, wanted, limit, cursor, skip)
 
     async def one(self, id: int) -> Record:
         """Raises Gone."""
-        return await self.index.read(queries.one, id)
+        return await self._read(queries.one, id)
 
     async def gaps(self, cameras: frozenset[str] | None, start: int, end: int) -> list[Gap]:
         """Unix milliseconds; cameras None: all."""
-        return await self.index.read(queries.gaps, cameras, start, end)
+        return await self._read(queries.gaps, cameras, start, end)
 
     async def tags(self, cameras: frozenset[str] | None, start: int, end: int) -> list[Tag]:
         """Unix milliseconds; cameras None: all."""
-        return await self.index.read(queries.tags, cameras, start, end)
+        return await self._read(queries.tags, cameras, start, end)
 
     async def one_tag(self, id: int) -> Tag:
         """Raises Gone."""
-        return await self.index.read(queries.one_tag, id)
+        return await self._read(queries.one_tag, id)
 
     def path(self, record: Record) -> Path:
         """Where its file is."""
@@ -197,11 +237,21 @@ class Recordings:
 
     async def tag(self, tag: Tag) -> int:
         """Mark a moment; returns the number of the tag."""
-        return await self.index.write(changes.tag, tag)
+        return await self._write(changes.tag, tag)
+
+    async def tag_moment(
+        self, moment: int, title: str, note: str, camera: str, category: int | None, by: str
+    ) -> int:
+        """The same in single values, for who does not know Tag."""
+        return await self.tag(Tag(0, moment, title, note, camera, category, by))
+
+    async def category(self, name: str) -> int:
+        """The number of the category of that name, which is made if it is not there."""
+        return await self._write(changes.category_named, name, self.now())
 
     async def untag(self, id: int) -> None:
         """Raises Gone."""
-        await self.index.write(changes.untag, id)
+        await self._write(changes.untag, id)
 
     async def delete(self, id: int) -> Record:
         """Delete a record and its file, tags or not. Raises Gone, and Conflict while it is written."""
@@ -220,7 +270,7 @@ class Recordings:
             raise Invalid("end", "Value must be after start")
         if end - start > LONGEST_RANGE:
             raise Invalid("end", "At most 24 hours are played in one go")
-        records = await self.index.read(queries.in_range, camera, start, end)
+        records = await self._read(queries.in_range, camera, start, end)
         if not records:
             raise Gone("There is no recording of this time")
         pieces = [(self.path(record), record) for record in records]

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..errors import CamdError, Invalid
+from ..errors import Invalid, StorageFull
 from ..media.frame import INTER
 from ..wire import fmp4, nal
 from ..wire.boxes import box, walk
@@ -30,7 +30,7 @@ LABEL = bytes.fromhex("63616d64726563888f7461626c656c31")
 _LARGEST_LABEL = 4096
 
 
-class StorageError(CamdError):
+class StorageError(StorageFull):
     """What is recorded cannot be written; the text says why. full: there is no room."""
 
     def __init__(self, text: str, full: bool = False):

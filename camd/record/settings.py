@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from functools import partial
 from typing import Any
+
+from twisted.internet.defer import ensureDeferred
 
 from ..errors import Invalid
 from ..state.observable import Observable
@@ -51,10 +53,15 @@ _TOLD = (
 
 class RecordingSettings:
     """The values of one camera. Reactor thread only. changed(name): one of them is another now; command(state):
-    somebody sets the state."""
+    somebody sets the state; keep_picture(): somebody wants one kept."""
 
     def __init__(
-        self, camera: str, state: State, changed: Callable[[str], None], command: Callable[[str], None]
+        self,
+        camera: str,
+        state: State,
+        changed: Callable[[str], None],
+        command: Callable[[str], None],
+        keep_picture: Callable[[], Coroutine[Any, Any, int]],
     ):
         self.values: dict[str, Any] = {}
         self._changed = changed
@@ -78,6 +85,13 @@ class RecordingSettings:
             return self._observables["state"].value
 
         self._observables["state"] = state.declare(spec, commanded)
+        spec = Spec(f"{prefix}recording/snapshot", bool, False, read=_R, write=_RW,
+                    doc="Set it to keep a picture; it is false again then.")
+
+        def kept(value: Value) -> Any:
+            return ensureDeferred(keep_picture()).addCallback(lambda _: False) if value else False
+
+        self._observables["snapshot"] = state.declare(spec, kept)
         for observable in self._observables.values():
             observable.publish(observable.spec.default)
 

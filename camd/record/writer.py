@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..wire.track import VIDEO_TIMESCALE
 from .changes import begin, finish, grow, lose
 from .cutter import Chunk
 from .segment_file import SegmentFile, StorageError
@@ -31,12 +32,13 @@ class End:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a job did. changes: for the index, in order; file: what is written now, "" for none; trouble: why not
-    everything was written."""
+    """What a job did. changes: for the index, in order; file: what is written now, "" for none; written: bytes, of so
+    many seconds; trouble: why not everything was written."""
 
     changes: list[tuple[Callable[..., Any], tuple[Any, ...]]] = field(default_factory=list)
     file: str = ""
     written: int = 0
+    seconds: float = 0.0
     trouble: StorageError | None = None
 
 
@@ -80,6 +82,7 @@ class Writer:
         return outcome
 
     def _write(self, chunk: Chunk, outcome: Outcome) -> None:
+        outcome.seconds += (chunk.times[-1] - chunk.times[0]) / VIDEO_TIMESCALE
         if self._file is not None and self._file.segment is not chunk.segment:
             self._finish(outcome, End())
         if self._file is None:

@@ -236,6 +236,12 @@ class Record(Form):
             return self._WORDS[value]
         raise ValueError('Value must be true, false, "on", "off", "pause" or "pause_release"')
 
+    def read(self, observable: Observable) -> Value:
+        return {"recording": True, "paused": "pause"}.get(str(observable.value), False)
+
+    def write(self, value: bool | str, observable: Observable) -> tuple[Any, ...]:
+        return ({True: "recording", False: "stopped", "pause": "paused"}[value],)
+
     def native(self, value: Value) -> Value:
         return {True: "start", False: "stop"}.get(value, value)
 

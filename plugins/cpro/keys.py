@@ -32,8 +32,9 @@ from .forms import (
 NO_LIGHT = "this camera has no light"
 NO_CONTROL = "this camera has no such control"
 NO_CAMERA = "there is no other camera"
-NO_PICTURES = "this camd does not keep pictures; get /camera.jpeg"
-NO_RECORDING = "this camd does not record"
+NO_PICTURES = "no picture can be kept now; get /camera.jpeg"
+NO_NAMES = "recordings are named after their time; tag them"
+NO_RECORDING = "nothing can be recorded now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +89,11 @@ KEYS = (
     Key("", "videoFlip", ("cameras/{main}/horizontal_flip", "cameras/{main}/vertical_flip"), Flip(), None,
         _r, _rw),
 
-    Key("record", "record", (), Record(), False, _mr, _mrw, NO_RECORDING),
-    Key("", "recordingState", (), Form(), "stopped", _mr, None),
-    Key("", "currentRecordingFile", (), Form(), "", _mr, None),
-    Key("", "changePostName", (), Form(), None, _mr, _mrw, NO_RECORDING),
-    Key("snap", "takePicture", (), Flag(), False, _mr, _mrw, NO_PICTURES),
+    Key("record", "record", ("cameras/{main}/recording/state",), Record(), False, _mr, _mrw, NO_RECORDING),
+    Key("", "recordingState", ("cameras/{main}/recording/state",), Form(), "stopped", _mr, None),
+    Key("", "currentRecordingFile", ("cameras/{main}/recording/file",), Form(), "", _mr, None),
+    Key("", "changePostName", (), Form(), None, _mr, _mrw, NO_NAMES),
+    Key("snap", "takePicture", ("cameras/{main}/recording/snapshot",), Flag(), False, _mr, _mrw, NO_PICTURES),
     Key("jpeg-quality", "pictureQuality", ("cameras/{main}/jpeg_quality",), Quality(0, 100), 85, _mr, _mrw),
 
     Key("", "hostname", ("system/name",), Form(), None, _sr, None),

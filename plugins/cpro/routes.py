@@ -13,9 +13,10 @@ from camd.hookspecs import ANY, Route
 
 from .accounts import Accounts
 from .cameras import Cameras
-from .later import Recordings, keep, record, unsupported
+from .later import unsupported
 from .limits import Limit, Limits
 from .profiles import Profiles
+from .recordings import Recordings
 from .resource import Answer, Elsewhere, Endpoint, tells
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ CALLS = {
     "/api/v1/users": "/api/users",
     "/api/auth/users": "/api/users",
     "/api/admin/users": "/api/users",
+    "/api/v1/recordings": "/api/recordings",
+    "/api/recording/list": "/api/recordings",
 }
 
 _AS_IT_RUNS = unsupported("a camera streams by itself while somebody watches")
@@ -60,15 +63,12 @@ def routes(app: App, limits: Limits) -> list[Route]:
         (("/api/camera/profile",), "Device_r", "Device_rw", {"POST": profiles.apply}),
         (both("/api/camera/start"), "Device_r", "Device_rw", {"POST": _AS_IT_RUNS}),
         (both("/api/camera/stop"), "Device_r", "Device_rw", {"POST": _AS_IT_RUNS}),
-        (both("/api/camera/snapshot"), "Media_r", "Media_rw", {"POST": keep}),
+        (both("/api/camera/snapshot"), "Media_r", "Media_rw", {"POST": recordings.snapshot}),
 
-        (both("/api/recording/start"), "Media_r", "Media_rw", {"POST": record}),
-        (both("/api/recording/stop"), "Media_r", "Media_rw", {"POST": record}),
-        (("/api/recording/tag",), "Media_r", "Media_rw", {"POST": record}),
+        (both("/api/recording/start"), "Media_r", "Media_rw", {"POST": recordings.start}),
+        (both("/api/recording/stop"), "Media_r", "Media_rw", {"POST": recordings.stop}),
+        (("/api/recording/tag",), "Media_r", "Media_rw", {"POST": recordings.tag}),
         (("/api/recording/status",), "Media_r", None, {"GET": recordings.status}),
-        (("/api/recording/list",), "Media_r", None, {"GET": recordings.list}),
-        (both("/api/recordings"), "Media_r", "Storage_rw",
-         {"GET": recordings.list, "DELETE": recordings.remove}),
 
         (("/ws", "/api/v1/ws"), None, None, {"GET": _moved}),
     )  # fmt: skip
@@ -102,6 +102,6 @@ def _moved(request: Any) -> Any:
 
 
 #: What one of them is about stands below its path.
-BELOW = frozenset((*both("/api/recordings"), "/api/auth/apikey"))
+BELOW = frozenset(("/api/auth/apikey",))
 #: Secrets come in or go out.
 ENCRYPTED = frozenset((*both("/api/auth/login"), "/api/auth/refresh", "/api/auth/apikey", "/api/token"))

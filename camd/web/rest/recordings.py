@@ -67,7 +67,7 @@ _NEW_TAG = record(
      "note": text(most=4096), "category": _WHOLE},
     closed=True,
 )
-_ID = Parameter("id", text(least=1, most=18, pattern="^[0-9]+$"), "The number of the recording", "path")
+_ID = Parameter("id", text(least=1, most=18), "The number of it", "path")
 _START = Parameter("start", _MOMENT, "What ends after this, Unix milliseconds")
 _END = Parameter("end", _MOMENT, "What begins before this, Unix milliseconds")
 _CAMERA = Parameter("camera", listing(text(), most=100), "Only of this camera", many=True)
@@ -235,7 +235,7 @@ class RecordingsNoun:
 
     async def delete(self, call: Call) -> Any:
         await self._one(call)
-        await self._recordings.delete(int(call.path["id"]))
+        await self._recordings.delete(_number(call))
 
     async def tag(self, call: Call) -> Any:
         body = call.body
@@ -249,7 +249,7 @@ class RecordingsNoun:
         return {"id": await self._recordings.tag(tag)}
 
     async def untag(self, call: Call) -> Any:
-        id = int(call.path["id"])
+        id = _number(call)
         tag = await self._recordings.one_tag(id)
         if call.by.cameras is not None and tag.camera not in call.by.cameras:
             raise Gone("There is no such tag")
@@ -264,7 +264,7 @@ class RecordingsNoun:
         return asked & call.by.cameras
 
     async def _one(self, call: Call) -> Record:
-        found = await self._recordings.one(int(call.path["id"]))
+        found = await self._recordings.one(_number(call))
         if not call.by.knows(f"cameras/{found.camera}/"):
             raise Gone("There is no such recording")
         return found
@@ -285,6 +285,13 @@ class _Slice:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _number(call: Call) -> int:
+    id = call.path["id"]
+    if not (id.isascii() and id.isdecimal()):
+        raise Gone("There is none of this number")
+    return int(id)
 
 
 def _times(call: Call) -> tuple[int, int]:
