@@ -272,6 +272,7 @@ class CompleteTests(SynchronousTestCase):
     def test_every_name(self) -> None:
         pages = {
             "cameras": "cameras.md renditions.md ptz.md motion.md",
+            "files": "files.md",
             "plugins": "plugins.md",
             "storage": "recording.md",
             "system": "monitoring.md renditions.md v4l2.md",

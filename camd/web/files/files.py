@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
+from twisted.web.error import UnsupportedMethod
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
@@ -134,6 +135,9 @@ class UploadResource(_Leaf):
             return None
         self._charge_upload(request)
         return Form(request, self._files)
+
+    def render_HEAD(self, request: Request) -> Any:
+        raise UnsupportedMethod([b"POST"])  # Twisted's would look for GET
 
     def render_POST(self, request: Request) -> Any:
         form: Form | None = request.receiver  # type: ignore[assignment]

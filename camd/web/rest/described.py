@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from ...hookspecs import ANY, READER, Route
 from ...state.permission import Permission
+from .files import FILES
 from .operation import PUBLIC, Answer, Operation, Parameter
 from .schema import BOOLEAN, Schema, component, listing, record, text
 from .users import CAMERAS, NAME, PASSWORD
@@ -115,6 +116,7 @@ def _ready(path: str) -> Operation:
 
 #: Of the core, by path.
 DESCRIBED: tuple[Operation, ...] = (
+    *FILES,
     *(_picture(path) for path in ("/snapshot", "/snapshot.jpg", "/camera.jpeg", "/image")),
     _picture("/cam/{id}/snapshot.jpg", camera=True),
     _stream("/stream"),
