@@ -21,6 +21,7 @@ from .config.change import Read
 from .configuration import reasons
 from .errors import CamdError
 from .log import bridge, hand_over, levels, observer
+from .memory import keep_small
 from .services import RootService, StartError
 
 _log = Logger(namespace="camd")
@@ -59,6 +60,7 @@ class Daemon:
         for chatty in ("twisted", "log_legacy"):  # "Site starting on 8080" and the like
             levels.set(chatty, "warn")
         bridge()
+        keep_small()
         self._reactor = reactor
         self._notify_address = os.environ.pop("NOTIFY_SOCKET", None)
         self._watchdog = LoopingCall(self._notify, "WATCHDOG=1")
