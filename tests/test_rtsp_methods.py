@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from prometheus_client import generate_latest
 from twisted.trial.unittest import SynchronousTestCase
 
 from camd.config import AuthConfig
@@ -12,7 +13,7 @@ from camd.rtsp.session import FIRST_WAIT, TIMEOUT
 from camd.wire import rtcp, rtp
 from camd.wire.rtsp_headers import parse_url
 
-from .coded_video import LIVE, coded
+from .coded_video import LIVE, Coded, coded
 from .rtsp_case import TCP, URL, Reply, RtspCase, packets, transport_of
 
 
@@ -75,6 +76,37 @@ class DescribeTests(RtspCase):
         line = self.line()
         reply = self.described(line, URL + "?codec=mjpeg")
         self.assertIn(b"m=video 0 RTP/AVP 26\r\n", reply.body)
+
+    def test_jpeg_that_rtp_has_no_place_for_is_encoded_anew(self) -> None:
+        import cv2
+        import numpy
+
+        from camd.encoders import jpeg
+
+        self.get(self.app.extensions.load({"jpeg": jpeg}))
+        camera = self.app.cameras["cam1"]
+        camera.pipeline.opened(Format("mjpeg", 320, 184, 30.0))
+        options = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
+        data = cv2.imencode(".jpg", numpy.full((184, 320, 3), 90, numpy.uint8), options)[1].tobytes()
+        self.codec, self.video = "mjpeg", (Coded(data, 0, 0, True),)
+        line = self.line()
+        reply = line.send("DESCRIBE", URL + "?codec=mjpeg")
+        for _ in range(3):
+            self.show()
+            self.clock.advance(0)
+        reply = line.read()
+        self.assertEqual(reply.status, 200, reply.body)
+        used = [one.encoding.quality for one in self.server.catalogue if one.is_used]
+        self.assertEqual(used, [camera.pipeline.quality])
+        self.assertEqual(len(self.flushLoggedErrors()), 0)
+
+    def test_h264_without_an_encoder(self) -> None:
+        self.app.cameras["cam1"].pipeline.opened(Format("mjpeg", 320, 180, 30.0))
+        line = self.line()
+        reply = line.send("DESCRIBE", URL + "?codec=h264")
+        self.assertEqual((reply.status, reply.body), (415, b"codec: there is no h264 encoder here; ask for mjpeg\r\n"))
+        self.codec, self.video = "mjpeg", coded("mjpeg", 3)
+        self.assertIn(b"m=video 0 RTP/AVP 26\r\n", self.described(line).body)
 
     def test_no_picture(self) -> None:
         line = self.line()
@@ -234,6 +266,16 @@ class PlayTests(RtspCase):
         self.clock.advance(5.0)
         channel, report = packets(line.value())[-1]
         self.assertEqual((channel, report[1], len(report) % 4), (1, rtcp.SENDER_REPORT, 0))
+
+    def test_metrics(self) -> None:
+        line = self.line()
+        self.played(line)
+        self.line("").raw(b"\x16\x03\x01")
+        text = generate_latest(self.app.metrics).decode()
+        for expected in ('camd_clients{kind="rtsp"} 1.0', 'camd_rtsp_sessions{transport="tcp"} 1.0',
+                         "camd_rtsp_connections 2.0", "camd_rtsp_malformed_total 1.0",
+                         'camd_output_delay_seconds_count{output="rtsp"}'):  # fmt: skip
+            self.assertIn(expected, text)
 
     def test_a_camera_that_goes_ends_its_clients(self) -> None:
         line = self.line()

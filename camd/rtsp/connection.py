@@ -7,7 +7,7 @@ is read from it. So what waits in memory is one message, whatever somebody sends
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet import tcp
 from twisted.internet.defer import Deferred
@@ -39,6 +39,7 @@ class RtspConnection(Protocol):
     """
 
     log = Logger()
+    transport: Any
     writer: DirectWriter
     local = peer = ""
     may_use_udp = True

@@ -9,7 +9,7 @@ found only over the connection that made it and by who made it: to others it doe
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from twisted.logger import Logger
 
@@ -246,7 +246,7 @@ class Conversation:
             raise RtspError(451, "there are no parameters here")
         return response(200, request.cseq)
 
-    _methods: dict[str, Callable[..., Any]] = {
+    _methods: ClassVar[dict[str, Callable[..., Any]]] = {
         "OPTIONS": _options,
         "DESCRIBE": _describe,
         "SETUP": _setup,
