@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from camd.errors import Gone, Invalid, Refused, SourceError
+from camd.errors import Invalid, Refused, SourceError
 from camd.state import Permission
 
 from .resource import body_of, field, tells
@@ -46,12 +46,13 @@ class Recordings:
         return {"success": True, "recording_id": record.id, "filename": record.filename,
                 "estimated_size": self._estimate(id, duration or 0)}
 
-    @tells({200: "It is stopped", 404: "Nothing is recorded"})
+    @tells({200: "It is stopped; `success` is false if nothing was recorded"})
     async def stop(self, request: Any) -> Any:
         """POST /api/recording/stop: stop, whatever it was recorded for."""
+        body_of(request)
         record = await self._app.recordings.end_by_hand(self._main(request))
         if record is None:
-            raise Gone("Nothing is recorded")
+            return {"success": False, "recording_id": None, "filename": None, "duration": 0, "file_size": 0}
         return {"success": True, "recording_id": record.id, "filename": record.filename,
                 "duration": record.duration / 1000, "file_size": record.size}
 
