@@ -502,9 +502,8 @@ class TableTests(CproEdge):
                 stranger = self.ask(method[0], one, body, secure=True).status
                 self.assertIn(stranger, (200, 400, 401, 426), f"{method[0]} {path}")
                 status = self.ask(method[0], one, body, by="admin", secure=True).status
-                fine = (
-                    {0, 200, 400, 404, 409, 415, 422, 426} if one != path else {0, 200, 400, 415, 422, 426}
-                )  # 0: waits
+                # 0: waits; 409: it is recorded already
+                fine = {0, 200, 400, 409, 415, 422, 426} | ({404} if one != path else set())
                 self.assertIn(status, fine, f"{method[0]} {path}")
         self.assertGreater(asked, 50)
 
