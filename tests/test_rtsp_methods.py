@@ -335,3 +335,35 @@ class GuestTests(RtspCase):
         line = self.line("")
         self.assertEqual(self.played(line)[1].status, 200)
         self.assertEqual(line.send("DESCRIBE", "rtsp://camd/none").status, 404)
+
+
+class HevcTests(RtspCase):
+    codec = "hevc"
+
+    def test_the_cameras_own(self) -> None:
+        line = self.line()
+        sdp = self.described(line).body
+        for expected in (b"m=video 0 RTP/AVP 98\r\na=rtpmap:98 H265/90000\r\n", b"sprop-vps=", b"sprop-sps=", b"sprop-pps="):
+            self.assertIn(expected, sdp)
+        _, reply = self.played(line)
+        self.assertEqual(reply.status, 200)
+        self.show(30)
+        self.assertGreaterEqual(len({rtp.parse(data).timestamp for channel, data in packets(line.value()) if channel == 0}), 30)
+
+    def test_not_with_another_bitrate(self) -> None:
+        reply = self.line().send("DESCRIBE", URL + "?codec=h265&bitrate=100000")
+        self.assertEqual((reply.status, reply.body[:25]), (415, b"there is no H.265 of that"))
+
+    def test_another_codec_ends_it(self) -> None:
+        """Whoever comes again gets what the camera gives now."""
+        line = self.line()
+        self.played(line)
+        self.codec, self.video = "h264", coded("h264", 90)
+        self.shown = 0
+        self.app.cameras["cam1"].pipeline.opened(Format("h264", 320, 180, 30.0))
+        line.clear()
+        self.show(5)
+        self.assertEqual(line.value(), b"")
+        self.clock.advance(5.0)
+        self.assertTrue(line.lost)
+        self.assertIn(b"H264/90000", self.described(self.line()).body)
