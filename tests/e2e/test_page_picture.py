@@ -111,8 +111,8 @@ class WayTests(PictureCase):
         self.browser.wait(f"{figures}.match(/^(29|30).* pictures a second, \\d+ ms/)")
         self.browser.wait("document.querySelector('[data-fact=delay]').innerText.match(/^\\d+ ms late$/)")
         self.browser.driver.execute_script(f"window.began = {_SCREEN}.currentTime")
-        self.browser.wait(f"{_SCREEN}.currentTime > window.began + 13", timeout=20)
-        self.assertLess(self.browser.ask(f"{_SCREEN}.buffered.end(0) - {_SCREEN}.buffered.start(0)"), 13)
+        self.browser.wait(f"{_SCREEN}.currentTime > window.began + 9", timeout=20)
+        self.assertLess(self.browser.ask(f"{_SCREEN}.buffered.end(0) - {_SCREEN}.buffered.start(0)"), 9)
         lag = self.browser.ask(f"{_SCREEN}.buffered.end(0) - 1 - {_SCREEN}.currentTime")
         self.assertLess(lag, 0.3)
 

@@ -109,7 +109,8 @@ function asPlugin(element, value, entry, name) {
 function arrange() {
   if (!mirror.ready) return;
   const { schema } = store;
-  note(Object.keys(schema).some((name) => schema[name].write && !may(name)));
+  const settings = Object.keys(schema).filter((name) => schema[name].write);
+  note(settings.length > 0 && !settings.some(may));
   const cameras = camerasOf(store.names(), store.get("system/main_camera"));
   const wanted = decodeURIComponent(location.hash.slice(1));
   const all = wanted === ALL && cameras.length > 0;
@@ -166,6 +167,7 @@ function note(limited) {
 function hang() {
   const small = [...strip.tiles.values(), ...wall.tiles.values()];
   gallery.hang(mayWatch() ? [...(stage.player ? [stage.player] : []), ...small] : []);
+  if (!mayWatch()) for (const { reel } of small) reel.blank();
 }
 
 /** [[group, element]]: what a camera has beside its settings. */

@@ -11,7 +11,6 @@ export class Reel {
     this.camera = camera;
     this.clock = clock;
     this.element = document.createElement("canvas");
-    this.element.setAttribute("role", "img");
     this.element.classList.add("vacant");
     this.canvas = this.element.getContext("bitmaprenderer");
     this.tally = new Tally();
@@ -48,15 +47,22 @@ export class Reel {
     else this.channel = this.feed.watch(whole, { picture: (picture) => this.receive(picture), end: (why) => this.end(why) });
   }
 
-  /** Nothing is to be seen any more. */
-  close() {
+  /** Nothing is to be seen any more, and nothing comes. */
+  blank() {
     this.show(null);
     this.canvas.transferFromImageBitmap(null);
+    this.loaded = false;
+    this.element.classList.add("vacant");
+  }
+
+  close() {
+    this.blank();
     this.element.remove();
   }
 
   end(reason) {
     this.channel = this.waiting = this.wish = null;
+    this.blank();
     this.onend(reason);
   }
 

@@ -15,6 +15,7 @@ export class Tile {
     this.reel = new Reel(feed, camera, clock);
     this.place = part("picture");
     this.place.append(this.reel.element);
+    this.reel.element.ariaHidden = "true"; // the button has a name
     this.visible = false;
     this.sizes = new ResizeObserver(() => this.arrange());
     this.sizes.observe(this.place);
@@ -42,7 +43,8 @@ export class Tile {
 
   arrange() {
     const width = this.place.clientWidth * devicePixelRatio;
-    this.reel.show(this.visible && width ? { size: boxFor(width), fps: this.fps } : null);
+    const fps = navigator.connection?.saveData ? 1 : this.fps;
+    this.reel.show(this.visible && width ? { size: boxFor(width), fps } : null);
   }
 
   close() {

@@ -6,6 +6,7 @@ export class Jpeg {
     this.reel = new Reel(feed, camera, clock);
     Object.assign(this.reel, { onload, onshape, onend: onfail });
     this.element = this.reel.element;
+    this.element.setAttribute("role", "img");
     this.reel.show({});
   }
 

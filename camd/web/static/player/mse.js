@@ -2,7 +2,7 @@ import { FRAGMENT } from "../feed.js";
 import { chase, HOLD } from "./edge.js";
 import { Screen } from "./screen.js";
 
-const KEPT = 8; // seconds behind the picture that stay in the buffer
+const KEPT = 4; // seconds behind the picture that stay in the buffer
 const MOST_WAITING = 300; // fragments that the browser has not taken
 
 /** H.264 in fragments of MP4 over the page's connection (Media Source Extensions). */
