@@ -13,6 +13,7 @@ from .auth.audit import Audit
 from .auth.camera_login import open_login
 from .auth.site_certificate import SiteCertificate
 from .auth.users import Users
+from .clock import Clock
 from .config import CameraConfig, Config, load
 from .config.change import Read
 from .configuration import Configuration
@@ -52,8 +53,8 @@ CORE = {"v4l2": v4l2, "file": file, "network": network, "test": testpicture, "jp
 class App:
     """The facade that plugins receive. Reactor thread only.
 
-    state, cameras, recordings, users, audit, events, web, threads, metrics (a prometheus_client registry), plugins,
-    config (what is in force), configuration (how it changes), log, reactor.
+    state, clock, cameras, recordings, users, audit, events, web, threads, metrics (a prometheus_client registry),
+    plugins, config (what is in force), configuration (how it changes), log, reactor.
 
     read(text): the configuration as it is now, or as it would be with this text in the run-time store; for
     tests it may be left out.
@@ -71,6 +72,7 @@ class App:
         self.store = Store(self.state, saved, reactor, self.threads.io)
         for name, value, doc in (("version", __version__, "Version of camd."), ("name", gethostname(), "Name of the host.")):
             self.state.declare(Spec(f"system/{name}", str, default=value, doc=doc))
+        self.clock = Clock(self.state, reactor)
         self.plugins = Plugins(reactor, trace=trace_hooks)
         self.events = Events(self.plugins)
         self.extensions = Extensions(self)
@@ -149,6 +151,7 @@ def build(app: App, root: RootService) -> RootService:
     for step in (
         Step("state", stop=app.store.flush),
         Step("threads", app.threads.start, app.threads.stop),
+        Step("clock", app.clock.start, app.clock.stop),
         Step("audit", app.audit.start, app.audit.stop),
         Step("users", app.users.start, app.users.stop),
         Step("files", app.files.start),
