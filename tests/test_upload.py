@@ -321,6 +321,14 @@ class RoomTests(UploadCase):
         self.assertEqual(self.there, [])
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
 
+    def test_who_did_it(self) -> None:
+        self.put("a/x")
+        self.post(("file", ("y", b"1")))
+        self.ask("DELETE", "/files/a/x", by="admin")
+        self.assertEqual([entry["path"] for entry in self.events("file_added")], ["/a/x", "/y"])
+        (entry,) = self.events("file_removed")
+        self.assertEqual((entry["by"], entry["path"]), ("admin", "/a/x"))
+
     def test_what_everybody_hears(self) -> None:
         state = self.app.state
         self.put("a/x", PIECE)

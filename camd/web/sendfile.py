@@ -30,10 +30,6 @@ PIECE = 1 << 18
 _log = Logger()
 
 
-class CutShort(Exception):
-    """The file became shorter while it was sent."""
-
-
 @implementer(IPullProducer)
 class FileSender:
     """Sends file[start:stop] over a plain connection, after the head. Reactor thread only.
@@ -73,7 +69,7 @@ class FileSender:
         if self._gone or self._reading:
             return
         stop = min(self._stop, self._at + IN_A_TURN)
-        if stop > self._warm and not self._is_cached(stop):
+        if stop > self._warm and not self._look(stop):
             self._reading = True
             read = self._io(_warm, self._file, self._at, stop)
             read.addCallbacks(self._cached, self._abort).addErrback(self._abort)
@@ -88,17 +84,18 @@ class FileSender:
 
     def _send(self, stop: int) -> None:
         try:
-            while self._at < stop:
-                sent = os.sendfile(self._transport.socket.fileno(), self._file, self._at, stop - self._at)
-                if not sent:
-                    raise CutShort
-                self._at += sent
-                self._request.sentLength += sent
+            sent = os.sendfile(self._transport.socket.fileno(), self._file, self._at, stop - self._at)
         except BlockingIOError:
             pass  # full
-        except (OSError, CutShort):
+        except OSError:
             self._abort()
             return
+        else:
+            if not sent:  # the file became shorter
+                self._abort()
+                return
+            self._at += sent
+            self._request.sentLength += sent
         if self._at < self._stop:
             self._transport.startWriting()
             return
@@ -107,14 +104,17 @@ class FileSender:
         self._transport.registerProducer(self._channel, True)
         self._sent()
 
-    def _is_cached(self, stop: int) -> bool:
-        """Whether the kernel has the last of these bytes, and so those before, which it reads first. Where the
-        file system cannot tell: no."""
-        try:
-            os.preadv(self._file, self._byte, stop - 1, os.RWF_NOWAIT)
-        except OSError:
-            return False
-        return True
+    def _look(self, stop: int) -> bool:
+        """Whether the kernel has the bytes before `stop` in its cache: looks at the last one, for it reads those
+        before it first, and a turn further, so that not every turn has to. Where the file system cannot tell: no."""
+        for end in (min(self._stop, stop + IN_A_TURN), stop):
+            try:
+                os.preadv(self._file, self._byte, end - 1, os.RWF_NOWAIT)
+            except OSError:
+                continue
+            self._warm = end
+            return True
+        return False
 
     def _cached(self, stop: int) -> None:
         self._reading = False

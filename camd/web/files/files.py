@@ -42,6 +42,10 @@ class _Leaf(Resource):
         self._files = files
         self._web = web
 
+    def _note(self, request: Request, event: str, name: Name) -> None:
+        """For the audit log: files are brought and deleted by somebody."""
+        self._web.audit(event, request.principal.name, request.address, path="/" + "/".join(name))
+
     def _charge(self, request: Request) -> None:
         self._web.limits.charge_file(request.principal, request.address)
 
@@ -103,6 +107,7 @@ class FilesResource(Listed):
 
         async def answer() -> tuple[dict[str, Any], int]:
             replaced = await body.finish()
+            self._note(request, "file_added", body.target)
             return _added(body.target, body.size), 200 if replaced else 201
 
         return _later(request, answer(), lambda found: request.send_json(*found))
@@ -111,11 +116,15 @@ class FilesResource(Listed):
         self._charge(request)
         name, recursive = parse_parts(request.postpath), flag_of(request, "recursive")
 
+        async def remove() -> None:
+            await self._files.remove(name, recursive)
+            self._note(request, "file_removed", name)
+
         def done(_: None) -> None:
             request.setResponseCode(204)
             request.finish()
 
-        return _later(request, self._files.remove(name, recursive), done)
+        return _later(request, remove(), done)
 
 
 class DownloadResource(_Leaf):
@@ -148,6 +157,7 @@ class UploadResource(_Leaf):
 
         async def answer() -> dict[str, Any]:
             await done
+            self._note(request, "file_added", target)
             return _added(target, form.size)
 
         return _later(request, answer(), request.send_json)
