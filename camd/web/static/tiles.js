@@ -7,6 +7,7 @@ export class Tiles {
     this.root = root;
     this.options = options;
     this.tiles = new Map(); // camera -> Tile
+    this.chosen = null;
     this.onchoose = () => {};
   }
 
@@ -26,6 +27,15 @@ export class Tiles {
       else button.removeAttribute("aria-current");
     }
     this.root.hidden = cameras.length === 0;
+    if (chosen !== this.chosen) this.bring(chosen);
+    this.chosen = chosen;
+  }
+
+  /** Into sight, in a row that is longer than the page is wide. */
+  bring(camera) {
+    const { offsetLeft: left = 0, offsetWidth: width = 0 } = this.tiles.get(camera)?.root ?? {};
+    const { scrollLeft: from, clientWidth: seen } = this.root;
+    if (left < from || left + width > from + seen) this.root.scrollLeft = left - (seen - width) / 2;
   }
 
   /** The same pictures afresh, where the server gave no more: rights may be others now. */
