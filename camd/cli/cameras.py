@@ -114,12 +114,12 @@ def _edits(args: argparse.Namespace, config: Config, camera: str) -> dict[tuple[
     given = {key: getattr(args, key) for key in _KEYS if getattr(args, key) is not None}
     values = {key: parse_value(("cameras", camera, key), text) for key, text in given.items()}
     if args.password:
-        values["password"] = _password()
+        values["password"] = read_password()
     sealed = seal_login(prepare_data_dir(config), camera, values)
     return {("cameras", camera, key): value for key, value in sealed.items()}
 
 
-def _password() -> str:
+def read_password() -> str:
     """What is typed, or the first line of standard input: never an option, which others could read."""
     try:
         password = getpass.getpass("Password of the camera: ") if sys.stdin.isatty() else sys.stdin.readline()
@@ -167,7 +167,7 @@ def _meant(args: argparse.Namespace, config: Config) -> tuple[CameraConfig, str,
         return camera, *open_login(config.data_dir, camera)
     source, username, password = split_login(args.source)
     if args.password:
-        password = _password()
+        password = read_password()
     try:
         return CameraConfig("test", source_kind().check(source)), args.username or username, password
     except Unfit as unfit:

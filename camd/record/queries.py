@@ -6,6 +6,7 @@ costs as much as the first.
 
 from __future__ import annotations
 
+import json
 import re
 from sqlite3 import Connection
 from typing import Any
@@ -23,10 +24,10 @@ LONGEST = 3600_000
 
 #: File names are in lower case, and their index is small: all of them are looked through in 10 ms. Tags are few.
 _TEXT = (
-    "id IN (SELECT id FROM records WHERE instr(filename, ?) UNION SELECT found.id FROM tags JOIN records AS found"
+    "SELECT id FROM records WHERE instr(filename, ?) UNION SELECT found.id FROM tags JOIN records AS found"
     f" ON found.timestamp_start BETWEEN timestamp - {LONGEST} AND timestamp AND found.timestamp_end >= timestamp"
     " AND coalesce(tags.camera, found.camera) = found.camera WHERE deleted = 0"
-    r" AND (title LIKE ? ESCAPE '\' OR note LIKE ? ESCAPE '\'))"
+    r" AND (title LIKE ? ESCAPE '\' OR note LIKE ? ESCAPE '\')"
 )
 
 
@@ -34,7 +35,7 @@ def _record(row: tuple[Any, ...]) -> Record:
     return Record(*row[:15], (row[15] or b"").hex(), row[16], not row[17])
 
 
-def _conditions(wanted: Filter) -> tuple[str, list[Any]]:
+def _conditions(connection: Connection, wanted: Filter) -> tuple[str, list[Any]]:
     parts, values = ["state != 'removing'"], []
 
     def one_of(column: str, choices: Any) -> None:
@@ -56,8 +57,10 @@ def _conditions(wanted: Filter) -> tuple[str, list[Any]]:
     if wanted.tagged is not None:
         parts.append("tag_markers > 0" if wanted.tagged else "tag_markers = 0")
     if wanted.text:
-        parts.append(_TEXT)
-        values += [wanted.text.lower(), *["%" + re.sub(r"([\\%_])", r"\\\1", wanted.text) + "%"] * 2]
+        pattern = "%" + re.sub(r"([\\%_])", r"\\\1", wanted.text) + "%"
+        found = [id for (id,) in connection.execute(_TEXT, (wanted.text.lower(), pattern, pattern))]
+        parts.append("id IN (SELECT value FROM json_each(?))")
+        values.append(json.dumps(found))
     return " AND ".join(parts), values
 
 
@@ -65,7 +68,7 @@ def find(connection: Connection, wanted: Filter, limit: int = PAGE, cursor: str 
     """The newest records of those wanted, or with the cursor of a page what follows it. Raises Invalid for a
     cursor that is none."""
     limit = max(1, min(limit, LARGEST_PAGE))
-    where, values = _conditions(wanted)
+    where, values = _conditions(connection, wanted)
     (total,) = connection.execute(f"SELECT count(*) FROM records WHERE {where}", values).fetchone()
     if cursor:
         where += " AND (timestamp_start, id) < (?, ?)"
