@@ -194,6 +194,22 @@ class UploadTests(FilesCase):
         self.daemon.start()
         self.assertEqual(self.there, [])
 
+    def test_camd_stops(self) -> None:
+        """In the middle of both, as soon as ever; and nothing is left of the upload after the next start."""
+        (self.root / "x").write_bytes(bytes(50 * MB))
+        upload = self.begin("PUT", "/files/y", 10 * MB)
+        upload.sendall(bytes(5 * MB))
+        downloads = [Client(url).connect() for url in (self.url, self.https)]
+        for download in downloads:
+            download.request("GET", "/files/x")
+        wait_for(lambda: len(self.there) == 2, what="a part")
+        self.assertIn(self.daemon.stop(), (0, 143, -15))
+        self.assertNotIn("Traceback", self.daemon.log[self.begun :])
+        for download in downloads:
+            download.close()
+        self.daemon.start()
+        self.assertEqual(self.there, ["x"])
+
     def test_memory_is_bounded(self) -> None:
         before = _memory(self.daemon.pid)
         with (self.place / "zeros").open("wb") as file:

@@ -42,20 +42,22 @@ _LISTING = component(
     ),
 )
 _NO_ROOM = {
+    400: Answer("The name is not one that a file may have, or the form is wrong"),
     409: Answer("There is a file or a folder of this name already"),
     412: Answer("The file is not what If-Match or If-None-Match say"),
     413: Answer("It is larger than `limits.max_upload`"),
     507: Answer("The disk or `limits.files` has no room for it"),
 }
-_NO_FILE = {404: Answer("There is no such file")}
+_BAD_NAME = {400: Answer("The name is not one that a file may have, or a parameter is wrong")}
+_NO_FILE = {**_BAD_NAME, 404: Answer("There is no such file")}
 
 
 def _file(path: str) -> Operation:
     return Operation(
         "GET", path + "/{path}", _READ, "One file, or a part of it",
         {
-            200: Answer("All of it", _BYTES, "application/octet-stream", {"ETag": "Another one for another content"}),
-            206: Answer("The range that was asked for", _BYTES, "application/octet-stream"),
+            200: Answer("All of it", _BYTES, "*/*", {"ETag": "Another one for another content"}),
+            206: Answer("The range that was asked for", _BYTES, "*/*"),
             304: Answer("It has not changed"),
             **_NO_FILE,
             412: Answer("It is not what If-Match or If-Unmodified-Since say"),
@@ -102,7 +104,7 @@ FILES: tuple[Operation, ...] = (
     Operation(
         "GET", "/api/files/zip", _READ, "Files and folders as one ZIP",
         {200: Answer("Made while it is sent", _BYTES, "application/zip"), **_NO_FILE, 413: Answer("More than 10 000 files")},
-        parameters=(Parameter("path", text(least=1, most=1024), "A file or folder; at least one", many=True),),
+        parameters=(Parameter("path", text(most=1024), "A file or folder; at least one", many=True),),
         tag="files",
     ),
 )  # fmt: skip
