@@ -154,3 +154,9 @@ def camd_health(app: App) -> list[Check]:
 def camd_search(seconds: float) -> list[Found]:
     """Devices that answer within that time. For `camd discover`, a process of its own where there is no App: the
     one hook that blocks."""
+
+
+@hookspec
+def camd_probe(url: str, username: str, password: str) -> dict[str, Any]:
+    """What a device of the network is and has, as `POST /api/onvif/probe` tells it. For `camd probe`, and blocks like
+    `camd_search`."""

@@ -1,0 +1,194 @@
+"""Peer: HTTP with one device. Blocks; for the io pool.
+
+A device is a stranger on the network, whatever it says of itself: nothing of its answers leads elsewhere than to
+its own host, no answer is larger than MOST or takes longer than it may, and the password goes over the line as a
+digest only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import socket
+import ssl
+import threading
+import time
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from urllib.parse import urlsplit, urlunsplit
+
+from camd.errors import SourceError
+
+#: The longest answer (bytes): the profiles of a recorder with 64 channels have 300 kB.
+MOST = 1 << 20
+#: To connect, and for all of an answer (seconds).
+CONNECTING, ANSWERING = 5.0, 10.0
+_PIECE = 65536
+_FIELD = re.compile(r'(\w+)=(?:"([^"]*)"|([^\s,]+))')
+_HASHES = {"MD5": "md5", "SHA-256": "sha256"}
+
+
+class DeviceError(SourceError):
+    """A device did not do what it was asked for. refused: it does not take the login."""
+
+    def __init__(self, text: str, refused: bool = False):
+        super().__init__(text)
+        self.refused = refused
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back. headers: names as they are looked for here; encoding: what zeep asks for."""
+
+    status_code: int
+    content: bytes
+    headers: dict[str, str]
+    encoding: str = "utf-8"
+
+
+class Peer:
+    """Asks one device. Any thread, several at a time. url: of its device service; login: name and password, both ""
+    for none."""
+
+    def __init__(self, url: str, login: tuple[str, str] = ("", "")):
+        self.url = url
+        self._login = login
+        self._challenge: dict[str, str] = {}
+        self._count = 0
+        self._open: set[socket.socket] = set()
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def at_home(self, url: str) -> str:
+        """The address that the device means, at the host by which we know it: behind a router it may not know that
+        itself, and nobody shall be led to somebody else. Raises DeviceError if it is none."""
+        try:
+            parts, own = urlsplit(url.strip()), urlsplit(self.url)
+            port = f":{parts.port}" if parts.port else ""
+        except ValueError:
+            raise DeviceError(f"the device names no address: {url[:100]!r}") from None
+        host = f"[{own.hostname}]" if ":" in (own.hostname or "") else own.hostname or ""
+        if not parts.scheme or not parts.hostname or not url.isprintable() or len(url) > 1024:
+            raise DeviceError(f"the device names no address: {url[:100]!r}")
+        return urlunsplit((parts.scheme.lower(), host + port, parts.path, parts.query, ""))
+
+    def close(self) -> None:
+        """End what is under way, for good."""
+        with self._lock:
+            self._closed = True
+            for one in self._open:
+                with suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
+
+    def post(self, url: str, body: bytes, kind: str, patience: float = ANSWERING) -> Reply:
+        """Send a message to one of its addresses. Raises DeviceError if no answer comes; one with a status that
+        tells of an error is an answer."""
+        url = self.at_home(url)
+        target = urlsplit(url)
+        if target.scheme not in ("http", "https"):
+            raise DeviceError(f"{url}: a service is at http:// or https://")
+        path = urlunsplit(("", "", target.path or "/", target.query, ""))
+        try:
+            reply = self._post(url, path, body, kind, patience)
+            if reply.status_code == 401 and self._take_challenge(reply.headers.get("www-authenticate", "")):
+                reply = self._post(url, path, body, kind, patience)
+        except (OSError, HTTPException, ValueError) as error:
+            raise DeviceError(f"{target.netloc}: {_reason(error)}") from error
+        return reply
+
+    def _post(self, url: str, path: str, body: bytes, kind: str, patience: float) -> Reply:
+        target = urlsplit(url)
+        end = time.monotonic() + patience
+        if target.scheme == "https":  # devices have certificates of their own making
+            connection: HTTPConnection = HTTPSConnection(
+                target.hostname or "", target.port, timeout=CONNECTING, context=_unverified())
+        else:
+            connection = HTTPConnection(target.hostname or "", target.port, timeout=CONNECTING)
+        with closing(connection):
+            connection.connect()
+            sock = connection.sock
+            with self._lock:
+                self._open.add(sock)
+                closed = self._closed
+            try:
+                if closed:
+                    raise OSError("it is not asked any more")
+                sock.settimeout(patience)
+                headers = {"Content-Type": kind, "Connection": "close", "User-Agent": "camd"}
+                if self._challenge:
+                    headers["Authorization"] = self._authorization("POST", path)
+                connection.request("POST", path, body, headers)
+                with closing(connection.getresponse()) as answer:
+                    return Reply(answer.status, _read(answer, sock, end), {
+                        "Content-Type": answer.headers.get("Content-Type", "application/soap+xml"),
+                        "www-authenticate": ", ".join(answer.headers.get_all("WWW-Authenticate") or ()),
+                    })  # fmt: skip
+            finally:
+                with self._lock:
+                    self._open.discard(sock)
+
+    # -- HTTP Digest (RFC 7616), for devices that look at it and not at the token in the message
+
+    def _take_challenge(self, header: str) -> bool:
+        """Whether this is a Digest that was not answered yet."""
+        if not self._login[0]:
+            return False
+        for scheme in re.split(r"(?i)\bDigest\s+", header)[1:]:
+            fields = {name.lower(): quoted or plain for name, quoted, plain in _FIELD.findall(scheme)}
+            if fields.get("algorithm", "MD5").upper() not in _HASHES or "nonce" not in fields:
+                continue
+            with self._lock:
+                again = bool(self._challenge) and fields.get("stale", "").lower() != "true"
+                self._challenge, self._count = ({}, 0) if again else (fields, 0)
+            return not again
+        return False
+
+    def _authorization(self, method: str, path: str) -> str:
+        with self._lock:
+            fields = dict(self._challenge)
+            self._count += 1
+            count = f"{self._count:08x}"
+        algorithm = fields.get("algorithm", "MD5").upper()
+
+        def digest(*parts: str) -> str:
+            return hashlib.new(_HASHES[algorithm], ":".join(parts).encode(), usedforsecurity=False).hexdigest()
+
+        name, password = self._login
+        realm, nonce, client = fields.get("realm", ""), fields["nonce"], secrets.token_hex(8)
+        identity, request = digest(name, realm, password), digest(method, path)
+        given = {"username": name, "realm": realm, "nonce": nonce, "uri": path}
+        if "auth" in fields.get("qop", ""):
+            given["response"] = digest(identity, nonce, count, client, "auth", request)
+            more = f', algorithm={algorithm}, qop=auth, nc={count}, cnonce="{client}"'
+        else:
+            given["response"], more = digest(identity, nonce, request), f", algorithm={algorithm}"
+        if "opaque" in fields:
+            given["opaque"] = fields["opaque"]
+        quoted = ", ".join('{}="{}"'.format(key, text.replace('"', "")) for key, text in given.items())
+        return f"Digest {quoted}{more}"
+
+
+def _read(answer: HTTPResponse, sock: socket.socket, end: float) -> bytes:
+    data = bytearray()
+    while piece := answer.read1(_PIECE):
+        data += piece
+        left = end - time.monotonic()
+        if len(data) > MOST or left <= 0:
+            raise OSError("the answer is too long")
+        with suppress(OSError):  # it may have been closed at the end of the answer
+            sock.settimeout(left)
+    return bytes(data)
+
+
+def _unverified() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return (error.strerror if isinstance(error, OSError) and error.strerror else str(error)) or type(error).__name__
