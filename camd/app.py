@@ -30,6 +30,7 @@ from .plugins import Plugins
 from .processing import Processing
 from .processing.scale import scale
 from .record import calls as recording_calls
+from .record.metrics import RecordingMetrics
 from .record.recordings import Recordings
 from .rtsp.server import RtspServer
 from .services import RootService, Step
@@ -87,6 +88,7 @@ class App:
         self.events.subscribe(self.recordings.hear)
         self.hotplug = v4l2.HotPlug(self.state, self.cameras, reactor, self.threads.io)
         self.metrics, self.core_metrics = core_registry(self)
+        self.metrics.register(RecordingMetrics(self.recordings))
         self.audit = Audit(config.data_dir, self.threads, later=reactor.callLater)
         self.users = Users(config.data_dir, self.threads, reactor, self.audit, config)
         self.api = Api(self.state, self.extensions.methods, self.audit.record)

@@ -193,3 +193,17 @@ class FullTests(RecordCase):
         self.set(mode="off")
         self.assertEqual([row["duration"] for row in self.rows()], [3000, 2000])
         self.assertEqual([(gap[0], gap[1]) for gap in self.gaps()], [(1003_000, 1006_000)])
+
+
+class MetricsTests(RecordCase):
+    def test_they_are_counted(self) -> None:
+        self.films()
+        self.set(mode="continuous")
+        self.film(75)
+        text = self.ask("GET", "/metrics", by="admin").body.decode()
+        size = sum(path.stat().st_size for path in self.media.rglob("*.mp4"))
+        for line in (f'camd_recording_bytes_total{{camera="cam1"}} {float(size)}', 'camd_recording_active{camera="cam1"} 1.0',
+                     'camd_recording_active{camera="door"} 0.0', "camd_storage_free_bytes "):
+            self.assertIn(line, text)
+        status = self.ask("GET", "/api/status", by="admin").json
+        self.assertEqual([camera["recording"] for camera in status["cameras"]], [True, False])

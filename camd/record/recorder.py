@@ -49,7 +49,7 @@ class Recorder:
     """Reactor thread only. wall: Unix seconds.
 
     kind: what is recorded for now, "" for nothing; file, record_id: what is written; written: bytes since the start;
-    rate: bytes a second, of late.
+    rate: bytes a second, of late; lost: pictures that found no room.
     """
 
     log = Logger()
@@ -71,6 +71,7 @@ class Recorder:
         self.file = ""
         self.record_id: int | None = None
         self.rate = 0.0
+        self.lost = 0
         self._threads = threads
         self._reactor = reactor
         self._index = index
@@ -306,6 +307,7 @@ class Recorder:
             self._do(chunk)
 
     def _lost(self, lost: Lost) -> None:
+        self.lost += lost.count
         self._end("")
         start, end = (round(item.wall * 1000) for item in (lost.first, lost.last))
         reason = f"{lost.count} pictures found no room: the disk is too slow"

@@ -38,13 +38,14 @@ class Space:
 
 class Storage:
     """Reactor thread, except where it says that a method blocks. blocked: why nothing can be recorded, "" while it
-    can. on_event hears when that changes, on_low() when there is less room than there should be."""
+    can; space, days_left: as it was found last, None while nobody knows. on_event hears when that changes, on_low() when there is less room than there should be."""
 
     log = Logger()
 
     def __init__(self, config: Config, state: State, on_event: Callable[[Event], None]):
         self.blocked = ""
         self.space: Space | None = None
+        self.days_left: float | None = None
         self.on_low: Callable[[], None] = lambda: None
         self.on_change: Callable[[], None] = lambda: None
         self._on_event = on_event
@@ -95,6 +96,7 @@ class Storage:
     def saw(self, space: Space, used: int, days: float | None) -> None:
         """What was found."""
         self.space = space
+        self.days_left = days
         self._since_look = 0
         self._names["storage/free"].publish(space.free)
         self._names["storage/used"].publish(used)

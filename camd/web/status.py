@@ -149,8 +149,8 @@ class Status(Resource):
             "version": __version__,
             "build": __version__,
             "uptime": round(time.monotonic() - self._started, 1),
-            "cameras": [_camera(camera) for camera in cameras],
-            "camera": _camera(main) if main else {"connected": False},
+            "cameras": [self._camera(camera) for camera in cameras],
+            "camera": self._camera(main) if main else {"connected": False},
             "system": _system(
                 {o.name.partition("/")[2]: o.value for o in app.state.select("system/*") if by.may(o.spec.read)}
             ),
@@ -160,6 +160,28 @@ class Status(Resource):
             "response_time": app.web.durations.percentiles(),
             "threads": dict(app.threads.jobs),
             "plugins": {info.name: {"state": info.state, "reason": info.reason} for info in app.plugins},
+        }
+
+    def _camera(self, camera: Camera) -> dict[str, Any]:
+        recorder = self._app.recordings.recorders.get(camera.id)
+        format = camera.pipeline.format
+        return {
+            "id": camera.id,
+            "name": camera.name,
+            "connected": camera.online,
+            "state": camera.status,
+            "reason": camera.reason,
+            "resolution": format.size if format else None,
+            "framerate": format.fps if format else None,
+            "recording": recorder is not None and bool(recorder.file),
+            "format": format.codec if format else None,
+            "measured_fps": camera.measured_fps,
+            "frames": camera.statistics.frames,
+            "encodes": sum(camera.statistics.encodes.values()),
+            "encoded": camera.statistics.encodes,
+            "drops": camera.drops(),
+            "clients": camera.pipeline.clients(),
+            "outputs": camera.pipeline.outputs(),
         }
 
 
@@ -180,28 +202,6 @@ def _system(values: dict[str, Any]) -> dict[str, Any]:
 def _space(total: int | None, left: int | None, word: str) -> dict[str, int | None]:
     """Bytes in all, left and used."""
     return {"total": total, word: left, "used": total - left if total is not None and left is not None else None}
-
-
-def _camera(camera: Camera) -> dict[str, Any]:
-    format = camera.pipeline.format
-    return {
-        "id": camera.id,
-        "name": camera.name,
-        "connected": camera.online,
-        "state": camera.status,
-        "reason": camera.reason,
-        "resolution": format.size if format else None,
-        "framerate": format.fps if format else None,
-        "recording": False,
-        "format": format.codec if format else None,
-        "measured_fps": camera.measured_fps,
-        "frames": camera.statistics.frames,
-        "encodes": sum(camera.statistics.encodes.values()),
-        "encoded": camera.statistics.encodes,
-        "drops": camera.drops(),
-        "clients": camera.pipeline.clients(),
-        "outputs": camera.pipeline.outputs(),
-    }
 
 
 class Schema(Resource):
