@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...hookspecs import ANY, READER, Route
+from ...media.rendition import RENDITIONS
 from ...state.permission import Permission
 from .files import FILES
 from .operation import PUBLIC, Answer, Operation, Parameter
@@ -25,6 +26,10 @@ _QUALITY = Parameter(
 _MAX_AGE = Parameter(
     "max_age", {"type": "number", "minimum": 0, "maximum": 3600}, "Oldest picture that will do, in seconds"
 )
+_RENDITION = Parameter("rendition", {"type": "string", "enum": list(RENDITIONS)}, "Which one; main without")
+_SIZE = Parameter("size", {"type": "string", "pattern": "^[0-9]{2,5}x[0-9]{2,5}$"}, "A box like 640x360 to fit into")
+_FPS = Parameter("fps", {"type": "number", "minimum": 0.1, "maximum": 1000}, "Pictures a second at most")
+_BITRATE = Parameter("bitrate", {"type": "integer", "minimum": 16_000, "maximum": 100_000_000}, "Bit/s, of H.264")
 _PICTURE: Schema = {"type": "string", "contentMediaType": "image/jpeg"}
 _NO_PICTURE = "No picture can be had now"
 _MESSAGE: Schema = {"type": "object", "description": "A message of the WebSocket: see docs/state.md"}
@@ -58,7 +63,9 @@ def _picture(path: str, camera: bool = False) -> Operation:
     }
     where = (_CAMERA,) if camera else ()
     return Operation(
-        "GET", path, _MEDIA, "One picture", answers, parameters=(*where, _QUALITY, _MAX_AGE), tag="pictures"
+        "GET", path, _MEDIA, "One picture", answers,
+        parameters=(*where, _RENDITION, _SIZE, _QUALITY, _MAX_AGE),
+        tag="pictures",
     )
 
 
@@ -76,9 +83,19 @@ def _stream(path: str, camera: bool = False) -> Operation:
         "Every picture, until the client leaves",
         answers,
         doc="A slow client gets the newest picture only. `/?action=stream` is the same as `/stream`.",
-        parameters=(*where, _QUALITY),
+        parameters=(*where, _RENDITION, _SIZE, _FPS, _QUALITY),
         tag="pictures",
     )
+
+
+def _video(path: str, summary: str, kind: str, *parameters: Parameter) -> Operation:
+    answers = {
+        200: Answer(summary, {"type": "string"}, kind),
+        400: Answer("A parameter is out of range, or there is no such video"),
+        404: Answer("There is no camera, or no such segment"),
+        503: Answer("There is no video now"),
+    }
+    return Operation("GET", path, _MEDIA, summary, answers, parameters=(_CAMERA, *parameters), tag="pictures")
 
 
 def _health(path: str) -> Operation:
@@ -121,6 +138,18 @@ DESCRIBED: tuple[Operation, ...] = (
     _picture("/cam/{id}/snapshot.jpg", camera=True),
     _stream("/stream"),
     _stream("/cam/{id}/stream.mjpg", camera=True),
+    _video("/cam/{id}/stream.mp4", "A video without end", "video/mp4", _RENDITION, _SIZE, _FPS, _BITRATE),
+    _video("/cam/{id}/hls/index.m3u8", "The playlist of HLS", "application/vnd.apple.mpegurl", _RENDITION, _SIZE, _FPS,
+           _BITRATE),
+    Operation(
+        "GET",
+        "/api/media",
+        _MEDIA,
+        "The WebSocket of pictures and video",
+        {101: Answer("Wishes in JSON, pictures in binary"), 426: Answer("A WebSocket is wanted")},
+        doc="With `Upgrade: websocket`.",
+        tag="pictures",
+    ),
     *(_health(path) for path in ("/health", "/healthz")),
     *(_ready(path) for path in ("/ready", "/readyz")),
     Operation(
