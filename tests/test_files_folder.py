@@ -99,6 +99,17 @@ class WriteTests(FolderCase):
         part = self.tree.begin(())
         self.assertEqual(self.tree.commit(part, ("x",), True), 5)
 
+    def test_where_nobody_may_write(self) -> None:
+        def refuse(*_: object, **__: object) -> None:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+        part = self.tree.begin(())
+        self.patch(folder_module.os, "link", refuse)
+        self.assertRaises(Conflict, self.tree.commit, part, ("x",), False)
+        part.abandon()
+        self.patch(folder_module.os, "mkdir", refuse)
+        self.assertRaises(Conflict, self.add, "a/x")
+
     def test_a_disk_that_is_full(self) -> None:
         part = self.tree.begin(())
 

@@ -408,6 +408,14 @@ class InterruptedTests(UploadCase):
         self.get(self.files.start())
         self.assertEqual((self.there, self.files.count, self.files.used), (["a/x"], 1, 3))
 
+    def test_when_camd_starts_on_a_disk_that_fails(self) -> None:
+        def broken() -> None:
+            raise OSError(5, "Input/output error")
+
+        self.patch(self.files.tree, "prepare", broken)
+        self.get(self.files.start())
+        self.assertEqual(self.files.count, 0)
+
     def test_of_what_is_replaced_nothing_is_lost(self) -> None:
         self.put("x", b"old")
         wire = self.begin("PUT", "/files/x", 2000)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from ..config import Config
 from ..errors import Conflict, StorageFull, TooLarge, Unmet
@@ -26,6 +27,8 @@ class Files:
     io(f, *args): see `Threads.io`. most: bytes of one file; quota: bytes of all, 0 for as many as the disk holds.
     used, count: of what is there.
     """
+
+    log = Logger()
 
     def __init__(self, state: State, io: Callable[..., Deferred[Any]], config: Config):
         self.tree = Folder(config.data_dir / "files")
@@ -47,13 +50,17 @@ class Files:
         self.most, self.quota, self.reserve = config.limits.max_upload, config.limits.files, config.storage.reserve
 
     async def start(self) -> None:
-        """Make the folder, delete what was being written when camd ended, and count what is there."""
+        """Make the folder, delete what was being written when camd ended, and count what is there. A disk that
+        cannot be used keeps nobody from seeing the cameras."""
 
         def prepare() -> tuple[int, int]:
             self.tree.prepare()
             return self.tree.clean()
 
-        self.count, self.used = await self.io(prepare)
+        try:
+            self.count, self.used = await self.io(prepare)
+        except OSError as error:
+            self.log.error("{root} cannot be used: {error}", root=self.tree.root, error=error)
         self._publish()
 
     # -- looking

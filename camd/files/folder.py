@@ -11,7 +11,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import Conflict, Gone, Invalid
@@ -25,6 +25,10 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 #: Begins with a dot, so no Name is like it: a file that is being written.
 PREFIX, SUFFIX = ".", ".part"
 _THERE = "There is no such file"
+#: What may not be read is not there for anybody either.
+_ABSENT = frozenset(
+    (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENAMETOOLONG, errno.EACCES)
+)
 
 
 class Folder:
@@ -142,16 +146,18 @@ class Folder:
         return gone
 
     def clean(self) -> tuple[int, int]:
-        """Delete what was being written when camd ended; how many files and bytes there are."""
+        """Delete what was being written when camd ended; how many files and bytes there are. Passes over what it may
+        not look at."""
         count = size = 0
-        for _, folders, files, descriptor in os.fwalk(self.root, follow_symlinks=False):
+        for _, _, files, descriptor in os.fwalk(self.root, follow_symlinks=False):
             for name in files:
-                if name.startswith(PREFIX) and name.endswith(SUFFIX):
-                    os.unlink(name, dir_fd=descriptor)
-                    continue
-                found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-                if stat.S_ISREG(found.st_mode):
-                    count, size = count + 1, size + found.st_size
+                with suppress(OSError):
+                    if name.startswith(PREFIX) and name.endswith(SUFFIX):
+                        os.unlink(name, dir_fd=descriptor)
+                        continue
+                    found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                    if stat.S_ISREG(found.st_mode):
+                        count, size = count + 1, size + found.st_size
         return count, size
 
 
@@ -174,7 +180,7 @@ def _enter(folder: int, name: str, make: bool) -> int:
 
 
 def _missing(error: OSError) -> Exception:
-    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENAMETOOLONG):
+    if error.errno in _ABSENT:
         return Gone(_THERE)
     return error
 

@@ -6,6 +6,11 @@ import errno
 
 from ..errors import Conflict, StorageFull
 
+#: Where something cannot be written, whoever asks.
+_REFUSED = frozenset(
+    (errno.EROFS, errno.EXDEV, errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.ENAMETOOLONG, errno.EACCES, errno.EPERM)
+)
+
 
 def trouble(error: OSError) -> Exception:
     """The error of ours that says the same; others are nobody's fault but ours, and stay as they are."""
@@ -13,6 +18,6 @@ def trouble(error: OSError) -> Exception:
         return StorageFull("There is no room for this file")
     if error.errno == errno.EEXIST:
         return Conflict("There is a file of this name; with overwrite=true it is replaced")
-    if error.errno in (errno.EROFS, errno.EXDEV, errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.ENAMETOOLONG):
+    if error.errno in _REFUSED:
         return Conflict(f"This cannot be written here: {error.strerror}")
     return error
