@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .build import build
-from .camera.camera import Camera
+from .camera.camera import Camera, h264_camera
 from .camera.frames import make_frames
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,8 +62,9 @@ def socket_peers(camd: str, node_modules: str) -> list[Peer]:
 
 
 def video_peers(camd: str) -> list[Peer]:
-    """Servers of H.264 by RTSP; each encodes a test picture of its own, so their deliveries are compared."""
-    return [camd_peer("camd", TEST_CAMERA, camd), _gst_rtsp()]
+    """Servers of H.264 by RTSP. camd passes a film through and its rival encodes, so deliveries are compared: what
+    a further player costs."""
+    return [camd_peer("camd", h264_camera(), camd), _gst_rtsp()]
 
 
 def mixed_peers(camera: Camera, camd: str) -> list[Peer]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .frames import make_frames, make_video
+from .frames import make_frames, make_h264, make_video
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +46,8 @@ def file_camera() -> Camera:
     """Without any device: a motion-JPEG file in real time, which only camd can read."""
     video = make_video()
     return Camera(f"file:{video}", "", f"the pictures in {video.name}, no V4L2 device: peers that need one stay out")
+
+
+def h264_camera() -> Camera:
+    """A camera that gives H.264 already: what is left is delivery."""
+    return Camera(f"file:{make_h264()}", "", "an H.264 film, passed through")

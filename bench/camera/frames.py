@@ -48,6 +48,20 @@ def make_video(place: Path = BUILD / "frames") -> Path:
     return video
 
 
+def make_h264() -> Path:
+    """Twenty seconds of H.264 for an endless film: 1280x720, 30/s, 2 Mbit/s, a key frame every two seconds."""
+    film = BUILD / "film.mp4"
+    if not film.exists():
+        BUILD.mkdir(parents=True, exist_ok=True)
+        width, height = SIZE
+        unfinished = film.with_name("unfinished.mp4")
+        _ffmpeg("-f", "lavfi", "-i", f"testsrc2=s={width}x{height}:r=30", "-vf", "noise=alls=8:allf=t,format=yuv420p",
+                "-t", "20", "-c:v", "libx264", "-preset", "superfast", "-tune", "zerolatency", "-b:v", "2000k",
+                "-maxrate", "2000k", "-bufsize", "1000k", "-g", "60", str(unfinished))
+        unfinished.rename(film)
+    return film
+
+
 def _with_ffmpeg(place: Path) -> None:
     width, height = SIZE
     _ffmpeg("-f", "lavfi", "-i", f"testsrc2=s={width}x{height}:r=30",
