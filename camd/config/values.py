@@ -20,7 +20,10 @@ from .source_url import problem_of
 #: Names that a camera cannot have, since they mean something else in a URL.
 RESERVED_IDS = frozenset({"main", "sub", "stream", "live", "api", "onvif", "files"})
 #: Pixel formats by the name that camd uses, and what else people call them.
-FORMATS = {"mjpeg": "mjpeg", "mjpg": "mjpeg", "yuyv422": "yuyv422", "yuyv": "yuyv422", "nv12": "nv12"}
+FORMATS = {
+    "mjpeg": "mjpeg", "mjpg": "mjpeg", "yuyv422": "yuyv422", "yuyv": "yuyv422", "nv12": "nv12",
+    "h264": "h264", "hevc": "hevc", "bgr": "bgr",
+}  # fmt: skip
 #: Names of camd.state.permission.Permission, which this package must not import; a test compares them.
 PERMISSIONS = (
     "Device_r", "Device_rw", "Media_r", "Media_rw", "User_r", "User_rw", "Network_r", "Network_rw",
