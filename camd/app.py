@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from socket import gethostname
 from typing import Any
@@ -13,6 +14,8 @@ from .auth.audit import Audit
 from .auth.camera_login import open_login
 from .auth.site_certificate import SiteCertificate
 from .auth.users import Users
+from .backup import calls as backup_calls
+from .backup.backups import Backups
 from .clock import Clock
 from .config import CameraConfig, Config, load
 from .config.change import Read
@@ -48,7 +51,7 @@ from .web.websocket import StateFactory
 
 #: Parts of camd that use the plugin hooks like anyone's plugin.
 CORE = {"v4l2": v4l2, "file": file, "network": network, "test": testpicture, "jpeg": jpeg, "h264": h264, "ptz": ptz,
-        "profiles": profiles, "recording": recording_calls}
+        "profiles": profiles, "recording": recording_calls, "backup": backup_calls}
 
 
 class App:
@@ -58,7 +61,7 @@ class App:
     plugins, config (what is in force), configuration (how it changes), log, reactor.
 
     read(text): the configuration as it is now, or as it would be with this text in the run-time store; for
-    tests it may be left out.
+    tests it may be left out. on_restart(): ends the process so that it is started again; the daemon's.
     """
 
     log = Logger(namespace="camd")
@@ -84,8 +87,11 @@ class App:
             self.state, self.extensions.sources, self._make_camera, self.threads.allow_sources,
             lambda camera: open_login(config.data_dir, camera),
         )
-        self.recordings = Recordings(config, self.state, self.threads, reactor, self.events.publish)
+        self.recordings = Recordings(config, self.state, self.threads, reactor, self.events.publish,
+                                     lambda: self.clock.was_right)
         self.events.subscribe(self.recordings.hear)
+        self.clock.on_step(lambda step: self.recordings.clock_was_set(step.by, step.was_right))
+        self.clock.on_synchronised(self.recordings.clock_is_right)
         self.hotplug = v4l2.HotPlug(self.state, self.cameras, reactor, self.threads.io)
         self.metrics, self.core_metrics = core_registry(self)
         self.metrics.register(RecordingMetrics(self.recordings))
@@ -97,6 +103,8 @@ class App:
         self.files = Files(self.state, self.threads.io, config)
         self.listeners = Listeners(self)
         self.configuration = Configuration(self, read or self._read, self._find_camera)
+        self.backups = Backups(self, read or self._read)
+        self.on_restart: Callable[[], None] = lambda: None
         self.web = Web(self)
         self.rtsp = RtspServer(
             self.cameras, self.users, reactor, self.web.presence, self.web.limits, self.audit.record,

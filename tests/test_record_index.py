@@ -38,7 +38,7 @@ class IndexCase(SynchronousTestCase):
     def add(self, start: int, camera: str = "a", size: int = 10, length: int = 1000, kind: str = "continuous") -> str:
         name = f"{camera}/{start}.mp4"
         began = changes.Began(name, camera, kind, "h264", start)
-        done = changes.Finished(name, start + length, length, size, 30.0, bytes(32))
+        done = changes.Finished(name, length, size, 30.0, bytes(32))
         self.successResultOf(self.index.write(changes.adopt, began, done))
         return name
 

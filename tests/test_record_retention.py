@@ -36,7 +36,7 @@ class RetentionTests(RecordCase):
         (self.media / name).parent.mkdir(parents=True, exist_ok=True)
         (self.media / name).write_bytes(b"film")
         began = changes.Began(name, camera, "continuous", "h264", start)
-        done = changes.Finished(name, start + 1000, 1000, size, 30.0, None)
+        done = changes.Finished(name, 1000, size, 30.0, None)
         self.recordings.index.commit_now([(changes.adopt, (began, done))])
         return name
 
@@ -171,23 +171,23 @@ class FullTests(RecordCase):
         self.films()
         self.set(mode="continuous")
         self.film(100)
-        real = os.pwrite
+        real = os.pwritev
         wrote: list[int] = []
 
-        def full(descriptor: int, data: bytes, at: int) -> int:
+        def full(descriptor: int, pieces: list[bytes], at: int) -> int:
             if not wrote:
-                wrote.append(real(descriptor, data[:100], at))
+                wrote.append(real(descriptor, [b"".join(pieces)[:100]], at))
                 return 100
             raise OSError(28, "No space left on device")
 
-        self.patch(os, "pwrite", full)
+        self.patch(os, "pwritev", full)
         self.film(30, 100 / 30)
         (row,) = self.rows()
         self.assertEqual((row["state"], row["duration"]), ("ready", 3000))
         self.assertIn("No space left", row["reason"])
         self.assertEqual((self.media / row["filename"]).stat().st_size, row["size"])
         self.assertIn("No space left", self.value("reason"))
-        self.patch(os, "pwrite", real)
+        self.patch(os, "pwritev", real)
         self.get(self.recordings.retention.look())
         self.film(60, 6.0)
         self.set(mode="off")

@@ -35,7 +35,6 @@ class Finished:
     """A file that will not change any more; fields as in Record, sha256 as bytes."""
 
     filename: str
-    end: int
     duration: int
     size: int
     fps: float
@@ -63,21 +62,21 @@ def _insert(connection: Connection, began: Began) -> int:
     return cursor.lastrowid or 0
 
 
-def grow(connection: Connection, filename: str, end: int, size: int) -> None:
+def grow(connection: Connection, filename: str, duration: int, size: int) -> None:
     """Note how far a record has come."""
     connection.execute(
-        "UPDATE records SET timestamp_end = ?, duration = ? - timestamp_start, size = ?"
+        "UPDATE records SET timestamp_end = timestamp_start + ?, duration = ?, size = ?"
         " WHERE filename = ? AND state = 'recording'",
-        (end, end, size, filename),
+        (duration, duration, size, filename),
     )
 
 
 def finish(connection: Connection, done: Finished) -> None:
     """Note that a record is whole, and count the tags that were put into it while it grew."""
     connection.execute(
-        "UPDATE records SET timestamp_end = ?, duration = ?, size = ?, fps = ?, sha256 = ?, reason = ?, state = ?"
-        " WHERE filename = ?",
-        (done.end, done.duration, done.size, done.fps, done.sha256, done.reason, done.state, done.filename),
+        "UPDATE records SET timestamp_end = timestamp_start + ?, duration = ?, size = ?, fps = ?, sha256 = ?,"
+        " reason = ?, state = ? WHERE filename = ?",
+        (done.duration, done.duration, done.size, done.fps, done.sha256, done.reason, done.state, done.filename),
     )
     connection.execute(f"UPDATE records SET tag_markers = {_COUNT} WHERE filename = ?", (done.filename,))
 
@@ -166,3 +165,17 @@ def adopt(connection: Connection, began: Began, done: Finished) -> int:
     id = _insert(connection, began)
     finish(connection, done)
     return id
+
+
+def shift(connection: Connection, first: int, by: int) -> None:
+    """The clock was wrong: what it said of the records from this number on is moved by so many milliseconds."""
+    connection.execute(
+        "UPDATE records SET timestamp_start = timestamp_start + ?, timestamp_end = timestamp_end + ?"
+        " WHERE id >= ? AND unsynchronised = 1",
+        (by, by, first),
+    )
+
+
+def trust(connection: Connection, first: int) -> None:
+    """The clock is right now, and so is what it said of the records from this number on."""
+    connection.execute("UPDATE records SET unsynchronised = 0 WHERE id >= ?", (first,))

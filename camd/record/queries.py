@@ -192,3 +192,9 @@ def one_tag(connection: Connection, id: int) -> Tag:
     if row is None:
         raise Gone("There is no such tag")
     return Tag(*row)
+
+
+def next_number(connection: Connection) -> int:
+    """The number that the next record will have at least."""
+    (id,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM records").fetchone()
+    return int(id)

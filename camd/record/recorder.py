@@ -80,7 +80,7 @@ class Recorder:
         self._wall = wall
         self._intent = Intent()
         self._cutter = Cutter(300, storage.largest_segment)
-        self._writer = Writer(camera.id, lambda: storage.root, storage.is_synchronised)
+        self._writer = Writer(camera.id, lambda: storage.root, lambda: storage.is_synchronised())
         self._timelapse = Timelapse(camera, threads, reactor, index, storage)
         self._ring: Ring | None = None
         self._source: Stream | None = None

@@ -38,7 +38,8 @@ LONGEST_RANGE = 24 * 3600_000
 
 
 class Recordings:
-    """Reactor thread only. on_event: tells an Event to everybody; wall: Unix seconds."""
+    """Reactor thread only. on_event: tells an Event to everybody; is_synchronised: whether the wall clock has been
+    right since the start, asked in any thread; wall: Unix seconds."""
 
     log = Logger()
 
@@ -49,10 +50,11 @@ class Recordings:
         threads: Threads,
         reactor: Any,
         on_event: Callable[[Event], None],
+        is_synchronised: Callable[[], bool] = lambda: True,
         wall: Callable[[], float] = time.time,
     ):
         self.recorders: dict[str, Recorder] = {}
-        self.storage = Storage(config, state, on_event)
+        self.storage = Storage(config, state, on_event, is_synchronised)
         self.index = Index(config.data_dir / "index.db", threads, reactor, wall)
         self.retention = Retention(self.index, self.storage, threads, reactor, self._rules, wall)
         self.is_open = False
@@ -62,6 +64,7 @@ class Recordings:
         self._reactor = reactor
         self._on_event = on_event
         self._wall = wall
+        self._first = 0  # the number of the first record of this run
         self._ticker = LoopingCall(self._tick)
         self._ticker.clock = reactor
         self.storage.on_change = self._tick
@@ -76,6 +79,7 @@ class Recordings:
         except CamdError as error:  # the cameras can do without
             self.storage.block(str(error))
             return
+        self._first = await self.index.read(queries.next_number)
         repair = await self._threads.io(self._repair)
         self.is_open = True
         await self.retention.start()
@@ -130,6 +134,16 @@ class Recordings:
         self.storage.configure(config)
         if self.is_open:
             ensureDeferred(self._threads.io(self.storage.prepare_now)).addBoth(lambda _: self.retention.look())
+
+    def clock_was_set(self, by: float, was_right: bool) -> None:
+        """The wall clock was set by so many seconds. was_right: it was right before, and what it said stays."""
+        if self.is_open and not was_right:
+            self.index.note(changes.shift, self._first, round(by * 1000))
+
+    def clock_is_right(self) -> None:
+        """For the first time since the start."""
+        if self.is_open:
+            self.index.note(changes.trust, self._first)
 
     def hear(self, event: Event) -> None:
         """Something happened."""

@@ -154,7 +154,7 @@ class Repair:
             self.report.defect += 1
         else:
             end = record.start + found.duration
-            done = Finished(record.filename, end, found.duration, found.end, found.fps, digest(path), CUT)
+            done = Finished(record.filename, found.duration, found.end, found.fps, digest(path), CUT)
             self._change(finish, done)
             self._change(lose, record.camera, end, None, "camd ended unexpectedly")
             self.report.cut += 1
@@ -178,7 +178,7 @@ class Repair:
             self.report.removed += 1
             return
         began = Began(name, label.camera, label.kind, label.codec, label.start, _size(path), label.synchronised)
-        done = Finished(name, label.start + found.duration, found.duration, found.end, found.fps, None)
+        done = Finished(name, found.duration, found.end, found.fps, None)
         self._change(adopt, began, done)
         self.report.adopted += 1
 
@@ -191,7 +191,7 @@ class Repair:
             return
         start = round(moment.timestamp() * 1000)
         began = Began(name, camera, "snapshot", "mjpeg", start, "", True, "image", "jpg")
-        self._change(adopt, began, Finished(name, start, 0, path.stat().st_size, 0.0, None))
+        self._change(adopt, began, Finished(name, 0, path.stat().st_size, 0.0, None))
         self.report.adopted += 1
 
 

@@ -20,12 +20,15 @@ from ..media.frame import INTER
 from ..wire import fmp4, nal
 from ..wire.boxes import box, walk
 from ..wire.fmp4 import Run, Sample
+from ..wire.nal import Buffer
 from ..wire.track import VIDEO_TIMESCALE
 from .changes import Began, Finished
 from .cutter import Chunk, Segment
 
 #: The type of our own box (ISO/IEC 14496-12 section 4.2, "uuid"; RFC 9562, version 8).
 LABEL = bytes.fromhex("63616d64726563888f7461626c656c31")
+#: Of one pwritev (IOV_MAX).
+_MOST_PIECES = 1024
 #: A label is never larger (bytes).
 _LARGEST_LABEL = 4096
 
@@ -146,15 +149,18 @@ class SegmentFile:
     def write(self, chunk: Chunk) -> None:
         """Append a fragment; OSError if that does not go, and then the file ends where it did before."""
         self._sequence += 1
-        data = self._head + fragment(self._sequence, chunk)
+        pieces = fragment(self._sequence, chunk)
+        if self._head:
+            pieces.insert(0, self._head)
         try:
-            _write_all(self._descriptor, data, self.end)
+            size = _write_all(self._descriptor, pieces, self.end)
         except OSError:
             os.ftruncate(self._descriptor, self.end)
             raise
         self._head = b""
-        self.end += len(data)
-        self._hash.update(data)
+        self.end += size
+        for piece in pieces:
+            self._hash.update(piece)
         self._pictures += len(chunk.packets)
         self._ticks = chunk.times[-1]
 
@@ -173,25 +179,34 @@ class SegmentFile:
         seconds = self._ticks / VIDEO_TIMESCALE
         fps = round(self._pictures / seconds, 3) if seconds else 0.0
         return Finished(
-            self.began.filename, self.wall_end, self.duration, self.end, fps, self._hash.digest(), reason,
+            self.began.filename, self.duration, self.end, fps, self._hash.digest(), reason,
             "ready" if self.end else "defect",
         )
 
 
-def fragment(sequence: int, chunk: Chunk) -> bytes:
-    """The bytes of a fragment. About 10 us and a copy of its pictures for each of them."""
+def fragment(sequence: int, chunk: Chunk) -> list[Buffer]:
+    """The bytes of a fragment, in pieces: pictures are not copied. About 10 us for each of them."""
     samples = []
     for packet, time, after in zip(chunk.packets, chunk.times, chunk.times[1:], strict=False):
         coded = packet.codec in INTER
         pieces = nal.sample(nal.split(packet.data), packet.codec) if coded else (packet.data,)
         samples.append(Sample(pieces, after - time, packet.keyframe))
     run = Run(chunk.segment.track, chunk.times[0], samples)
-    return fmp4.fragment(sequence, run, wall=chunk.packets[0].wall)
+    return fmp4.fragment_pieces(sequence, run, wall=chunk.packets[0].wall)
 
 
-def _write_all(descriptor: int, data: bytes, at: int) -> None:
-    view: Sequence[int] | memoryview = memoryview(data)
-    while view:
-        written = os.pwrite(descriptor, view, at)
-        view = view[written:]
+def _write_all(descriptor: int, pieces: Sequence[Buffer], at: int) -> int:
+    """Write them one after the other from that byte on; returns how many bytes they are."""
+    start = at
+    left = [piece for piece in pieces if piece]
+    while left:
+        written = os.pwritev(descriptor, left[:_MOST_PIECES], at)
         at += written
+        done = 0
+        while done < len(left) and written >= len(left[done]):
+            written -= len(left[done])
+            done += 1
+        left = left[done:]
+        if written:
+            left[0] = memoryview(left[0])[written:]
+    return at - start

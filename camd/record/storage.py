@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,8 +23,6 @@ SEGMENT_PART = 0.05
 LARGEST_SEGMENT = 1 << 30
 #: Once there was no room, recording goes on when this many reserves are free.
 ENOUGH = 1.25
-#: "The clock is not synchronised" (linux/timex.h).
-_TIME_ERROR = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,10 @@ class Storage:
 
     log = Logger()
 
-    def __init__(self, config: Config, state: State, on_event: Callable[[Event], None]):
+    def __init__(
+        self, config: Config, state: State, on_event: Callable[[Event], None], is_synchronised: Callable[[], bool]
+    ):
+        self.is_synchronised = is_synchronised
         self.blocked = ""
         self.space: Space | None = None
         self.days_left: float | None = None
@@ -127,11 +127,3 @@ class Storage:
             self.log.info("there is room again, recording goes on")
         self._on_event(Event("storage", data={"state": "blocked" if reason else "ok", "reason": reason}))
         self.on_change()
-
-    @staticmethod
-    def is_synchronised() -> bool:
-        """Whether the kernel takes its clock for right (adjtimex(2)). Any thread; takes microseconds."""
-        try:
-            return ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(1024)) != _TIME_ERROR
-        except (OSError, AttributeError):
-            return True  # nobody can say

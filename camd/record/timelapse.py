@@ -47,7 +47,7 @@ def write_picture(storage: Storage, camera: str, kind: str, packet: Packet) -> t
         resolution = ""
     media = "timelapse" if kind == "timelapse" else "image"
     began = Began(name, camera, kind, "mjpeg", start, resolution, storage.is_synchronised(), media, "jpg")
-    return began, Finished(name, start, 0, len(packet.data), 0.0, sha256(packet.data).digest())
+    return began, Finished(name, 0, len(packet.data), 0.0, sha256(packet.data).digest())
 
 
 async def keep_picture(

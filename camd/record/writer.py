@@ -99,7 +99,7 @@ class Writer:
     def _tell(self, file: SegmentFile, outcome: Outcome) -> None:
         if self._clock() - self._told >= TELL:
             self._told = self._clock()
-            outcome.changes.append((grow, (file.began.filename, file.wall_end, file.end)))
+            outcome.changes.append((grow, (file.began.filename, file.duration, file.end)))
 
     def _finish(self, outcome: Outcome, end: End) -> None:
         file, self._file = self._file, None
@@ -107,7 +107,7 @@ class Writer:
             done = file.finish(end.reason)
             if done.size:
                 outcome.changes.append((finish, (done,)))
-                self._end = done.end
+                self._end = file.wall_end
         if end.gap:
             since = self._end or round(time.time() * 1000)
             outcome.changes.append((lose, (self._camera, since, None, end.gap)))
