@@ -16,6 +16,7 @@ from twisted.logger import ILogObserver, Logger
 
 from . import __version__
 from .app import App, build
+from .backup.in_use import hold
 from .config import Config
 from .config.change import Read
 from .configuration import reasons
@@ -25,6 +26,8 @@ from .memory import keep_small
 from .services import RootService, StartError
 
 _log = Logger(namespace="camd")
+#: Exit code of a daemon that wants to be started again (sysexits.h EX_TEMPFAIL).
+EX_AGAIN = 75
 _NOWHERE = "nowhere, all listeners are off"
 
 
@@ -64,7 +67,9 @@ class Daemon:
         self._reactor = reactor
         self._notify_address = os.environ.pop("NOTIFY_SOCKET", None)
         self._watchdog = LoopingCall(self._notify, "WATCHDOG=1")
+        hold(config.data_dir)
         self.app = App(config, reactor, trace_hooks, read)
+        self.app.on_restart = lambda: self._end(EX_AGAIN)
         self.root = build(self.app, Root(observer(config.log_format, sys.stdout)))
         self.root.started.addCallbacks(self._started, self._not_started)
         self.root.started.addErrback(lambda failure: _log.failure("start", failure))
@@ -127,7 +132,10 @@ class Daemon:
         """One line, and exit code 1: twistd alone would say 0, for the reactor itself ran well."""
         failure.trap(StartError)
         _log.critical("camd cannot start: {reason}", reason=failure.getErrorMessage())
-        self._reactor.addSystemEventTrigger("after", "shutdown", self._exit, 1)
+        self._end(1)
+
+    def _end(self, code: int) -> None:
+        self._reactor.addSystemEventTrigger("after", "shutdown", self._exit, code)
         self._reactor.callWhenRunning(self._reactor.stop)
 
     def _exit(self, code: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,24 @@ class Options(UsageOptions):
             raise UsageError(f"unexpected argument {arguments[0]!r}")
 
 
+def _carry_out(data_dir: Path) -> bool:
+    """Whether a restored backup or a factory reset waited for this start, and is done now."""
+    from .backup.in_use import alone
+    from .backup.pending import PENDING, carry_out
+    from .errors import CamdError
+
+    if not (data_dir / PENDING).exists():
+        return False
+    try:
+        with alone(data_dir):
+            event = carry_out(data_dir, int(time.time() * 1000))
+    except CamdError as error:
+        sys.stderr.write(f"camd: {error}\n")
+        raise SystemExit(1) from None
+    sys.stderr.write(f"camd: {event}: done\n")
+    return True
+
+
 def makeService(options: Options) -> IService:
     """Read the configuration, and build the service tree; nothing is opened yet."""
     from .config import load, prepare_data_dir
@@ -46,7 +65,8 @@ def makeService(options: Options) -> IService:
 
     try:
         config = configuration()
-        prepare_data_dir(config)
+        if _carry_out(prepare_data_dir(config)):
+            config = configuration()
     except ConfigError as error:
         for problem in error.problems:
             sys.stderr.write(f"camd: {problem}\n")

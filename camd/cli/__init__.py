@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from .. import __version__
 from ..errors import CamdError, ConfigError
-from . import accounts, cameras, certificates, configuration, daemon, discover, inventory, probe, recordings
+from . import accounts, backup, cameras, certificates, configuration, daemon, discover, inventory, probe, recordings
 from .output import FAILED, INVALID_CONFIG, say
 from .verbs import Verbs
 
@@ -51,6 +51,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"camd {__version__}")
     verbs = Verbs(parser)
-    for module in (daemon, configuration, cameras, inventory, discover, probe, accounts, certificates, recordings):
+    for module in (daemon, configuration, cameras, inventory, discover, probe, accounts, certificates, recordings, backup):
         module.add_verbs(verbs)
     return parser

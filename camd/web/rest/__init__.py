@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ...hookspecs import Route
 from ...state.permission import Permission
 from .audit import AuditNoun
+from .backup import BackupNoun
 from .camera_changes import CameraChangesNoun
 from .cameras import CamerasNoun
 from .certificate import CertificateNoun
@@ -50,6 +51,7 @@ def operations(app: App) -> list[Operation]:
         CertificateNoun(app.certificate),
         ConfigNoun(app),
         PluginsNoun(app.plugins),
+        BackupNoun(app),
         RecordingsNoun(app),
         DocumentsNoun(app, lambda: described(app, served)),
     )

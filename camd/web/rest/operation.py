@@ -69,7 +69,8 @@ class Operation:
     the usual refusals need not be listed. handler(call): returns a JSON value, a Reply, or an awaitable of
     one; raises CamdError. body: what a JSON body must be, checked before the handler; stated: what the document
     says of it, where the handler checks more, to tell every mistake at once. there(call): whether
-    this very path has the method; without it all paths of the template have."""
+    this very path has the method; without it all paths of the template have. body_limit: bytes of a body, 0 for
+    the usual."""
 
     method: str
     path: str
@@ -83,6 +84,7 @@ class Operation:
     tag: str = ""
     stated: Schema | None = None
     there: Callable[[Call], bool] | None = None
+    body_limit: int = 0
 
     @property
     def success(self) -> int:

@@ -91,6 +91,8 @@ class Operations(Resource):
     ):
         super().__init__()
         self.operations = tuple(operations)
+        if limit := max(operation.body_limit for operation in self.operations):
+            self.body_limit = limit
         self._identify = identify
         self._audit = audit
         self._templates: dict[str, Template] = {}
