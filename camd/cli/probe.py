@@ -16,8 +16,8 @@ from .verbs import JSON, PLACE, Verbs
 def add_verbs(verbs: Verbs) -> None:
     verb = verbs.add("probe", _probe, "Look what an ONVIF device is and has.", PLACE, JSON)
     verb.add_argument("url", metavar="ADDRESS", help='a host, or "http://10.0.0.20/onvif/device_service"')
-    verb.add_argument("--user", metavar="NAME", default="", help="whom it knows camd as; asks for the password, or reads "
-                      "it from standard input")  # fmt: skip
+    text = "whom it knows camd as; asks for the password, or reads it from standard input"
+    verb.add_argument("--user", metavar="NAME", default="", help=text)
 
 
 def _probe(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -29,7 +29,9 @@ def _probe(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     answers = plugins.call("camd_probe", url=args.url, username=args.user, password=password)
     if not answers:
         failed = next((info.reason for info in plugins if info.reason.startswith("camd_probe: ")), "")
-        raise CamdError(failed.removeprefix("camd_probe: ") or "no plugin asks devices; is `onvif_client` blocked?")
+        raise CamdError(
+            failed.removeprefix("camd_probe: ") or "no plugin asks devices; is `onvif_client` blocked?"
+        )
     found = answers[0][1]
     if args.json:
         write_json(found)

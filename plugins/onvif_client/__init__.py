@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 
 from camd.hookspecs import Route, hookimpl
 
+from . import device
 from .resource import Asking, Probe, Proxy, device_address
 from .service import Devices
 
@@ -18,14 +19,17 @@ if TYPE_CHECKING:
 _devices: WeakKeyDictionary[App, Devices] = WeakKeyDictionary()
 
 
+def devices_of(app: App) -> Devices:
+    """The followed devices of an App, once its plugins are loaded."""
+    return _devices[app]
+
+
 @hookimpl
 def camd_resources(app: App) -> list[Route]:
-    from .device import probe
-
     devices = _devices[app] = Devices(app)
     asking = Asking(app)
     return [
-        Route("/api/onvif/probe", Probe(app, asking, probe), "System_rw", "System_rw", encrypted=True),
+        Route("/api/onvif/probe", Probe(app, asking, device.probe), "System_rw", "System_rw", encrypted=True),
         Route("/api/onvif", Proxy(app, asking, devices), "System_rw", "System_rw"),
     ]
 
@@ -37,7 +41,5 @@ def camd_services(app: App) -> list[IService]:
 
 @hookimpl
 def camd_probe(url: str, username: str, password: str) -> dict[str, Any]:
-    from .device import probe
-
     address = device_address(url)
-    return probe(address, (username, password)).described(address, username)
+    return device.probe(address, (username, password)).described(address, username)

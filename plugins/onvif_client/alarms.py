@@ -23,8 +23,8 @@ _MOST_INPUTS = 32
 class Alarms:
     """Motion, tampering and inputs of one camera. Reactor thread only.
 
-    Where camd itself looks for motion (`motion/enabled`), what the device thinks of motion does not count. A device may
-    tell the same by several topics: as long as one says so, it is so.
+    Where camd itself looks for motion (`motion/enabled`), what the device thinks of motion does not count. A
+    device may tell the same by several topics: as long as one says so, it is so.
     """
 
     def __init__(self, app: App, camera: str):
@@ -68,7 +68,9 @@ class Alarms:
             app.events.publish(Event(name.partition("/")[0], self._camera, begun, None, {"source": "onvif"}))
         else:
             del self._since[name]
-            app.events.publish(Event(name.partition("/")[0], self._camera, begun, time.time(), {"source": "onvif"}))
+            app.events.publish(
+                Event(name.partition("/")[0], self._camera, begun, time.time(), {"source": "onvif"})
+            )
 
     def _is_watched_here(self) -> bool:
         own = self._app.state.get(self._prefix + "motion/enabled")
@@ -77,4 +79,9 @@ class Alarms:
 
 def _word(token: str) -> str:
     """A token as it can stand in a name."""
-    return "".join(character if character.isalnum() and character.isascii() else "_" for character in token.lower()) or "0"
+    return (
+        "".join(
+            character if character.isalnum() and character.isascii() else "_" for character in token.lower()
+        )
+        or "0"
+    )

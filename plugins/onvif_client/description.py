@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import base64
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One picture that the device has. encoding: "H264", "JPEG", ..., "" where it does not say; stream, snapshot: where,
-    "" for nowhere."""
+    """One picture that the device has. encoding: "H264", "JPEG", ..., "" where it does not say; stream, snapshot:
+    where, "" for nowhere."""
 
     token: str
     name: str = ""
@@ -22,8 +23,8 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A device. services: name -> address; axes: those of pan, tilt and zoom that move; imaging: setting -> lowest and
-    highest value."""
+    """A device. services: name -> address; axes: those of pan, tilt and zoom that move; imaging: setting ->
+    lowest and highest value; picture: a JPEG."""
 
     name: str
     manufacturer: str = ""
@@ -35,6 +36,7 @@ class Description:
     axes: tuple[str, ...] = ()
     imaging: dict[str, tuple[float, float]] | None = None
     events: bool = False
+    picture: bytes = field(default=b"", repr=False)
 
     def described(self, url: str, username: str) -> dict[str, Any]:
         """For clients; `camera` is what `POST /api/cameras` takes, once the password is beside it."""
@@ -45,5 +47,11 @@ class Description:
             if username:
                 camera["username"] = username
         about = asdict(self)
-        return {**about, "profiles": list(about["profiles"]), "axes": list(self.axes), "camera": camera,
-                "imaging": {name: list(span) for name, span in (self.imaging or {}).items()}}  # fmt: skip
+        return {
+            **about,
+            "profiles": list(about["profiles"]),
+            "axes": list(self.axes),
+            "imaging": {name: list(span) for name, span in (self.imaging or {}).items()},
+            "picture": base64.b64encode(self.picture).decode(),
+            "camera": camera,
+        }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from .description import Description, Profile
@@ -17,7 +18,9 @@ from .schemas import SERVICES, Token, service
 LIFE, PULL = 60, 10
 #: Profiles and media of a device that are looked at.
 _MOST = 64
-_NAMES = {namespace: name for name, (_, _, namespace) in SERVICES.items() if name not in ("pull", "subscription")}
+_NAMES = {
+    namespace: name for name, (_, _, namespace) in SERVICES.items() if name not in ("pull", "subscription")
+}
 _FURTHER = {
     "http://www.onvif.org/ver20/media/wsdl": "media2",
     "http://www.onvif.org/ver20/analytics/wsdl": "analytics",
@@ -25,13 +28,16 @@ _FURTHER = {
 }
 #: Ours -> ONVIF's.
 IMAGING = {
-    "brightness": "Brightness", "contrast": "Contrast", "saturation": "ColorSaturation", "sharpness": "Sharpness",
-}  # fmt: skip
+    "brightness": "Brightness",
+    "contrast": "Contrast",
+    "saturation": "ColorSaturation",
+    "sharpness": "Sharpness",
+}
 
 
 class Device:
-    """`open` first. url: of the device service; login: name and password, both "" for none; stream: the path of the
-    stream that is shown, so that of several cameras in a device the right one is steered; "" for the first.
+    """`open` first. url: of the device service; login: name and password, both "" for none; stream: the path of
+    the stream that is shown, so that of several cameras in a device the right one is steered; "" for the first.
 
     Every method raises DeviceError.
     """
@@ -66,10 +72,11 @@ class Device:
         about = self._call("device", "GetDeviceInformation")
         self._find_services()
         profiles = self._profiles()
+        maker, model = _text(about.Manufacturer), _text(about.Model)
         return Description(
-            _text(about.Model) or _text(about.Manufacturer) or self.peer.url, _text(about.Manufacturer), _text(about.Model),
-            _text(about.FirmwareVersion), _text(about.SerialNumber), dict(self.services), profiles,
-            self._axes(), self._imaging_ranges(), "events" in self.services,
+            model or maker or "ONVIF device", maker, model, _text(about.FirmwareVersion),
+            _text(about.SerialNumber), dict(self.services), profiles, self._axes(), self._imaging_ranges(),
+            "events" in self.services,
         )  # fmt: skip
 
     def look(self) -> None:
@@ -78,13 +85,25 @@ class Device:
 
     def _look_at_clock(self) -> None:
         """Devices take tokens of their own time only, and many do not know the right one."""
-        told = self._call("device", "GetSystemDateAndTime")
+        try:  # without a token, for one of our time might be refused; it is for everybody
+            told = service("device", self.peer.url, self.peer)("GetSystemDateAndTime")
+        except DeviceError as error:
+            if not error.refused:
+                raise
+            return
         if self._token is None or told is None or told.UTCDateTime is None:
             return
         day, hour = told.UTCDateTime.Date, told.UTCDateTime.Time
         try:
             theirs = datetime.datetime(
-                day.Year, day.Month, day.Day, hour.Hour, hour.Minute, min(hour.Second, 59), tzinfo=datetime.UTC)
+                day.Year,
+                day.Month,
+                day.Day,
+                hour.Hour,
+                hour.Minute,
+                min(hour.Second, 59),
+                tzinfo=datetime.UTC,
+            )
         except (TypeError, ValueError):
             return
         ahead = theirs.timestamp() - time.time()
@@ -99,7 +118,12 @@ class Device:
                     found[name] = self.peer.at_home(one.XAddr)
         except DeviceError:  # older than that operation
             told = self._call("device", "GetCapabilities", Category="All")
-            for name, key in (("media", "Media"), ("ptz", "PTZ"), ("imaging", "Imaging"), ("events", "Events")):
+            for name, key in (
+                ("media", "Media"),
+                ("ptz", "PTZ"),
+                ("imaging", "Imaging"),
+                ("events", "Events"),
+            ):
                 part = getattr(told, key, None)
                 if part is not None and part.XAddr:
                     found[name] = self.peer.at_home(part.XAddr)
@@ -129,6 +153,16 @@ class Device:
             return self.peer.at_home(self._call("media", operation, **values).Uri)
         except (DeviceError, AttributeError):
             return ""
+
+    def picture(self, about: Description) -> bytes:
+        """A JPEG of its smallest picture; nothing where there is none."""
+        sized = sorted((one for one in about.profiles if one.snapshot), key=lambda one: one.width or 1 << 16)
+        try:
+            reply = self.peer.get(sized[0].snapshot) if sized else None
+        except DeviceError:
+            return b""
+        is_jpeg = reply is not None and reply.status_code == 200 and reply.content.startswith(b"\xff\xd8")
+        return reply.content if reply is not None and is_jpeg else b""
 
     @property
     def tokens(self) -> frozenset[str]:
@@ -200,7 +234,10 @@ class Device:
         """Go to a place, on the axes that can. pan, tilt: -1 to 1; zoom: 0 to 1."""
         ranges, position, velocity = self._ranges, {}, {}
         if ranges["pan"]:
-            position["PanTilt"] = {"x": ranges["pan"].theirs((pan + 1) / 2), "y": ranges["tilt"].theirs((tilt + 1) / 2)}
+            position["PanTilt"] = {
+                "x": ranges["pan"].theirs((pan + 1) / 2),
+                "y": ranges["tilt"].theirs((tilt + 1) / 2),
+            }
             velocity["PanTilt"] = {"x": speed, "y": speed}
         if ranges["zoom"]:
             position["Zoom"] = {"x": ranges["zoom"].theirs(zoom)}
@@ -276,11 +313,12 @@ class Device:
             self._keep("Unsubscribe", **self._headers)
 
 
-def probe(url: str, login: tuple[str, str] = ("", "")) -> Description:
-    """Look at a device that camd does not have. Raises DeviceError."""
+def probe(url: str, login: tuple[str, str] = ("", ""), picture: bool = False) -> Description:
+    """Look at a device that camd does not have. picture: how it looks there, too. Raises DeviceError."""
     device = Device(url, login)
     try:
-        return device.open()
+        about = device.open()
+        return replace(about, picture=device.picture(about)) if picture else about
     finally:
         device.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -22,13 +23,16 @@ if TYPE_CHECKING:
 
     from .description import Description
 
-#: Seconds until the next try, after each one that failed; and after a login that the device does not take, for it may
-#: lock us out.
+#: Seconds until the next try, after each one that failed; and after a login that the device does not take,
+#: for it may lock us out.
 WAITS, REFUSED = (1.0, 2.0, 5.0, 10.0, 30.0), 300.0
-#: A device without events is looked at this often, and one that answers at once without any is not asked more often
-#: than that (seconds).
+#: A device without events is looked at this often, and one that answers at once without any is not asked
+#: more often than that (seconds).
 ALIVE, PAUSE = 30.0, 1.0
 _R, _RW = Permission.Device_r, Permission.Device_rw
+_STATES = ("connecting", "connected", "away")
+_STATE = Spec("camera/onvif/state", str, read=_R, choices=_STATES, doc="Whether the ONVIF device is there.")
+_REASON = Spec("camera/onvif/reason", str, read=_R, doc="Why it is not.")
 
 
 class Follower:
@@ -127,8 +131,9 @@ class Follower:
         if not self._running or camera is None:
             return
         for name, (low, high) in (about.imaging or {}).items():
-            spec = Spec(f"cameras/{self._camera}/imaging/{name}", float, min=low, max=high, read=_R, write=_RW,
-                        doc=f"{name.capitalize()} as the device itself sets it.")  # fmt: skip
+            doc = f"{name.capitalize()} as the device itself sets it."
+            full = f"cameras/{self._camera}/imaging/{name}"
+            spec = Spec(full, float, min=low, max=high, read=_R, write=_RW, doc=doc)
             observable = self._app.state.declare(spec, partial(self._set, device, name))
             if name in values:
                 observable.publish(values[name])
@@ -189,13 +194,11 @@ class Follower:
 
     def _tell(self, state: str, reason: str = "") -> None:
         if reason and reason != self._reason:
-            self.log.warn("the ONVIF device of {camera} is away: {reason}", camera=self._camera, reason=reason)
+            self.log.warn(
+                "the ONVIF device of {camera} is away: {reason}", camera=self._camera, reason=reason
+            )
         self._reason = reason
-        specs = (
-            (Spec(f"cameras/{self._camera}/onvif/state", str, read=_R, choices=("connecting", "connected", "away"),
-                  doc="Whether the ONVIF device is there."), state),
-            (Spec(f"cameras/{self._camera}/onvif/reason", str, read=_R, doc="Why it is not."), reason),
-        )  # fmt: skip
         if self._camera in self._app.cameras:
-            for spec, value in specs:
-                self._app.state.declare(spec).publish(value)
+            for spec, value in ((_STATE, state), (_REASON, reason)):
+                name = spec.name.replace("camera", f"cameras/{self._camera}", 1)
+                self._app.state.declare(replace(spec, name=name)).publish(value)

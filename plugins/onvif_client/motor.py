@@ -13,22 +13,24 @@ from camd.errors import CamdError, Unsupported
 from .device import Device
 
 Position = tuple[float, float, float]
-#: Seconds between looks at where it is while it moves; looks without any change after which one that does not say
-#: rests; looks after one order.
+#: Seconds between looks at where it is while it moves; looks without any change after which one that does
+#: not say rests; looks after one order.
 LOOK, STILL, MOST = 0.4, 2, 200
 
 
 class Motor:
-    """Moves by itself when told to, and tells where it is (`camd.media.head.MovingHead`). Reactor thread only.
+    """Moves when told to, and tells where it is (`camd.media.head.MovingHead`). Reactor thread only.
 
-    ptz: of the camera; axes: those of the device; run(f, ...): does what blocks. One order is under way at a time, and of
-    those that come meanwhile the newest is next: a dragged slider builds no queue.
+    ptz: of the camera; axes: those of the device; run(f, ...): does what blocks. One order is under way at a
+    time, and of those that come meanwhile the newest is next: a dragged slider builds no queue.
     """
 
     log = Logger()
     most_zoom = 10.0
 
-    def __init__(self, ptz: Any, device: Device, axes: tuple[str, ...], run: Callable[..., Deferred[Any]], reactor: Any):
+    def __init__(
+        self, ptz: Any, device: Device, axes: tuple[str, ...], run: Callable[..., Deferred[Any]], reactor: Any
+    ):
         self.axes = frozenset(axes)
         self._ptz = ptz
         self._device = device
@@ -112,7 +114,9 @@ class Motor:
         self._still = self._still + 1 if near else 0
         self._looks += 1
         # Some say that they rest before they begin.
-        rests = self._still >= STILL if moving is None else not moving and self._still >= 1 and self._looks > 1
+        rests = (
+            self._still >= STILL if moving is None else not moving and self._still >= 1 and self._looks > 1
+        )
         self._ptz.told(place, not rests)
         if not rests and self._looks < MOST:
             self._looking = self._reactor.callLater(LOOK, self._look_again)

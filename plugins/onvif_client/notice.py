@@ -24,8 +24,8 @@ _MOST = 256
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something is so, or is not any more. kind: of KINDS; topic: as the device has it; cameras: tokens by which the
-    device names what it is about; item: the token of an input."""
+    """Something is so, or is not any more. kind: of KINDS; topic: as the device has it; cameras: tokens by
+    which the device names what it is about; item: the token of an input."""
 
     kind: str
     topic: str
@@ -52,12 +52,14 @@ def notices(told: Any) -> Iterator[Notice]:
             continue
         on = not gone and str(value).strip().lower() in ("true", "1", "active")
         cameras = frozenset(value for name, value in source.items() if name in _OF_CAMERA)
-        yield Notice(kind, topic, on, cameras if kind != "inputs" else frozenset(), source.get("InputToken", "")[:32])
+        yield Notice(
+            kind, topic, on, cameras if kind != "inputs" else frozenset(), source.get("InputToken", "")[:32]
+        )
 
 
 def _topic(message: Any) -> str:
-    """The topic of the notification around it, without prefixes: zeep drops the text of an element that may have
-    others in it."""
+    """The topic of the notification around it, without prefixes: zeep drops the text of an element that may
+    have others in it."""
     outer = message.getparent()
     around = outer.getparent() if outer is not None else None
     topic = around.find("{*}Topic") if around is not None else None

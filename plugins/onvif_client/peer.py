@@ -1,8 +1,8 @@
 """Peer: HTTP with one device. Blocks; for the io pool.
 
-A device is a stranger on the network, whatever it says of itself: nothing of its answers leads elsewhere than to
-its own host, no answer is larger than MOST or takes longer than it may, and the password goes over the line as a
-digest only.
+A device is a stranger on the network, whatever it says of itself: nothing of its answers leads elsewhere than
+to its own host, no answer is larger than MOST or takes longer than it may, and the password goes over the
+line as a digest only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from camd.errors import SourceError
 
@@ -49,8 +49,8 @@ class Reply:
 
 
 class Peer:
-    """Asks one device. Any thread, several at a time. url: of its device service; login: name and password, both ""
-    for none."""
+    """Asks one device. Any thread, several at a time. url: of its device service; login: name and password,
+    both "" for none."""
 
     def __init__(self, url: str, login: tuple[str, str] = ("", "")):
         self.url = url
@@ -62,8 +62,8 @@ class Peer:
         self._lock = threading.Lock()
 
     def at_home(self, url: str) -> str:
-        """The address that the device means, at the host by which we know it: behind a router it may not know that
-        itself, and nobody shall be led to somebody else. Raises DeviceError if it is none."""
+        """The address that the device means, at the host by which we know it: behind a router it may not know
+        that itself, and nobody shall be led to somebody else. Raises DeviceError if it is none."""
         try:
             parts, own = urlsplit(url.strip()), urlsplit(self.url)
             port = f":{parts.port}" if parts.port else ""
@@ -83,27 +83,37 @@ class Peer:
                     one.shutdown(socket.SHUT_RDWR)
 
     def post(self, url: str, body: bytes, kind: str, patience: float = ANSWERING) -> Reply:
-        """Send a message to one of its addresses. Raises DeviceError if no answer comes; one with a status that
-        tells of an error is an answer."""
-        url = self.at_home(url)
-        target = urlsplit(url)
+        """Send a message to one of its addresses. Raises DeviceError if no answer comes; one with a status
+        that tells of an error is an answer."""
+        return self._ask("POST", url, body, {"Content-Type": kind}, patience)
+
+    def get(self, url: str) -> Reply:
+        """What is at one of its addresses. Raises DeviceError like `post`."""
+        return self._ask("GET", url, None, {}, ANSWERING)
+
+    def _ask(
+        self, method: str, url: str, body: bytes | None, headers: dict[str, str], patience: float
+    ) -> Reply:
+        target = urlsplit(self.at_home(url))
         if target.scheme not in ("http", "https"):
-            raise DeviceError(f"{url}: a service is at http:// or https://")
-        path = urlunsplit(("", "", target.path or "/", target.query, ""))
+            raise DeviceError(f"{target.netloc}: a service is at http:// or https://")
         try:
-            reply = self._post(url, path, body, kind, patience)
+            reply = self._exchange(method, target, body, headers, patience)
             if reply.status_code == 401 and self._take_challenge(reply.headers.get("www-authenticate", "")):
-                reply = self._post(url, path, body, kind, patience)
+                reply = self._exchange(method, target, body, headers, patience)
         except (OSError, HTTPException, ValueError) as error:
             raise DeviceError(f"{target.netloc}: {_reason(error)}") from error
         return reply
 
-    def _post(self, url: str, path: str, body: bytes, kind: str, patience: float) -> Reply:
-        target = urlsplit(url)
+    def _exchange(
+        self, method: str, target: SplitResult, body: bytes | None, headers: dict[str, str], patience: float
+    ) -> Reply:
         end = time.monotonic() + patience
+        path = urlunsplit(("", "", target.path or "/", target.query, ""))
         if target.scheme == "https":  # devices have certificates of their own making
             connection: HTTPConnection = HTTPSConnection(
-                target.hostname or "", target.port, timeout=CONNECTING, context=_unverified())
+                target.hostname or "", target.port, timeout=CONNECTING, context=_unverified()
+            )
         else:
             connection = HTTPConnection(target.hostname or "", target.port, timeout=CONNECTING)
         with closing(connection):
@@ -116,10 +126,10 @@ class Peer:
                 if closed:
                     raise OSError("it is not asked any more")
                 sock.settimeout(patience)
-                headers = {"Content-Type": kind, "Connection": "close", "User-Agent": "camd"}
+                headers = {**headers, "Connection": "close", "User-Agent": "camd"}
                 if self._challenge:
-                    headers["Authorization"] = self._authorization("POST", path)
-                connection.request("POST", path, body, headers)
+                    headers["Authorization"] = self._authorization(method, path)
+                connection.request(method, path, body, headers)
                 with closing(connection.getresponse()) as answer:
                     return Reply(answer.status, _read(answer, sock, end), {
                         "Content-Type": answer.headers.get("Content-Type", "application/soap+xml"),
@@ -153,7 +163,9 @@ class Peer:
         algorithm = fields.get("algorithm", "MD5").upper()
 
         def digest(*parts: str) -> str:
-            return hashlib.new(_HASHES[algorithm], ":".join(parts).encode(), usedforsecurity=False).hexdigest()
+            return hashlib.new(
+                _HASHES[algorithm], ":".join(parts).encode(), usedforsecurity=False
+            ).hexdigest()
 
         name, password = self._login
         realm, nonce, client = fields.get("realm", ""), fields["nonce"], secrets.token_hex(8)
@@ -191,4 +203,6 @@ def _unverified() -> ssl.SSLContext:
 def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    return (error.strerror if isinstance(error, OSError) and error.strerror else str(error)) or type(error).__name__
+    return (error.strerror if isinstance(error, OSError) and error.strerror else str(error)) or type(
+        error
+    ).__name__

@@ -29,7 +29,7 @@ _XML = frozenset((b"application/soap+xml", b"text/xml", b"application/xml"))
 
 
 class Asking:
-    """So many devices are asked at a time for clients, each for so long; a call that hangs keeps its place."""
+    """So many devices are asked at a time for clients, each for so long; one that hangs keeps its place."""
 
     def __init__(self, app: App):
         self._app = app
@@ -42,7 +42,8 @@ class Asking:
         self._under_way += 1
         answer: Deferred[Any] = Deferred()
         late = self._app.reactor.callLater(
-            PATIENCE, lambda: answer.errback(DeviceError(f"no answer within {PATIENCE:.0f} s")))
+            PATIENCE, lambda: answer.errback(DeviceError(f"no answer within {PATIENCE:.0f} s"))
+        )
 
         def done(result: Any) -> None:
             self._under_way -= 1
@@ -64,7 +65,7 @@ def _answer(request: Any, asked: Deferred[Any], send: Callable[[Any], None]) -> 
 
 
 class Probe(Resource):
-    """Looks at a device that is not configured. look(url, login): blocks."""
+    """Looks at a device that is not configured. look(url, login, True): with a picture; blocks."""
 
     isLeaf = True
     described: ClassVar = {
@@ -72,9 +73,9 @@ class Probe(Resource):
             "summary": "Look what an ONVIF device is and has. Changes nothing",
             "answers": {
                 200: '{"ok": true, "device": {"name", "manufacturer", "model", "firmware", "serial", "services", '
-                '"profiles": [{"token", "name", "encoding", "width", "height", "stream", "snapshot"}], "axes", "imaging", '
-                '"events", "camera"}}, where `camera` is what `POST /api/cameras` takes; or {"ok": false, "reason", '
-                '"refused": whether it was the login}',
+                '"profiles": [{"token", "name", "encoding", "width", "height", "stream", "snapshot"}], "axes", '
+                '"imaging", "events", "picture": base64 of a JPEG, "camera"}}, where `camera` is what '
+                '`POST /api/cameras` takes; or {"ok": false, "reason", "refused": whether it was the login}',
                 400: "It is not an address, or the password came in clear",
                 429: "Too many at a time",
             },
@@ -87,7 +88,7 @@ class Probe(Resource):
         },
     }
 
-    def __init__(self, app: App, asking: Asking, look: Callable[[str, tuple[str, str]], Description]):
+    def __init__(self, app: App, asking: Asking, look: Callable[[str, tuple[str, str], bool], Description]):
         super().__init__()
         self._app = app
         self._asking = asking
@@ -109,7 +110,7 @@ class Probe(Resource):
             else:
                 request.send_json({"ok": False, "reason": str(found), "refused": found.refused})
 
-        asked = self._asking(self._look, url, (username, password))
+        asked = self._asking(self._look, url, (username, password), True)
         asked.addErrback(lambda failure: failure.trap(DeviceError) and failure.value)
         return _answer(request, asked, told)
 
@@ -190,7 +191,10 @@ class Proxy(Resource):
             is_text = reply.headers["Content-Type"].lower().startswith("text/xml")
             for header, value in (
                 # Never what the device says: on our site it could be a page.
-                (b"content-type", b"text/xml; charset=utf-8" if is_text else b"application/soap+xml; charset=utf-8"),
+                (
+                    b"content-type",
+                    b"text/xml; charset=utf-8" if is_text else b"application/soap+xml; charset=utf-8",
+                ),
                 (b"content-length", b"%d" % len(reply.content)),
                 (b"cache-control", b"no-store"),
                 (b"content-disposition", b"attachment"),

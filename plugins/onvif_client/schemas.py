@@ -1,7 +1,7 @@
 """Schemas: ONVIF's own documents (WSDL), which onvif-zeep brings, read by zeep into calls. Blocks.
 
-zeep is 35 MB, so it is imported by the first device that is asked. Of onvif-zeep only the documents are used: its
-client opens subscriptions that nobody ends, and changes the environment and the logging of the process.
+zeep is 35 MB, so it is imported by the first device that is asked. Of onvif-zeep only the documents are used:
+its client opens subscriptions that nobody ends, and changes the environment and the logging of the process.
 """
 
 from __future__ import annotations
@@ -29,9 +29,11 @@ SERVICES = {
 }
 
 
-def service(name: str, url: str, peer: Peer, token: Any = None, patience: float = ANSWERING) -> Callable[..., Any]:
-    """Calls of a service at an address: `service(...)("GetProfiles", ...)`, with what the document says as arguments
-    and answer. token: writes the name and password into a message. A call raises DeviceError."""
+def service(
+    name: str, url: str, peer: Peer, token: Any = None, patience: float = ANSWERING
+) -> Callable[..., Any]:
+    """Calls of a service at an address: `service(...)("GetProfiles", ...)`, with what the document says as
+    arguments and answer. token: writes the name and password into a message. A call raises DeviceError."""
     import zeep
     from zeep.exceptions import Fault
 
@@ -44,7 +46,9 @@ def service(name: str, url: str, peer: Peer, token: Any = None, patience: float 
             return proxy[operation](**values)
         except Fault as fault:
             codes = " ".join(str(code) for code in (fault.code, *(fault.subcodes or ())))
-            raise DeviceError(f"{operation}: {fault.message or codes}"[:300], "NotAuthorized" in codes) from fault
+            raise DeviceError(
+                f"{operation}: {fault.message or codes}"[:300], "NotAuthorized" in codes
+            ) from fault
         except CamdError:
             raise
         except Exception as error:  # whatever a stranger's answer does to a parser
@@ -65,7 +69,9 @@ class Token:
         from zeep.wsse.username import UsernameToken
 
         now = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=self.ahead)
-        return UsernameToken(*self._login, use_digest=True, zulu_timestamp=True, created=now).apply(envelope, headers)
+        return UsernameToken(*self._login, use_digest=True, zulu_timestamp=True, created=now).apply(
+            envelope, headers
+        )
 
     def verify(self, envelope: Any) -> None:
         """Answers are not signed."""
