@@ -6,6 +6,8 @@ import hashlib
 import io
 import shutil
 import subprocess
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -68,6 +70,26 @@ class RangeTests(PlayCase):
         film = self.body(answer)
         expected = given(packets[60:210])
         self.assertEqual(hashlib.sha256(b"".join(pictures(film))).digest(), hashlib.sha256(b"".join(expected)).digest())
+
+    def test_ten_minutes(self) -> None:
+        """Bit for bit, and soon: the first bytes need no look through all of it."""
+        minute = video(1800)
+        packets = [
+            replace(one, pts=one.pts + 60 * n, wall=one.wall + 60 * n, grabbed=one.grabbed + 60 * n)
+            for n in range(11) for one in minute
+        ]
+        self.set(segment=120, mode="continuous")
+        self.play(packets)
+        self.set(mode="off")
+        start, took = 1000_000 + 31_000, time.thread_time()
+        playback = self.get(self.recordings.play("cam1", start, start + 600_000))
+        film = [playback.read(1 << 18)]
+        took = time.thread_time() - took
+        self.assertLess(took, 0.3)
+        while film[-1]:
+            film.append(playback.read(1 << 20))
+        expected = hashlib.sha256(b"".join(given(packets[930:930 + 18000]))).hexdigest()
+        self.assertEqual(hashlib.sha256(b"".join(pictures(b"".join(film)))).hexdigest(), expected)
 
     def shown(self, film: bytes) -> list[float]:
         """The times of the pictures that FFmpeg shows, from the first on."""

@@ -17,8 +17,12 @@ from typing import Any
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from camd.wire.boxes import fragments
+from camd.wire.samples import samples
+
 from . import rest
 from .daemon import Daemon
+from .fakecam import FakeCamera, frames
 from .waiting import wait_for
 
 CAMERAS = ("one", "two")
@@ -212,3 +216,36 @@ class SmallDiskTests(RecordingCase):
                                " INSERT INTO tags (timestamp, title) VALUES (new.timestamp_start, 'keep'); END")
             connection.execute("INSERT INTO tags (timestamp, title) SELECT timestamp_start, 'keep' FROM records")
             connection.execute("UPDATE records SET tag_markers = 1")
+
+
+class JpegRecordingTests(SynchronousTestCase):
+    """A camera that gives JPEG is recorded as it is, by a camd that knows no pixels."""
+
+    timeout = 60
+
+    def test_untouched(self) -> None:
+        camera = FakeCamera()
+        daemon = camera.daemon()
+        self.addCleanup(daemon.remove)
+        self.addCleanup(daemon.stop)
+        data = daemon.directory / "data"
+        data.mkdir(exist_ok=True)
+        (data / "state.json").write_text(json.dumps({"cameras/cam1/recording/mode": "continuous"}))
+        daemon.start()
+        name = "cameras/cam1/recording/file"
+        wait_for(lambda: rest.fetch(f"{daemon.url}api/state/{name}").json["value"], what="a file")
+        time.sleep(1.5)
+        libraries = Path(f"/proc/{daemon.pid}/maps").read_text()
+        for library in ("cv2", "numpy", "libav"):
+            self.assertNotIn(library, libraries)
+        self.assertEqual(rest.status(daemon.url)["camera"]["encodes"], 0)
+        daemon.stop()
+        (film,) = (data / "media").rglob("*.mp4")
+        with film.open("rb") as file:
+            stored = [sample for pair in fragments(file) for sample in samples(file, *pair)]
+            pictures = []
+            for sample in stored:
+                file.seek(sample.offset)
+                pictures.append(file.read(sample.size))
+        self.assertGreater(len(pictures), 30)
+        self.assertLessEqual(set(pictures), set(frames()))
