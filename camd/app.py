@@ -34,6 +34,7 @@ from .processing import Processing
 from .processing.scale import scale
 from .record import calls as recording_calls
 from .record.metrics import RecordingMetrics
+from .record.place import Place
 from .record.recordings import Recordings
 from .rtsp.server import RtspServer
 from .services import RootService, Step
@@ -89,6 +90,7 @@ class App:
         )
         self.recordings = Recordings(config, self.state, self.threads, reactor, self.events.publish,
                                      lambda: self.clock.was_right)
+        self.place = Place(self.state, self.threads, reactor, self.recordings.storage)
         self.events.subscribe(self.recordings.hear)
         self.clock.on_step(lambda step: self.recordings.clock_was_set(step.by, step.was_right))
         self.clock.on_synchronised(self.recordings.clock_is_right)
@@ -143,6 +145,20 @@ class App:
         self.cameras.configure(configs, self.config.main_camera)
         self.recordings.follow(self.cameras)
 
+    async def start_recordings(self) -> None:
+        """Cameras do not wait for a place that hangs: recording begins when it answers."""
+
+        async def begin() -> None:
+            await self.recordings.start()
+            self.recordings.follow(self.cameras)
+
+        self.place.start()
+        await self.place.bear(begin())
+
+    async def stop_recordings(self) -> None:
+        await self.place.bear(self.recordings.stop())
+        self.place.stop()
+
     async def reload(self, config: Config) -> None:
         """Bring another configuration into force and read the certificates again; cameras that did not change
         go on undisturbed. Listeners are not opened here, see Configuration."""
@@ -166,7 +182,7 @@ def build(app: App, root: RootService) -> RootService:
         Step("users", app.users.start, app.users.stop),
         Step("files", app.files.start),
         Step("plugins", lambda: app.extensions.load(CORE)),
-        Step("recordings", app.recordings.start, app.recordings.stop),
+        Step("recordings", app.start_recordings, app.stop_recordings),
         Step("cameras", app.start_cameras, app.cameras.stop),
         Step("devices", app.hotplug.start, app.hotplug.stop),
         Step("http", app.listeners.open_http, app.listeners.close_http),
