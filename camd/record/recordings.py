@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 #: Times of the schedule come, and cameras go: recorders are looked at so often (seconds).
 TICK = 1.0
-#: Who starts by hand waits so long for the first pictures (seconds).
+#: Who starts by hand waits so long for the first pictures, and the end for the last ones (seconds).
 PATIENCE = 5.0
 #: A range that is played is not longer (milliseconds).
 LONGEST_RANGE = 24 * 3600_000
@@ -113,7 +113,11 @@ class Recordings:
         if self._ticker.running:
             self._ticker.stop()
         self.retention.stop()
-        await DeferredList([recorder.close() for recorder in self.recorders.values()])
+        closing = DeferredList([recorder.close() for recorder in self.recorders.values()])
+        try:
+            await closing.addTimeout(PATIENCE, self._reactor)
+        except TimeoutError:
+            self.log.error("{root} does not answer; its files are repaired at the next start", root=self.storage.root)
         self.recorders.clear()
         if self.is_open:
             self.is_open = False
