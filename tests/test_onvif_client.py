@@ -54,7 +54,7 @@ class FakeDevice:
         self.tokens = frozenset({"source", "configuration"})
         self.has_places = True
         self.services = {"device": url}
-        self.closed = False
+        self.closed = self.left = False
         self.renewed = 0
         self.made.append(self)
 
@@ -102,6 +102,10 @@ class FakeDevice:
 
     def close(self) -> None:
         self.closed = True
+
+    def leave(self) -> None:
+        self._present()
+        self.left = True
 
 
 class FollowerCase(SynchronousTestCase):
@@ -181,6 +185,24 @@ class FollowerTests(FollowerCase):
         self.assertGreaterEqual(self.device.renewed, 2)
         self.assertLess(self.device.renewed, 5)
 
+    def test_one_that_cannot_renew_goes_on(self) -> None:
+        def renew(device: Any) -> None:
+            raise DeviceError("Renew: not supported")
+
+        self.patch(self.device_class, "renew", renew)
+        self.clock.pump([1] * 70)
+        self.assertEqual((self.value("onvif/state"), len(self.device_class.made)), ("connected", 1))
+
+    def test_answers_that_nobody_thought_of(self) -> None:
+        def pull(device: Any) -> Any:
+            raise AttributeError("no such thing")
+
+        self.patch(self.device_class, "pull", pull)
+        self.clock.pump([1] * 20)
+        self.assertEqual(self.value("onvif/state"), "away")
+        self.assertGreater(len(self.device_class.made), 3)
+        self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1, "said once")
+
     def test_one_without_events_is_looked_at(self) -> None:
         self.device_class.about = Description("Box", profiles=ABOUT.profiles)
         self.configure(username="adam")
@@ -194,6 +216,8 @@ class FollowerTests(FollowerCase):
         self.configure(onvif="")
         self.clock.advance(0)
         self.assertTrue(self.device.closed)
+        self.clock.advance(1)
+        self.assertTrue(self.device.left)
         self.assertEqual((self.value("onvif"), self.value("onvif/state")), ("", None))
         self.assertIsNone(self.value("imaging/brightness"))
         self.assertTrue(self.app.cameras["far"].ptz.is_digital)

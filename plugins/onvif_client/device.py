@@ -8,14 +8,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from camd.errors import CamdError
+
 from .description import Description, Profile
 from .notice import Notice, notices
 from .peer import DeviceError, Peer
 from .range import Range
 from .schemas import SERVICES, Token, service
 
-#: How long a subscription to events lasts, and how long one question for them waits (seconds).
-LIFE, PULL = 60, 10
+#: How long a subscription to events lasts, how long one question for them waits, and a good-bye (seconds).
+LIFE, PULL, LEAVING = 60, 10, 2.0
 #: Profiles and media of a device that are looked at.
 _MOST = 64
 _NAMES = {
@@ -45,6 +47,7 @@ class Device:
     def __init__(self, url: str, login: tuple[str, str] = ("", ""), stream: str = ""):
         self.peer = Peer(url, login)
         self.services: dict[str, str] = {"device": url}
+        self._login = login
         self._token = Token(login) if login[0] else None
         self._stream = stream
         self._calls: dict[str, Callable[..., Any]] = {}
@@ -307,10 +310,14 @@ class Device:
         """Go on for LIFE seconds."""
         self._keep("Renew", TerminationTime=f"PT{LIFE}S", **self._headers)
 
-    def unsubscribe(self) -> None:
-        """That is all."""
+    def leave(self) -> None:
+        """`close`, and the device need keep nothing for us any more: some have room for few."""
+        self.close()
         if self._subscription is not None:
-            self._keep("Unsubscribe", **self._headers)
+            peer = Peer(self.peer.url, self._login)
+            service("subscription", self._subscription[0], peer, self._token, LEAVING)(
+                "Unsubscribe", **self._headers
+            )
 
 
 def probe(url: str, login: tuple[str, str] = ("", ""), picture: bool = False) -> Description:
@@ -319,6 +326,10 @@ def probe(url: str, login: tuple[str, str] = ("", ""), picture: bool = False) ->
     try:
         about = device.open()
         return replace(about, picture=device.picture(about)) if picture else about
+    except CamdError:
+        raise
+    except Exception as error:  # an answer that lacks what every device has
+        raise DeviceError(f"its answers are not understood: {error!r}"[:300]) from error
     finally:
         device.close()
 

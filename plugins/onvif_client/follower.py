@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.logger import Logger
 
 from camd.errors import CamdError
@@ -56,15 +56,16 @@ class Follower:
         self._timer: Any = None
         self._running = False
         self._failures = 0
-        self._reason = ""
+        self._logged = ""  # why it was away last time
+        self._life: Deferred[None] = succeed(None)
 
     def start(self) -> None:
         self._running = True
         self._tell("connecting")
-        Deferred.fromCoroutine(self._live()).addErrback(self._ended)
+        self._life = Deferred.fromCoroutine(self._live()).addErrback(self._ended)
 
-    def stop(self) -> None:
-        """Be done with it; a question under way is ended."""
+    def stop(self) -> Deferred[None]:
+        """Be done with it; a question under way is ended. Fires when the device knows, or cannot be told."""
         self._running = False
         if self.device is not None:
             self.device.close()
@@ -72,6 +73,7 @@ class Follower:
         self._let_go()
         for name in ("state", "reason"):
             self._app.state.remove(f"cameras/{self._camera}/onvif/{name}")
+        return self._life
 
     def _let_go(self) -> None:
         if self._motor is not None:
@@ -99,13 +101,12 @@ class Follower:
                 self.description = await run(device.open)
                 await self._equip(device, self.description)
                 await self._hear(device, self.description)
-            except CamdError as error:
+            except Exception as error:
                 wait = self._lost(error)
-            finally:
-                if device is not None:
-                    device.close()
-                self.device = self.description = None
-                self._alarms.end()
+            self.device = self.description = None
+            self._alarms.end()
+            if device is not None:
+                await self._take_leave(device)
             if self._running:
                 await self._sleep(wait)
 
@@ -114,11 +115,25 @@ class Follower:
         parts = urlsplit(self._app.cameras[self._camera].config.source)
         return parts.path.removeprefix("/") + (f"?{parts.query}" if parts.query else "")
 
-    def _lost(self, error: CamdError) -> float:
+    async def _take_leave(self, device: Device) -> None:
+        device.close()
+        if not self._running:
+            try:
+                await self._app.threads.io(device.leave)
+            except CamdError:
+                pass  # it is away, or has forgotten us already
+
+    def _lost(self, error: Exception) -> float:
         """Seconds until the next try."""
         if not self._running:
             return 0.0
-        self._tell("away", str(error))
+        reason = str(error)
+        if reason != self._logged:
+            self._logged = reason
+            if not isinstance(error, CamdError):  # an answer that nobody thought of
+                self.log.failure("the ONVIF device of {camera}", camera=self._camera)
+            self.log.warn("the ONVIF device of {camera} is away: {reason}", camera=self._camera, reason=reason)
+        self._tell("away", reason)
         refused = isinstance(error, DeviceError) and error.refused
         wait = REFUSED if refused else WAITS[min(self._failures, len(WAITS) - 1)]
         self._failures += 1
@@ -153,7 +168,6 @@ class Follower:
         run, clock = self._app.threads.io, self._app.reactor
         if about.events:
             await run(device.subscribe)
-        self._failures = 0
         self._tell("connected")
         renewed = clock.seconds()
         while self._running:
@@ -161,15 +175,24 @@ class Follower:
             if not about.events:
                 await self._sleep(ALIVE)
                 await run(device.look)
+                self._is_well()
                 continue
             for notice in await run(device.pull):
                 self._alarms.take(notice, device.tokens)
+            self._is_well()
             now = clock.seconds()
             if now - renewed > LIFE / 2 - PULL:
-                await run(device.renew)
                 renewed = now
+                try:
+                    await run(device.renew)
+                except CamdError as error:  # some cannot, and go on as long as they are asked
+                    self.log.debug("{camera}: {error}", camera=self._camera, error=error)
             if now - asked < PAUSE:
                 await self._sleep(PAUSE - (now - asked))
+
+    def _is_well(self) -> None:
+        """It does more than to let us in."""
+        self._failures, self._logged = 0, ""
 
     # -- time
 
@@ -193,11 +216,6 @@ class Follower:
             self.log.failure("the ONVIF device of {camera}", failure, camera=self._camera)
 
     def _tell(self, state: str, reason: str = "") -> None:
-        if reason and reason != self._reason:
-            self.log.warn(
-                "the ONVIF device of {camera} is away: {reason}", camera=self._camera, reason=reason
-            )
-        self._reason = reason
         if self._camera in self._app.cameras:
             for spec, value in ((_STATE, state), (_REASON, reason)):
                 name = spec.name.replace("camera", f"cameras/{self._camera}", 1)

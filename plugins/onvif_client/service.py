@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredList, succeed
 
 from camd.state import Observable, Watch
 
@@ -33,14 +34,13 @@ class Devices(Service):
         super().startService()
         self._watch = self._app.state.observe("cameras/", self._changed)
 
-    def stopService(self) -> None:
+    def stopService(self) -> Deferred[Any]:
         super().stopService()
         if self._watch is not None:
             self._watch.close()
         for call in self._following.values():
             call.cancel()
-        for camera in list(self._followers):
-            self._leave(camera)
+        return DeferredList([self._leave(camera) for camera in list(self._followers)])
 
     def _changed(self, observable: Observable) -> None:
         _, camera, name = observable.name.split("/", 2)
@@ -61,8 +61,7 @@ class Devices(Service):
             follower = self._followers[id] = self._make(self._app, id, url)
             follower.start()
 
-    def _leave(self, id: str) -> None:
+    def _leave(self, id: str) -> Deferred[None]:
         self._logins.pop(id, None)
         follower = self._followers.pop(id, None)
-        if follower is not None:
-            follower.stop()
+        return succeed(None) if follower is None else follower.stop()

@@ -118,7 +118,9 @@ class BoxesTests(SynchronousTestCase):
         self.camera.start()
         self.is_there()
         wait_for(lambda: self.recorder.state("cameras/door/motion"), 20, "motion")
+        self.assertEqual(self.camera.state("onvif/subscriptions"), 1)
         self.assertIn(self.recorder.daemon.stop(), (143, -15))
+        self.assertEqual(self.camera.state("onvif/subscriptions"), 0, "it said good-bye")
         self.assertNotIn("abandoned", self.recorder.daemon.log)
         self.assertNotIn("Traceback", self.recorder.daemon.log)
 
@@ -131,15 +133,15 @@ class Stranger(ThreadingHTTPServer):
     def __init__(self, answer: Callable[[BaseHTTPRequestHandler, bytes], None]):
         self.asked: list[tuple[str, str]] = []
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(handler) -> None:  # noqa: N805
-                body = handler.rfile.read(int(handler.headers["Content-Length"]))
-                self.asked.append((handler.path, handler.headers.get("Authorization", "")))
-                answer(handler, body)
+        class Talk(BaseHTTPRequestHandler):
+            def do_POST(talk) -> None:
+                body = talk.rfile.read(int(talk.headers["Content-Length"]))
+                self.asked.append((talk.path, talk.headers.get("Authorization", "")))
+                answer(talk, body)
 
-            def log_message(handler, *_: Any) -> None: ...  # noqa: N805
+            def log_message(talk, *_: Any) -> None: ...
 
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(("127.0.0.1", 0), Talk)
         self.url = f"http://127.0.0.1:{self.server_port}/onvif/device_service"
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
