@@ -50,7 +50,7 @@ class Ptz:
         self._state = state
         self._reactor = reactor
         self._digital = DigitalHead(view)
-        self._head: Head | MovingHead = self._digital
+        self._head: Head = self._digital
         self._mover: MovingHead | None = None
         self._target: Position | None = None
         self._speed = 1.0
@@ -72,23 +72,24 @@ class Ptz:
         """Move what the device has, now that this is known."""
         device = DeviceHead(controls)
         head: Head = device if device.axes else self._digital
-        if self._mover is None and type(head) is not type(self._head):
-            self._take(head)
+        if type(head) is not type(self._head):
+            self._head = head
+            self._reach()
 
     def equip_head(self, head: MovingHead | None) -> None:
-        """Let this one move from now on, whatever else there is; None: a window in the picture again."""
+        """Let this one move from now on, whatever else there is; None: what there was before."""
         if self._ticker.running:
             self._ticker.stop()
             self._rest()
         self._mover = head
-        self._take(head or self._digital)
+        self._reach()
         self._moving.publish(False)
 
-    def _take(self, head: Head | MovingHead) -> None:
-        self._head = head
+    def _reach(self) -> None:
+        """Another one moves now, with a range of its own; the window in the picture is for when nothing else does."""
         self._digital.place(self.position if self.is_digital else HOME)
         zoom = self._state[self._prefix + "zoom"]
-        zoom.redefine(replace(zoom.spec, max=head.most_zoom), partial(self._set, "zoom"))
+        zoom.redefine(replace(zoom.spec, max=self.most_zoom), partial(self._set, "zoom"))
         self.position = self._inside(*self.position)
 
     def told(self, position: Position, moving: bool) -> None:
@@ -100,16 +101,16 @@ class Ptz:
     @property
     def is_digital(self) -> bool:
         """Whether a window moves in the picture, and no device."""
-        return self._head is self._digital
+        return self._mover is None and self._head is self._digital
 
     @property
     def axes(self) -> frozenset[str]:
         """Those of pan, tilt and zoom that there are."""
-        return self._head.axes
+        return (self._mover or self._head).axes
 
     @property
     def most_zoom(self) -> float:
-        return self._head.most_zoom
+        return (self._mover or self._head).most_zoom
 
     @property
     def moving(self) -> bool:
@@ -122,7 +123,7 @@ class Ptz:
         self._check(speed, "speed", 0.001, 1)
         self._check(pan, "pan", -1, 1)
         self._check(tilt, "tilt", -1, 1)
-        self._check(zoom, "zoom", 1, self._head.most_zoom)
+        self._check(zoom, "zoom", 1, self.most_zoom)
         aim = self._inside(pan, tilt, zoom)
         if self._mover is not None:
             self._mover.move(aim, speed)
@@ -134,7 +135,7 @@ class Ptz:
         """Go on by shares of the view: pan 1 shows what was to the right of it, zoom 1 half of what it showed."""
         for value, name in ((pan, "pan"), (tilt, "tilt"), (zoom, "zoom")):
             self._check(value, name, -10, 10)
-        share = self._head.share(self.position[2])
+        share = (self._mover or self._head).share(self.position[2])
         aim = self._inside(
             self.position[0] + pan * share, self.position[1] + tilt * share, self.position[2] * 2.0**zoom
         )
@@ -182,6 +183,7 @@ class Ptz:
         """The camera goes: no further move."""
         if self._ticker.running:
             self._ticker.stop()
+            self._moving.publish(False)
 
     # ---------------------------------------------------------------- presets
 
@@ -240,7 +242,6 @@ class Ptz:
             self.position = self._approached(self._target or before)
             arrived = self.position == self._target
         if self.position != before:
-            assert self._mover is None
             self._head.place(self.position)
         self._steps += 1
         if arrived:
@@ -286,7 +287,7 @@ class Ptz:
         return self._state.declare(replace(spec, name=self._prefix + axis), partial(self._set, axis))
 
     def _inside(self, pan: float, tilt: float, zoom: float) -> Position:
-        return max(-1.0, min(1.0, pan)), max(-1.0, min(1.0, tilt)), max(1.0, min(self._head.most_zoom, zoom))
+        return max(-1.0, min(1.0, pan)), max(-1.0, min(1.0, tilt)), max(1.0, min(self.most_zoom, zoom))
 
     @staticmethod
     def _check(value: float, name: str, low: float, high: float) -> None:

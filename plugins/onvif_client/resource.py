@@ -59,8 +59,16 @@ def _answer(request: Any, asked: Deferred[Any], send: Callable[[Any], None]) -> 
     """Send what comes, if the client is still there."""
     gone: list[Any] = []
     request.notifyFinish().addErrback(gone.append)
-    asked.addCallback(lambda result: gone or send(result))
-    asked.addErrback(lambda failure: gone or request.processingFailed(failure))
+
+    def answered(result: Any) -> None:
+        if not gone:
+            send(result)
+
+    def failed(failure: Any) -> None:
+        if not gone:
+            request.processingFailed(failure)
+
+    asked.addCallback(answered).addErrback(failed)
     return NOT_DONE_YET
 
 
