@@ -67,6 +67,15 @@ class SegmentsTests(SynchronousTestCase):
         self.assertIsNone(segments.find(3))
         self.assertIs(segments.find_init(0), segments.shown[0].init)
 
+    def test_what_is_forgotten_is_nowhere(self) -> None:
+        segments = cut(video(100))
+        segments.forget()
+        self.assertEqual((segments.shown, segments.find(0), segments.find_init(0)), ((), None, None))
+        for packet in video(70, 4):
+            segments.add(packet)
+        self.assertEqual([segment.number for segment in segments.shown], [4, 5, 6])
+        self.assertEqual([segment.discontinuity for segment in segments.shown], [True, False, False])
+
     def test_another_picture_is_a_discontinuity(self) -> None:
         segments = cut([*video(15), *video(20, 0.5, (640, 360))])
         self.assertEqual([segment.discontinuity for segment in segments.shown], [False, True])
@@ -231,6 +240,17 @@ class HlsTests(VideoCase):
             stream.end()
         self.assertEqual(Answer(wire.value()).status, 503)
         self.assertEqual(self.clients(), {})
+
+    def test_what_was_before_a_mask(self) -> None:
+        lines = self.started()
+        segment = self.last(lines)
+        current = int(segment.partition(".")[0]) + 1
+        self.assertEqual(self.ask("GET", f"/cam/cam1/hls/{segment}", by="viewer").status, 200)
+        waiting = self.get_later(f"/cam/cam1/hls/{current}.m4s")
+        self.camera().appearance._set("masks", [[[0, 0], [1, 0], [1, 1]]])
+        self.assertEqual(self.ask("GET", f"/cam/cam1/hls/{segment}", by="viewer").status, 404)
+        self.clock.advance(PATIENCE)
+        self.assertIn(Answer(waiting.value()).status, (404, 503))
 
     def test_the_query_goes_along(self) -> None:
         token = self.tokens["streamer"]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from twisted.internet.defer import maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from camd.errors import Invalid
@@ -207,6 +207,85 @@ class PipelineTests(SynchronousTestCase):
         self.assertEqual((len(self.got), self.jobs), (3, {"decoders": 1}))
         self.pipeline.process(reasons=["masked"])
         self.assertEqual(self.pipeline.video().codec, "h264")
+
+    def test_hevc_ends_when_something_has_to_be_done_to_the_picture(self):
+        self.opened("hevc")
+        ended = []
+        stage = self.pipeline.stream(Encoding("hevc"))
+        stage.derive(lambda packet: packet).subscribe(self.got.append, Gop(), on_end=lambda: ended.append(1))
+        self.feed("hevc", 3)
+        self.pipeline.process(masks=("mask",))
+        self.feed("hevc", 20, start=10)
+        self.assertEqual((len(self.got), ended, self.pipeline.source.running), (3, [1], False))
+        error = self.assertRaises(Invalid, self.pipeline.stream, Encoding("hevc"))
+        self.assertIn("masked", error.reason)
+        for wish in ({"fps": 5.0}, {"size": (64, 64)}, {"bitrate": 100_000}):
+            self.assertRaises(Invalid, self.pipeline.stream, Encoding("hevc", **wish))
+
+    def test_hevc_ends_when_the_camera_turns_to_another_codec(self):
+        self.opened("hevc")
+        ended = []
+        self.pipeline.stream(Encoding("hevc")).subscribe(self.got.append, Gop(), on_end=lambda: ended.append(1))
+        self.opened("h264")
+        self.feed("h264", 3)
+        self.assertEqual((self.got, ended), ([], [1]))
+
+    def test_what_waits_for_slow_clients_is_not_seen_once_it_is_masked(self):
+        self.opened("h264")
+        slow = [self.watch("h264"), self.watch("mjpeg"), self.watch("bgr")]
+        for subscription in slow:
+            subscription.pauseProducing()
+        self.feed("h264", 20)
+        self.pipeline.process(masks=("mask",))
+        for subscription in slow:
+            subscription.resumeProducing()
+        self.assertEqual(self.got, [])
+
+    def test_what_waits_for_an_encoder_is_not_seen_once_it_is_masked(self):
+        self.opened("bgr")
+        self.watch("mjpeg")
+        self.watch("h264")
+        jobs, self.pipeline._threads = [], self
+        self.encode = lambda f, *args: jobs.append((Deferred(), f, args)) or jobs[-1][0]
+        self.feed("bgr", 2)  # one is being encoded, the other one waits
+        self.pipeline.process(masks=("mask",))
+        while jobs:
+            job, f, args = jobs.pop(0)
+            job.callback(f(*args))
+        self.assertEqual(self.got, [])
+
+    def test_video_goes_on_with_a_key_frame_after_a_picture_that_nobody_got(self):
+        self.opened("bgr")
+        self.watch("h264")
+        self.feed("bgr", 2)
+        encode, job = self.encode, Deferred()
+        self.encode = lambda f, *args: job.addCallback(lambda _: f(*args))
+        self.feed("bgr", 1, start=2)
+        self.encode = encode
+        self.pipeline.closed()
+        job.callback(None)
+        self.feed("bgr", 2, start=3)
+        self.assertEqual([packet.keyframe for packet in self.got], [True, False, True, False])
+
+    def test_masked_video_is_made_of_no_picture_without_the_mask(self):
+        self.opened("bgr")
+        self.watch("h264")
+        self.feed("bgr", 3)
+        self.pipeline.process(masks=("mask",))
+        self.feed("bgr", 2, start=3)
+        self.assertEqual([packet.keyframe for packet in self.got], [True, False, False, True, False])
+
+    def test_pictures_in_memory_are_kept_only_while_somebody_wants_them(self):
+        self.opened("bgr")
+        self.watch("h264")
+        self.watch("mjpeg", size=(320, 180)).close()
+        self.feed("bgr", 1)
+        one = self.watch("mjpeg", size=(160, 90))
+        self.feed("bgr", 1, start=1)
+        one.close()
+        idle = [stream for stream in self.pipeline.streams if not stream.running]
+        self.assertEqual([type(stream.last) for stream in idle if isinstance(stream.last, Frame)], [])
+        self.assertIsInstance(self.pipeline.newest(Encoding("mjpeg", size=(160, 90))), Packet)
 
     def test_too_many_different_ones_are_refused_and_idle_ones_make_room(self):
         watching = [self.watch("mjpeg", quality) for quality in range(1, MOST_STREAMS)]  # and the pictures they are made of

@@ -104,7 +104,8 @@ class DescribeTests(RtspCase):
         self.app.cameras["cam1"].pipeline.opened(Format("mjpeg", 320, 180, 30.0))
         line = self.line()
         reply = line.send("DESCRIBE", URL + "?codec=h264")
-        self.assertEqual((reply.status, reply.body), (415, b"codec: there is no h264 encoder here; ask for mjpeg\r\n"))
+        text = b"codec: there is no h264 encoder here, and the camera gives mjpeg; ask for mjpeg\r\n"
+        self.assertEqual((reply.status, reply.body), (415, text))
         self.codec, self.video = "mjpeg", coded("mjpeg", 3)
         self.assertIn(b"m=video 0 RTP/AVP 26\r\n", self.described(line).body)
 

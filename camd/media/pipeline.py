@@ -156,8 +156,8 @@ class Pipeline:
         before, self._processing = self._processing, self._codecs.processing(**values)
         if self._processing.masks != before.masks:
             for stream in self.streams:
-                if stream is not self.source:
-                    stream.forget()
+                if stream is not self.source:  # of that every picture is processed yet
+                    stream.recall()
         self._reroute()
 
     def render(self, rendition: Rendition) -> None:
@@ -248,9 +248,6 @@ class Pipeline:
     def _check(self, encoding: Encoding) -> None:
         if encoding.codec not in CODECS:
             raise Invalid("codec", f"{encoding.codec!r} is none of {', '.join(CODECS)}")
-        given = self.format.codec if self.format is not None else encoding.codec
-        if encoding.codec in INTER and encoding.codec not in (given, *self._codecs.encoders):
-            raise Invalid("codec", f"there is no {encoding.codec} encoder here; ask for mjpeg")
         if encoding.quality is not None and not 1 <= encoding.quality <= 100:
             raise Invalid("quality", "Value must be between 1 and 100")
         if encoding.fps is not None and not 0.1 <= encoding.fps <= 1000:
@@ -260,6 +257,15 @@ class Pipeline:
         if encoding.bitrate is not None and not 16_000 <= encoding.bitrate <= 100_000_000:
             raise Invalid("bitrate", "Value must be between 16000 and 100000000")
         self.rendition(encoding.rendition)
+        if self._is_none(encoding):
+            why = self.why_encoding(encoding)
+            raise Invalid("codec", f"there is no {encoding.codec} encoder here, and {why}; ask for mjpeg")
+
+    def _is_none(self, encoding: Encoding) -> bool:
+        """Whether it is video that would have to be encoded, and that nobody here encodes."""
+        if encoding.codec not in INTER or encoding.codec in self._codecs.encoders:
+            return False
+        return bool(self.why_encoding(encoding))
 
     def _make_room(self) -> None:
         if len(self._streams) < MOST_STREAMS:
@@ -284,11 +290,15 @@ class Pipeline:
         inter = self.format is not None and self.format.codec in INTER
         self.pictures.upstream = self._decoded if inter else self.source
         for encoding, stage in list(self._streams.items()):
-            self._route(encoding, stage)
+            if self._is_none(encoding):
+                del self._streams[encoding]
+                stage.end()
+            else:
+                self._route(encoding, stage)
 
     def _route(self, encoding: Encoding, stage: Stage) -> None:
         limits = (encoding.fps, self.rendition(encoding.rendition).fps)
-        untouched = encoding.codec == "hevc" or (encoding.codec != "bgr" and not self.why_encoding(encoding))
+        untouched = encoding.codec != "bgr" and not self.why_encoding(encoding)
         video = untouched and encoding.codec in INTER
         stage.policy, stage.all_needed = (Gop if video else Latest), video
         stage.fps = min((fps for fps in limits if fps), default=None)

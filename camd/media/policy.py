@@ -35,6 +35,9 @@ class Policy(Protocol):
     def take(self) -> Any:
         """The next item to deliver, or None."""
 
+    def clear(self) -> None:
+        """Nobody is to get what waits."""
+
 
 class Latest:
     """While the consumer is paused keep only the newest item. Right for pictures."""
@@ -56,6 +59,9 @@ class Latest:
     def take(self) -> Any:
         item, self._item = self._item, None
         return item
+
+    def clear(self) -> None:
+        self._item = None
 
 
 class Gop:
@@ -94,6 +100,10 @@ class Gop:
 
     def take(self) -> Any:
         return self._items.popleft() if self._items else None
+
+    def clear(self) -> None:
+        self._items.clear()
+        self.broken = True
 
 
 @dataclass(slots=True)
@@ -156,6 +166,10 @@ class Keep:
         item = self._items.popleft()
         self._bytes -= len(getattr(item, "data", b""))
         return item
+
+    def clear(self) -> None:
+        self._items.clear()
+        self._bytes, self._begun, self._lost = 0, False, None
 
 
 class History:

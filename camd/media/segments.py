@@ -111,6 +111,13 @@ class Segments:
         self._pictures.append((packet, time))
         return finished
 
+    def forget(self) -> None:
+        """Nobody is to see what there is; go on with the next key frame."""
+        self.discontinuities += sum(segment.discontinuity for segment in self.shown)
+        self.complete.clear()
+        self._pictures.clear()
+        self.current, self._broken = None, True
+
     def find(self, number: int) -> Segment | None:
         """The segment of that number, if it is there."""
         return next((segment for segment in self.shown if segment.number == number), None)

@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from .frame import Frame
 from .policy import Latest, Policy
 from .stream import Stream, Subscription
 
@@ -91,6 +92,8 @@ class Stage(Stream):
         self._leave_feed(feed)
         if self.history is not None:
             self.history.clear()
+        if isinstance(self.last, Frame):  # 25 MB at 4K; whoever wants another size soon has it made again
+            self.last = None
 
     def _leave_feed(self, feed: Subscription) -> None:
         self._skipped_before += feed.drops
@@ -113,8 +116,15 @@ class Stage(Stream):
             self.publish(result)
 
     def _finished(self, result: Any, feed: Subscription, era: int) -> None:
-        if result is not None and feed is self._feed and era == self._era:  # else it is late
+        if result is None:
+            return
+        if feed is self._feed and era == self._era:
             self.publish(result)
+        else:
+            self._came_late()
+
+    def _came_late(self) -> None:
+        """What was made belongs to something that is over, and nobody gets it."""
 
     def _failed(self, error: Exception) -> None:
         self.failures += 1

@@ -37,8 +37,9 @@ class Subscription:
     """
 
     __slots__ = (
-        "kind", "drops", "delivered", "_stream", "_deliver", "_policy", "_on_end", "_pace", "_paused", "_resuming",
-    )
+        "kind", "drops", "delivered",
+        "_stream", "_deliver", "_policy", "_on_end", "_on_recall", "_pace", "_paused", "_resuming",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class Subscription:
         policy: Policy,
         kind: str,
         on_end: Callable[[], None] | None,
+        on_recall: Callable[[], None] | None,
         fps: float | None,
     ):
         self.kind = kind
@@ -56,6 +58,7 @@ class Subscription:
         self._deliver = deliver
         self._policy = policy
         self._on_end = on_end
+        self._on_recall = on_recall
         self._pace = Pace(fps) if fps else None
         self._paused = False
         self._resuming = False
@@ -112,6 +115,12 @@ class Subscription:
     def stopProducing(self) -> None:
         self.close()
 
+    def recall(self) -> None:
+        """The Stream's side: what was offered is not to be seen any more."""
+        self._policy.clear()
+        if self._on_recall is not None:
+            self._on_recall()
+
     def end(self) -> None:
         """The Stream's side: it is over."""
         self.close()
@@ -123,8 +132,7 @@ class Subscription:
         stream, self._stream = self._stream, None
         if stream is not None:
             self._deliver = _ignore
-            while self._policy.take() is not None:
-                pass
+            self._policy.clear()
             stream._leave(self)
 
 
@@ -169,8 +177,7 @@ class Stream:
 
     def end(self) -> None:
         """The camera is gone for good: tell every consumer that nothing more will come."""
-        for subscription in self._subscriptions:
-            subscription.end()
+        self._tell(Subscription.end)
 
     def subscribe(
         self,
@@ -179,15 +186,17 @@ class Stream:
         kind: str = "plugin",
         on_end: Callable[[], None] | None = None,
         fps: float | None = None,
+        on_recall: Callable[[], None] | None = None,
     ) -> Subscription:
         """Deliver every item from now on, or at most `fps` a second.
 
         kind: what the consumer is, for counting ("" is not counted as a client); on_end() is called
-        when the camera goes for good. With a policy for coded video the first item is a key frame:
+        when the camera goes for good, on_recall() when a consumer who keeps items must throw them away, for
+        they show what is masked now. With a policy for coded video the first item is a key frame:
         one made for the newcomer, or else the newest, followed by all that came since.
         """
         policy = policy or Latest()
-        subscription = Subscription(self, deliver, policy, kind, on_end, fps)
+        subscription = Subscription(self, deliver, policy, kind, on_end, on_recall, fps)
         if policy.waits and self.history and not self.request_keyframe():
             policy.begin(self.history)
         self._subscriptions += (subscription,)
@@ -213,6 +222,18 @@ class Stream:
         self.last = None
         if self.history is not None:
             self.history.clear()
+
+    def recall(self) -> None:
+        """What was published is not to be seen any more, by nobody: neither what waits for slow clients."""
+        self.forget()
+        self._tell(Subscription.recall)
+
+    def _tell(self, tell: Callable[[Subscription], None]) -> None:
+        for subscription in self._subscriptions:
+            try:
+                tell(subscription)
+            except Exception:
+                self.log.failure("a {kind} consumer failed", kind=subscription.kind)
 
     def request_keyframe(self) -> bool:
         """Ask for a key frame soon; False if there will be none on demand, as with a camera's own video."""

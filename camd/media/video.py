@@ -110,6 +110,13 @@ class VideoStage(Stage):
             self._key_at = self._clock()
         super().publish(item)
 
+    def recall(self) -> None:
+        super().recall()
+        self._key_wanted = True  # pictures that follow must not be made of those before
+
+    def _came_late(self) -> None:
+        self._key_wanted = True  # nor of one that nobody has
+
     def _stop(self) -> None:
         super()._stop()
         self._end_coder()

@@ -65,12 +65,6 @@ class Presentation:
     def is_used(self) -> bool:
         return self.stage.running
 
-    @property
-    def is_over(self) -> bool:
-        """Whether there will be no more of this: the camera gives something else now, and nobody makes it."""
-        given = self.camera.pipeline.format
-        return self.encoding.codec == "hevc" and given is not None and given.codec != "hevc"
-
     # -- the description
 
     async def ready(self) -> None:
@@ -173,9 +167,7 @@ class Presentation:
     def send_reports(self) -> None:
         report = self.report()
         for session in tuple(self.players):
-            if self.is_over:
-                session.end()
-            elif report is not None:
+            if report is not None:
                 session.report(report)
 
 

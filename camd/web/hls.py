@@ -56,7 +56,9 @@ class Presentation:
         self._on_stop = on_stop
         self._waiting: dict[Deferred[bool], Callable[[], bool]] = {}
         self._idle = reactor.callLater(IDLE, self.stop)
-        self._subscription = stream.subscribe(self._add, Gop(), kind="hls", on_end=self.stop)
+        self._subscription = stream.subscribe(
+            self._add, Gop(), kind="hls", on_end=self.stop, on_recall=self.segments.forget
+        )
 
     def touch(self) -> None:
         """Somebody asked."""
@@ -233,11 +235,10 @@ class _Piece(_Late):
             return respond(request, 404)
 
         def send() -> bytes:
-            if part is None:
-                return answer(segment.data)
-            if part >= len(segment.parts):  # the segment ended before it
+            found = segments.find(number)
+            if found is None or part is not None and part >= len(found.parts):  # it ended before that part
                 return respond(request, 404)
-            return answer(segment.parts[part].data)
+            return answer(found.data if part is None else found.parts[part].data)
 
         return self.later(request, presentation, lambda: _is_there(segments, number, part), send)
 
