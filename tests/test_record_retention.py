@@ -6,8 +6,6 @@ from camd.record import calls, changes
 from camd.record.entries import Tag
 from camd.state.event import Event
 
-from camd.testing import ThreadlessPool
-
 from .record_case import RecordCase
 
 GB = 1 << 30
@@ -162,24 +160,6 @@ class RetentionTests(RecordCase):
         self.look()
         self.film(60, at + 3)
         self.assertTrue(self.value("file"))
-
-
-class HangingTests(RecordCase):
-    def test_a_share_whose_server_is_away(self) -> None:
-        self.films()
-        self.set(mode="continuous")
-        self.film(60)
-        pool = self.app.threads.pools["io"] = ThreadlessPool(at_once=False)
-        for _ in range(25):
-            self.clock.advance(1)
-        self.assertIn("does not answer", self.app.state["storage/reason"].value)
-        pool.at_once = True
-        pool.run()
-        self.clock.advance(5)
-        self.assertEqual(self.app.state["storage/state"].value, "ok")
-        self.film(60, 40.0)
-        self.set(mode="off")
-        self.assertEqual(len(self.rows()), 2)
 
 
 class FullTests(RecordCase):

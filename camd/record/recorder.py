@@ -198,6 +198,8 @@ class Recorder:
             return
         now = self._reactor.seconds()
         wanted = self._intent.kind(now, datetime.fromtimestamp(self._wall()))
+        if not self.camera.config.enabled:  # nothing is missing of a camera that is switched off
+            wanted = ""
         kind = "" if self._storage.blocked else wanted
         self._cutter.length = self.settings["segment"]
         self._cutter.largest = self._storage.largest_segment
