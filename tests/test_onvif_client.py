@@ -417,9 +417,12 @@ class SmallTests(SynchronousTestCase):
 
     def test_nothing_leads_elsewhere(self) -> None:
         peer = Peer("http://10.0.0.20:81/onvif/device_service")
-        self.assertEqual(
-            peer.at_home("http://192.168.1.9:8080/onvif/media?x=1"), "http://10.0.0.20:8080/onvif/media?x=1"
-        )
+        for named, meant in (
+            ("http://192.168.1.9:8080/onvif/media?x=1", "http://10.0.0.20:81/onvif/media?x=1"),
+            ("http://10.0.0.20:8080/onvif/media", "http://10.0.0.20:8080/onvif/media"),
+            ("https://10.0.0.20/onvif/media", "https://10.0.0.20/onvif/media"),
+        ):
+            self.assertEqual(peer.at_home(named), meant)
         self.assertEqual(peer.at_home("rtsp://eva:word@evil.test:554/a#b"), "rtsp://10.0.0.20:554/a")
         self.assertEqual(Peer("http://[fe80::1]/x").at_home("http://h/y"), "http://[fe80::1]/y")
         for wrong in ("", "/path", "http://", "http://h:99999/", "http://h/\n", "http://h/" + "x" * 2000):

@@ -66,13 +66,16 @@ class Peer:
         that itself, and nobody shall be led to somebody else. Raises DeviceError if it is none."""
         try:
             parts, own = urlsplit(url.strip()), urlsplit(self.url)
-            port = f":{parts.port}" if parts.port else ""
+            port = parts.port
         except ValueError:
             raise DeviceError(f"the device names no address: {url[:100]!r}") from None
-        host = f"[{own.hostname}]" if ":" in (own.hostname or "") else own.hostname or ""
         if not parts.scheme or not parts.hostname or not url.isprintable() or len(url) > 1024:
             raise DeviceError(f"the device names no address: {url[:100]!r}")
-        return urlunsplit((parts.scheme.lower(), host + port, parts.path, parts.query, ""))
+        scheme = parts.scheme.lower()
+        if parts.hostname != own.hostname and scheme in ("http", "https"):
+            scheme, port = own.scheme, own.port  # what it knows of ports is about another address, too
+        host = f"[{own.hostname}]" if ":" in (own.hostname or "") else own.hostname or ""
+        return urlunsplit((scheme, f"{host}:{port}" if port else host, parts.path, parts.query, ""))
 
     def close(self) -> None:
         """End what is under way, for good."""
