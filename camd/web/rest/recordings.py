@@ -49,22 +49,37 @@ RECORDING = component(
 )
 _GAP = component(
     "RecordingGap",
-    record({
-        "camera": text(), "timestamp_start": _MOMENT, "reason": text(most=4096),
-        "timestamp_end": nullable(_MOMENT, "Null: it goes on"),
-    }),
+    record(
+        {
+            "camera": text(),
+            "timestamp_start": _MOMENT,
+            "reason": text(most=4096),
+            "timestamp_end": nullable(_MOMENT, "Null: it goes on"),
+        }
+    ),
 )
 _TAG = component(
     "RecordingTag",
-    record({
-        "id": _WHOLE, "timestamp": _MOMENT, "title": text(), "note": text(most=4096), "created_by": text(),
-        "camera": nullable(text(), "Null: all"), "category": nullable(_WHOLE),
-    }),
+    record(
+        {
+            "id": _WHOLE,
+            "timestamp": _MOMENT,
+            "title": text(),
+            "note": text(most=4096),
+            "created_by": text(),
+            "camera": nullable(text(), "Null: all"),
+            "category": nullable(_WHOLE),
+        }
+    ),
 )
 _NEW_TAG = record(
     {"title": text(least=1)},
-    {"camera": text("Without it: all cameras"), "timestamp": {**_MOMENT, "description": "Without it: now"},
-     "note": text(most=4096), "category": _WHOLE},
+    {
+        "camera": text("Without it: all cameras"),
+        "timestamp": {**_MOMENT, "description": "Without it: now"},
+        "note": text(most=4096),
+        "category": _WHOLE,
+    },
     closed=True,
 )
 _ID = Parameter("id", text(least=1, most=18), "The number of it", "path")
@@ -75,10 +90,13 @@ _FILTERS = (
     _CAMERA,
     Parameter("kind", listing(text(), most=10), "Only of this kind", many=True),
     Parameter("state", listing(text(), most=3), "Only in this state", many=True),
-    _START, _END,
+    _START,
+    _END,
     Parameter("text", text(most=100), "In the file name, or in a tag"),
     Parameter("tagged", BOOLEAN, "Only with a tag, or without one"),
-    Parameter("per_page", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50}, "So many at most"),
+    Parameter(
+        "per_page", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50}, "So many at most"
+    ),
     Parameter("page", {"type": "integer", "minimum": 1, "maximum": 100_000, "default": 1}, "Which page"),
     Parameter("cursor", text(most=40), "In place of a page: that of the page before, which is faster"),
 )
@@ -99,10 +117,13 @@ class RecordingsNoun:
 
     def _reading(self) -> list[Operation]:
         read = Permission.Media_r
-        page = record({
-            "recordings": listing(RECORDING), "total_count": _WHOLE,
-            "pagination": record({"page": _WHOLE, "per_page": _WHOLE, "pages": _WHOLE, "cursor": text()}),
-        })
+        page = record(
+            {
+                "recordings": listing(RECORDING),
+                "total_count": _WHOLE,
+                "pagination": record({"page": _WHOLE, "per_page": _WHOLE, "pages": _WHOLE, "cursor": text()}),
+            }
+        )
         return [
             Operation("GET", "/api/recordings", read, "List recordings", {200: Answer("The newest first", page)},
                       self.list, parameters=_FILTERS),
@@ -150,14 +171,27 @@ class RecordingsNoun:
     async def list(self, call: Call) -> Any:
         query = call.query
         wanted = Filter(
-            self._cameras(call), tuple(query.get("kind", ())), tuple(query.get("state", ())), query.get("start"),
-            query.get("end"), query.get("text", ""), query.get("tagged"),
+            self._cameras(call),
+            tuple(query.get("kind", ())),
+            tuple(query.get("state", ())),
+            query.get("start"),
+            query.get("end"),
+            query.get("text", ""),
+            query.get("tagged"),
         )
         size, number = query.get("per_page", 50), query.get("page", 1)
         page = await self._recordings.find(wanted, size, query.get("cursor", ""), (number - 1) * size)
-        pagination = {"page": number, "per_page": size, "pages": -(-page.total // size), "cursor": page.cursor}
-        return {"recordings": [one.shown() for one in page.records], "total_count": page.total,
-                "pagination": pagination}
+        pagination = {
+            "page": number,
+            "per_page": size,
+            "pages": -(-page.total // size),
+            "cursor": page.cursor,
+        }
+        return {
+            "recordings": [one.shown() for one in page.records],
+            "total_count": page.total,
+            "pagination": pagination,
+        }
 
     async def read(self, call: Call) -> Any:
         return (await self._one(call)).shown()
@@ -181,10 +215,17 @@ class RecordingsNoun:
             raise Gone("There is no recording of this time")
         playback = await self._recordings.play(query["camera"], query["start"], query["end"])
         name = f"{query['camera']}-{query['start']}-{query['end']}.mp4"
-        return Reply(send=lambda request: self._send(request, playback, {
-            "content-type": "video/mp4", "content-disposition": f'inline; filename="{name}"',
-            "cache-control": "no-store",
-        }))
+        return Reply(
+            send=lambda request: self._send(
+                request,
+                playback,
+                {
+                    "content-type": "video/mp4",
+                    "content-disposition": f'inline; filename="{name}"',
+                    "cache-control": "no-store",
+                },
+            )
+        )
 
     async def download(self, call: Call) -> Reply:
         found = await self._one(call)
@@ -228,7 +269,7 @@ class RecordingsNoun:
             self._threads.io(reader.close)
             request.finish()
             return
-        request.endless = True
+        request.endless = "content-length" in headers  # without a length the end must be told, by chunks
         Outflow(request, reader, self._threads.io).start()
 
     # -- changing
