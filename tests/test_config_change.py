@@ -251,6 +251,11 @@ class SourceTests(SynchronousTestCase):
     def test_shown(self) -> None:
         self.assertEqual(shown_source("rtsp://u:p@h/x?token=abc&ch=1#f"), "rtsp://h/x?token=***&ch=1#f")
         self.assertEqual(shown_source("v4l2:/dev/video0"), "v4l2:/dev/video0")
+        self.assertEqual(shown_source("http://h/v?usr=me&pwd=abc&ch=1"), "http://h/v?usr=***&pwd=***&ch=1")
+        self.assertEqual(shown_source("http://h/v?loginpas=abc&psw=d/e"), "http://h/v?loginpas=***&psw=***")
+        self.assertEqual(shown_source("rtsp://h/user=admin_password=abc_channel=1_stream=0.sdp"), "rtsp://h/user=***")
+        self.assertEqual(shown_source("rtsp://h/cam/realmonitor?channel=1"), "rtsp://h/cam/realmonitor?channel=1")
+        self.assertEqual(shown_source("file:/video/key=1.mp4"), "file:/video/key=1.mp4")
 
     def test_problems(self) -> None:
         for good in ("rtsp://10.0.0.1/x", "https://[::1]:8/", "file:/a b", "pip:cam1+cam2", "x-y:anything"):

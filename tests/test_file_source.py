@@ -355,6 +355,14 @@ class Trouble(FileTestCase):
             file.write("http://192.0.2.1/a.ts\n#EXT-X-ENDLIST\n")
         self.refusal(self.source().probe)
 
+    def test_text_is_not_watched(self) -> None:
+        """FFmpeg would draw it."""
+        for name in ("notes.txt", "art.ans", "list.ffconcat"):
+            self.path = os.path.join(self.folder, name)
+            with open(self.path, "w") as file:
+                file.write("ffconcat version 1.0\nfile notes.txt\n" if name == "list.ffconcat" else "secret\n" * 200)
+            self.assertIn("no moving pictures", str(self.refusal(self.source().probe)))
+
     def test_damaged_pictures_are_left_out_and_counted(self) -> None:
         self.path = os.path.join(self.folder, "clip.avi")
         write_numbers(self.path, 8, codec="mjpeg")

@@ -9,6 +9,7 @@ from camd.errors import Invalid
 from camd.media import Encoding, Format, Frame, Gop, Packet
 from camd.media.pipeline import MOST_STREAMS, Codecs, Pipeline
 from camd.media.rendition import Rendition, fitted
+from camd.media.renditions import box
 from camd.media.statistics import Statistics
 
 
@@ -297,6 +298,11 @@ class PipelineTests(SynchronousTestCase):
         for wrong in ({"codec": "vp9"}, {"codec": "mjpeg", "quality": 0}, {"codec": "bgr", "size": (1, 1)},
                       {"codec": "mjpeg", "rendition": "third"}, {"codec": "h264", "bitrate": 1}):
             self.assertRaises(Invalid, self.pipeline.stream, Encoding(**wrong))
+
+    def test_boxes(self):
+        self.assertEqual((box("640x360"), box("")), ((640, 360), None))
+        for wrong in ("640", "x", "15x16", "16x16385", "-16x16", " 16x16", "١٦x16", "16x16x16", "1" * 5000 + "x16"):
+            self.assertRaises(Invalid, box, wrong)
 
     def test_fitted(self):
         self.assertEqual(fitted(1280, 720, None), (1280, 720))

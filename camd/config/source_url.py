@@ -10,7 +10,11 @@ NETWORK = frozenset({"rtsp", "rtsps", "http", "https"})
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#]*)(.*)", re.DOTALL)
 
 _LOGIN = re.compile(r"(?<=://)[^/?#]*@")
-_SECRETS = re.compile(r"(?i)([?&][\w-]*(?:pass|pwd|token|secret|key|auth|user|login|sid)[\w-]*=)[^&#]*")
+#: Some recorders have the login in the path, "/user=admin_password=..._channel=1.sdp".
+_SECRETS = re.compile(
+    r"(?i)((?:pass|pwd|psw|token|secret|key|auth|user|usr|login|sid|session|credential)[a-z0-9-]*(?:_[a-z0-9-]+)*=)"
+    r"[^&#]*"
+)
 
 
 def problem_of(source: str) -> str:
@@ -43,8 +47,8 @@ def split_login(source: str) -> tuple[str, str, str]:
 
 
 def shown_source(source: str) -> str:
-    """A source as everybody may see it: without logins and without tokens in its query."""
-    return _SECRETS.sub(r"\1***", _LOGIN.sub("", source))
+    """A source as everybody may see it: without logins and tokens, wherever a URL has them."""
+    return _SECRETS.sub(r"\1***", _LOGIN.sub("", source)) if "://" in source else source
 
 
 def same_server(one: str, other: str) -> bool:

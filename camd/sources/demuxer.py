@@ -14,6 +14,8 @@ from .unit import Unit
 
 #: For streams that do not tell their rate (1/s).
 _USUAL_RATE = 25.0
+#: Letters that FFmpeg draws: with them any text file of the machine could be watched.
+_LETTERS = frozenset({"ansi", "bintext", "xbin", "idf"})
 #: What the decoders of browsers take: 8 bits, 4:2:0.
 _COMMON = frozenset({"yuv420p", "yuvj420p"})
 
@@ -47,10 +49,10 @@ class Demuxer:
         except (*self._errors, ValueError) as error:
             late = timeouts is not None and time.monotonic() - begun >= timeouts[0]
             raise fail(TimeoutError() if late else error) from None  # FFmpeg may call a time-out anything
-        if not self._container.streams.video:
+        self._stream = stream = next(iter(self._container.streams.video), None)
+        if stream is None or stream.codec_context.name in _LETTERS:
             self._container.close()
             raise fail("holds no moving pictures")
-        self._stream = stream = self._container.streams.video[0]
         for other in self._container.streams:
             if other is not stream:
                 other.discard = "all"

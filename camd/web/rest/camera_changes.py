@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 from ...config import CameraConfig
 from ...config.change import free_id
-from ...config.source_url import split_login
+from ...config.source_url import shown_source, split_login
 from ...config.values import FORMATS, Unfit
 from ...config.values import source as source_kind
 from ...errors import Conflict, Gone, Invalid, RateLimited
@@ -196,7 +196,7 @@ class CameraChangesNoun:
         trial = self._app.threads.io(self._app.cameras.try_source, config, username, password)
         trial.addBoth(self._tried, who)
         found = await self._within(trial)
-        self._app.audit.record("camera_test", call.by.name, call.address, source=source, ok=found.ok)
+        self._app.audit.record("camera_test", call.by.name, call.address, source=shown_source(source), ok=found.ok)
         modes = [
             {"codec": mode.codec, "width": mode.width, "height": mode.height, "rates": list(mode.rates)}
             for mode in found.modes

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...auth.camera_login import seal_login
-from ...config.source_url import split_login
+from ...config.source_url import shown_source, split_login
 from ...config.store import Edits
 from ...errors import Invalid, Refused, Unsupported
-from ...log import redact
 from ...state.permission import Permission
 from .operation import Call, Rejected
 from .schema import component, listing, record, text
@@ -54,7 +53,7 @@ class Changing:
         self.check_values(call, values)
         # What is shown without its secrets, and comes back like that, was not changed.
         now = self._app.configuration.configured.cameras.get(camera)
-        same = {"password": HIDDEN, "source": None if now is None else redact(now.source)}
+        same = {"password": HIDDEN, "source": None if now is None else shown_source(now.source)}
         values = {key: value for key, value in values.items() if value is None or value != same.get(key)}
         sealed = await self._app.threads.io(seal_login, self._app.config.data_dir, camera, values)
         return {("cameras", camera, key): value for key, value in sealed.items()}

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ...config.model import SCHEMA
 from ...config.schema import Key, key_of, values_of
 from ...config.secret import Secret
+from ...config.source_url import shown_source
 from ...errors import Invalid
-from ...log import redact
 from ...state.permission import Permission
 from .changing import CHANGED, HIDDEN, WRITE, Changing
 from .operation import Answer, Call, Operation, Parameter
@@ -214,5 +214,5 @@ def shown(value: Any) -> Any:
     if isinstance(value, tuple):
         return [shown(item) for item in value]
     if isinstance(value, str | Path):
-        return redact(str(value))
+        return shown_source(str(value))
     return value
