@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lxml import etree
+
 from camd.media import Format
 from camd.state import Spec
 
@@ -88,6 +90,30 @@ class MoveTests(PtzCase):
         self.call("tptz:Stop", PROFILE + "<tptz:PanTilt>true</tptz:PanTilt><tptz:Zoom>true</tptz:Zoom>")
         self.assertEqual(self.status()[0], "IDLE")
         self.assertLess(self.head.position[2], 4.0)
+
+    def test_one_axis_alone_stops(self) -> None:
+        self.call(
+            "tptz:ContinuousMove",
+            PROFILE + '<tptz:Velocity><tt:PanTilt x="0.5" y="0"/><tt:Zoom x="0.5"/></tptz:Velocity>',
+        )
+        self.rest(0.5)
+        self.call("tptz:Stop", PROFILE + "<tptz:PanTilt>true</tptz:PanTilt><tptz:Zoom>false</tptz:Zoom>")
+        pan, _, zoom = self.head.position
+        self.rest(0.5)
+        self.assertEqual(self.head.position[0], pan)
+        self.assertGreater(self.head.position[2], zoom)
+        self.call("tptz:Stop", PROFILE)
+        self.assertEqual(self.status()[0], "IDLE")
+
+    def test_a_camera_that_zooms_only(self) -> None:
+        self.patch(type(self.head), "axes", frozenset({"zoom"}))
+        node = self.call("tptz:GetNodes").find(".//tt:SupportedPTZSpaces", NS)
+        self.assertEqual({etree.QName(space).localname for space in node}, {
+            "AbsoluteZoomPositionSpace", "RelativeZoomTranslationSpace", "ContinuousZoomVelocitySpace", "ZoomSpeedSpace",
+        })  # fmt: skip
+        configuration = self.call("tptz:GetConfigurations").find("tptz:PTZConfiguration", NS)
+        self.assertIsNone(configuration.find("tt:DefaultContinuousPanTiltVelocitySpace", NS))
+        self.assertIsNotNone(configuration.find("tt:ZoomLimits", NS))
 
     def test_what_is_not_possible_is_refused(self) -> None:
         for name, content, subcode in (
