@@ -30,7 +30,8 @@ class RecordCase(VideoCase):
         self.patch(camd.app, "Recordings", functools.partial(Recordings, wall=wall))
         real = Storage.look_now
         self.patch(
-            Storage, "look_now",
+            Storage,
+            "look_now",
             lambda storage: real(storage) if self.free is None else Space(self.total, self.free),
         )
         super().setUp()
@@ -72,7 +73,9 @@ class RecordCase(VideoCase):
     def film(self, count: int, start: float = 0.0, **options: Any) -> list[Packet]:
         return self.play(video(count, start, **options))
 
-    def rows(self, question: str = "SELECT * FROM records ORDER BY timestamp_start, id") -> list[dict[str, Any]]:
+    def rows(
+        self, question: str = "SELECT * FROM records ORDER BY timestamp_start, id"
+    ) -> list[dict[str, Any]]:
         def ask(connection: Any) -> list[dict[str, Any]]:
             cursor = connection.execute(question)
             names = [column[0] for column in cursor.description]
@@ -81,5 +84,7 @@ class RecordCase(VideoCase):
         return self.recordings.index.read_now(ask)
 
     def gaps(self) -> list[tuple[int, int | None, str]]:
-        return [(row["timestamp_start"], row["timestamp_end"], row["reason"])
-                for row in self.rows("SELECT * FROM gaps ORDER BY timestamp_start")]
+        return [
+            (row["timestamp_start"], row["timestamp_end"], row["reason"])
+            for row in self.rows("SELECT * FROM gaps ORDER BY timestamp_start")
+        ]

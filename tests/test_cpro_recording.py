@@ -23,24 +23,38 @@ class CproRecordingTests(RecordCase):
         return self.ask("POST", path, body or {}, by=by)
 
     def test_start_and_stop(self) -> None:
-        wire = self.request("POST", "/api/recording/start", {"filename": "mine", "duration": 600}, by="operator")
+        wire = self.request(
+            "POST", "/api/recording/start", {"filename": "mine", "duration": 600}, by="operator"
+        )
         self.assertEqual(wire.value(), b"")  # it waits for pictures
         self.film(75)
         started = Answer(wire.value()).json
         self.lose(wire)
-        self.assertEqual((started["success"], started["recording_id"], started["filename"]),
-                         (True, 1, "cam1/1970/01/01/001640_000.mp4"))
+        self.assertEqual(
+            (started["success"], started["recording_id"], started["filename"]),
+            (True, 1, "cam1/1970/01/01/001640_000.mp4"),
+        )
         again = self.post("/api/recording/start")
         self.assertEqual((again.status, again.code), (409, "RECORDING_IN_PROGRESS"))
         status = self.ask("GET", "/api/recording/status", by="viewer").json
-        self.assertEqual((status["recording"], status["recording_id"], status["filename"], status["duration"]),
-                         (True, 1, started["filename"], 2.5))
+        self.assertEqual(
+            (status["recording"], status["recording_id"], status["filename"], status["duration"]),
+            (True, 1, started["filename"], 2.5),
+        )
         self.assertGreater(status["estimated_size"], 1000)
         self.assertGreater(status["remaining_space"], 0)
         stopped = self.post("/api/v1/recording/stop").json
         size = (self.media / started["filename"]).stat().st_size
-        self.assertEqual(stopped, {"success": True, "recording_id": 1, "filename": started["filename"], "duration": 2.5,
-                                   "file_size": size})
+        self.assertEqual(
+            stopped,
+            {
+                "success": True,
+                "recording_id": 1,
+                "filename": started["filename"],
+                "duration": 2.5,
+                "file_size": size,
+            },
+        )
         self.assertFalse(self.post("/api/recording/stop").json["success"])
         self.assertFalse(self.ask("GET", "/api/recording/status", by="viewer").json["recording"])
         for path in ("/api/recordings", "/api/v1/recordings", "/api/recording/list"):
@@ -66,7 +80,10 @@ class CproRecordingTests(RecordCase):
     def test_tag(self) -> None:
         self.recordings["cam1"].start()
         self.film(75)
-        for body, moment in (({"title": "a", "timestamp": 1001_500}, 1001_500), ({"title": "b", "offset_ms": 500}, None)):
+        for body, moment in (
+            ({"title": "a", "timestamp": 1001_500}, 1001_500),
+            ({"title": "b", "offset_ms": 500}, None),
+        ):
             answer = self.post("/api/recording/tag", {**body, "category": "faults"}).json
             self.assertTrue(answer["success"])
             self.assertIn(answer["timestamp"], (moment, answer["timestamp"]))

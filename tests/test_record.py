@@ -66,12 +66,21 @@ class ScheduleTests(SynchronousTestCase):
     def test_times(self) -> None:
         week = Schedule({"mon": ["08:00-18:00"], "sun": ["22:00-06:00", "00:00-24:00"]})
         has = lambda *moment: week.has(datetime(2026, 11, *moment))  # noqa: E731; the 23rd is a Monday
-        self.assertEqual([has(23, 7, 59), has(23, 8, 0), has(23, 17, 59), has(23, 18, 0)], [False, True, True, False])
+        self.assertEqual(
+            [has(23, 7, 59), has(23, 8, 0), has(23, 17, 59), has(23, 18, 0)], [False, True, True, False]
+        )
         self.assertEqual([has(22, 12, 0), has(23, 5, 59), has(23, 6, 0)], [True, True, False])
 
     def test_what_is_no_schedule(self) -> None:
-        for table in ({"noday": []}, {"mon": "08:00-18:00"}, {"mon": ["8-18"]}, {"mon": ["25:00-26:00"]},
-                      {"mon": ["08:00-08:00"]}, {"mon": [7]}, {"mon": ["00:00-24:00"] * 30}):
+        for table in (
+            {"noday": []},
+            {"mon": "08:00-18:00"},
+            {"mon": ["8-18"]},
+            {"mon": ["25:00-26:00"]},
+            {"mon": ["08:00-08:00"]},
+            {"mon": [7]},
+            {"mon": ["00:00-24:00"] * 30},
+        ):
             self.assertRaises(Invalid, Schedule, table)
 
 
@@ -109,8 +118,11 @@ class CutterTests(SynchronousTestCase):
 
     def test_segments_begin_with_key_frames(self) -> None:
         chunks = self.cut(video(200), length=1.5)
-        starts = [chunk.packets[0] for before, chunk in pairwise([None, *chunks])
-                  if before is None or before.segment is not chunk.segment]
+        starts = [
+            chunk.packets[0]
+            for before, chunk in pairwise([None, *chunks])
+            if before is None or before.segment is not chunk.segment
+        ]
         self.assertEqual([packet.pts for packet in starts], [0.0, 2.0, 4.0, 6.0])
         self.assertTrue(all(packet.keyframe for packet in starts))
 
@@ -152,11 +164,17 @@ class RecorderTests(RecordCase):
         self.set(mode="off")
         self.assertEqual((self.value("state"), self.value("file")), ("stopped", ""))
         (row,) = self.rows()
-        self.assertEqual((row["state"], row["kind"], row["codec"], row["resolution"], row["fps"]),
-                         ("ready", "continuous", "h264", "320x180", 30.0))
-        self.assertEqual((row["timestamp_start"], row["timestamp_end"], row["duration"]), (1000_000, 1003_333, 3333))
+        self.assertEqual(
+            (row["state"], row["kind"], row["codec"], row["resolution"], row["fps"]),
+            ("ready", "continuous", "h264", "320x180", 30.0),
+        )
+        self.assertEqual(
+            (row["timestamp_start"], row["timestamp_end"], row["duration"]), (1000_000, 1003_333, 3333)
+        )
         path = self.media / row["filename"]
-        self.assertEqual((path.stat().st_size, hashlib.sha256(path.read_bytes()).digest()), (row["size"], row["sha256"]))
+        self.assertEqual(
+            (path.stat().st_size, hashlib.sha256(path.read_bytes()).digest()), (row["size"], row["sha256"])
+        )
         with path.open("rb") as file:
             self.assertEqual(sum(len(samples(file, *pair)) for pair in fragments(file)), len(packets))
             label = read_label(file)
@@ -170,8 +188,10 @@ class RecorderTests(RecordCase):
         self.film(30 * 60, 62.0)
         self.set(mode="off")
         first, second, third = self.rows()
-        self.assertEqual((first["timestamp_end"], second["timestamp_end"]),
-                         (second["timestamp_start"], third["timestamp_start"]))
+        self.assertEqual(
+            (first["timestamp_end"], second["timestamp_end"]),
+            (second["timestamp_start"], third["timestamp_start"]),
+        )
 
     def test_by_hand(self) -> None:
         self.film(30)
@@ -183,8 +203,10 @@ class RecorderTests(RecordCase):
         self.set(state="recording")
         self.film(60, 5.0)
         self.set(state="stopped")
-        self.assertEqual([(row["kind"], row["timestamp_start"], row["duration"]) for row in self.rows()],
-                         [("manual", 1000_000, 3000), ("manual", 1004_000, 3000)])  # from the key frame before
+        self.assertEqual(
+            [(row["kind"], row["timestamp_start"], row["duration"]) for row in self.rows()],
+            [("manual", 1000_000, 3000), ("manual", 1004_000, 3000)],
+        )  # from the key frame before
         self.assertEqual(self.gaps(), [])
 
     def test_nothing_is_recorded_twice(self) -> None:
@@ -194,8 +216,10 @@ class RecorderTests(RecordCase):
         self.set(state="recording")
         self.film(75, 3.0)
         self.set(state="stopped")
-        self.assertEqual([(row["timestamp_start"], row["timestamp_end"]) for row in self.rows()],
-                         [(1000_000, 1002_500), (1003_000, 1005_500)])
+        self.assertEqual(
+            [(row["timestamp_start"], row["timestamp_end"]) for row in self.rows()],
+            [(1000_000, 1002_500), (1003_000, 1005_500)],
+        )
 
     def test_for_a_while(self) -> None:
         self.recordings["cam1"].start(2.0)

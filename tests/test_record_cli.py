@@ -50,7 +50,9 @@ class RecordingsCommandTests(RecordCase):
         self.path.write_bytes(data + b"x")
         (self.path.parent / "stranger.mp4").write_bytes(b"")
         told = json.loads(self.camd("recordings", "verify", "--json")[1])
-        self.assertEqual([fault["file"].rpartition("/")[2] for fault in told["faults"]], [self.path.name, "stranger.mp4"])
+        self.assertEqual(
+            [fault["file"].rpartition("/")[2] for fault in told["faults"]], [self.path.name, "stranger.mp4"]
+        )
 
     def test_repair_needs_camd_to_be_stopped(self) -> None:
         code, _, said = self.camd("recordings", "repair")

@@ -35,7 +35,9 @@ class IndexCase(SynchronousTestCase):
         self.addCleanup(index.close_now)
         return index
 
-    def add(self, start: int, camera: str = "a", size: int = 10, length: int = 1000, kind: str = "continuous") -> str:
+    def add(
+        self, start: int, camera: str = "a", size: int = 10, length: int = 1000, kind: str = "continuous"
+    ) -> str:
         name = f"{camera}/{start}.mp4"
         began = changes.Began(name, camera, kind, "h264", start)
         done = changes.Finished(name, length, size, 30.0, bytes(32))
@@ -43,7 +45,9 @@ class IndexCase(SynchronousTestCase):
         return name
 
     def find(self, *args: object, **wanted: object) -> list[str]:
-        return [record.filename for record in self.index.read_now(queries.find, Filter(**wanted), *args).records]
+        return [
+            record.filename for record in self.index.read_now(queries.find, Filter(**wanted), *args).records
+        ]
 
 
 class FindTests(IndexCase):
@@ -65,8 +69,10 @@ class FindTests(IndexCase):
         self.assertEqual(self.find(cameras=frozenset()), [])
         self.assertEqual(self.find(kinds=("manual", "event")), [two])
         self.assertEqual(self.find(states=("recording",)), [])
-        self.assertEqual([self.find(start=1000, end=5000), self.find(start=1001, end=5000), self.find(end=0)],
-                         [[one], [], []])
+        self.assertEqual(
+            [self.find(start=1000, end=5000), self.find(start=1001, end=5000), self.find(end=0)],
+            [[one], [], []],
+        )
         self.assertEqual(self.find(text="b/5"), [two])
         self.assertEqual(self.find(text="%"), [])
 
@@ -74,7 +80,9 @@ class FindTests(IndexCase):
         one, two, three = self.add(0), self.add(0, "b"), self.add(5000)
         id = self.successResultOf(self.index.write(changes.tag, Tag(0, 500, "a 50% fault", "note", "a")))
         self.assertEqual([self.find(tagged=True), sorted(self.find(tagged=False))], [[one], [three, two]])
-        self.assertEqual([self.find(text="50%"), self.find(text="NOTE"), self.find(text="5%")], [[one], [one], []])
+        self.assertEqual(
+            [self.find(text="50%"), self.find(text="NOTE"), self.find(text="5%")], [[one], [one], []]
+        )
         self.successResultOf(self.index.write(changes.tag, Tag(0, 700, "for all")))
         self.assertEqual(sorted(self.find(tagged=True)), [one, two])
         self.successResultOf(self.index.write(changes.untag, id))
@@ -87,9 +95,13 @@ class FindTests(IndexCase):
 
         def fill(connection: sqlite3.Connection) -> None:
             connection.executemany(
-                "INSERT INTO records (filename, camera, kind, media_type, encoding, timestamp_start, timestamp_end,"
+                "INSERT INTO records (filename, camera, kind, media_type, encoding, timestamp_start,"
+                " timestamp_end,"
                 " duration, size, state) VALUES (?, ?, 'continuous', 'video', 'mp4', ?, ?, 60000, 1000, 'ready')",
-                ((f"cam{n % 4}/2026/11/{n}.mp4", f"cam{n % 4}", n * 60_000, n * 60_000 + 60_000) for n in range(count)),
+                (
+                    (f"cam{n % 4}/2026/11/{n}.mp4", f"cam{n % 4}", n * 60_000, n * 60_000 + 60_000)
+                    for n in range(count)
+                ),
             )
 
         self.successResultOf(self.index.write(fill))
@@ -125,8 +137,9 @@ class IndexTests(IndexCase):
 
     def test_a_change_that_is_refused_undoes_itself_only(self) -> None:
         began = changes.Began("a/1.mp4", "a", "manual", "h264", 1)
-        results = self.index.commit_now([(changes.begin, (began,)), (changes.begin, (began,)),
-                                         (changes.lose, ("a", 1, 2, "x"))])
+        results = self.index.commit_now(
+            [(changes.begin, (began,)), (changes.begin, (began,)), (changes.lose, ("a", 1, 2, "x"))]
+        )
         self.assertEqual(results[0], 1)
         self.assertTrue(results[1].check(sqlite3.IntegrityError))
         self.assertEqual(len(self.index.read_now(queries.gaps, None, 0, 10)), 1)
@@ -162,11 +175,19 @@ class IndexTests(IndexCase):
         self.flushLoggedErrors()
 
     def test_a_gap_ends_with_the_next_record(self) -> None:
-        self.index.commit_now([(changes.lose, ("a", 10, None, "x")), (changes.lose, ("a", 20, None, "y")),
-                               (changes.lose, ("b", 30, None, "z"))])
+        self.index.commit_now(
+            [
+                (changes.lose, ("a", 10, None, "x")),
+                (changes.lose, ("a", 20, None, "y")),
+                (changes.lose, ("b", 30, None, "z")),
+            ]
+        )
         self.add(35)  # a file that is found says nothing about gaps
         self.index.commit_now([(changes.begin, (changes.Began("a/40.mp4", "a", "manual", "h264", 40),))])
-        gaps = [(gap.camera, gap.start, gap.end, gap.reason) for gap in self.index.read_now(queries.gaps, None, 0, 99)]
+        gaps = [
+            (gap.camera, gap.start, gap.end, gap.reason)
+            for gap in self.index.read_now(queries.gaps, None, 0, 99)
+        ]
         self.assertEqual(gaps, [("a", 10, 40, "x"), ("b", 30, None, "z")])
         self.assertEqual(len(self.index.read_now(queries.gaps, frozenset("b"), 0, 99)), 1)
 
@@ -190,8 +211,10 @@ class RepairTests(RecordCase):
             file.write(b"\0\0\x40\0moof and then the power went")
         self.again()
         row = self.rows()[0]
-        self.assertEqual((row["state"], row["reason"], row["duration"], row["size"], row["fps"]),
-                         ("ready", CUT, 3000, len(whole), 30.0))
+        self.assertEqual(
+            (row["state"], row["reason"], row["duration"], row["size"], row["fps"]),
+            ("ready", CUT, 3000, len(whole), 30.0),
+        )
         self.assertEqual((path.read_bytes(), hashlib.sha256(whole).digest()), (whole, row["sha256"]))
         self.assertEqual([gap[0] for gap in self.gaps()], [1003_000])
 
@@ -227,8 +250,16 @@ class RepairTests(RecordCase):
         self.assertEqual(sorted(after), sorted(row["filename"] for row in before))
         for row in before:
             found = after[row["filename"]]
-            for name in ("camera", "timestamp_start", "timestamp_end", "duration", "size", "state", "fps",
-                         "media_type") + (("kind", "codec", "resolution") if row["encoding"] == "mp4" else ()):
+            for name in (
+                "camera",
+                "timestamp_start",
+                "timestamp_end",
+                "duration",
+                "size",
+                "state",
+                "fps",
+                "media_type",
+            ) + (("kind", "codec", "resolution") if row["encoding"] == "mp4" else ()):
                 self.assertEqual(found[name], row[name], name)
         self.assertIn(picture.filename, after)
         self.assertTrue((self.folder / "media/cam1/1970/01/01/mine.mp4").exists())
@@ -250,9 +281,11 @@ class RepairTests(RecordCase):
 
     def test_if_nearly_all_are_missing_it_is_the_wrong_disk(self) -> None:
         self.set(mode="off")
-        self.index_says("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20) INSERT INTO"
-                        " records (filename, camera, kind, media_type, encoding, timestamp_start, timestamp_end, state)"
-                        " SELECT 'cam1/' || i, 'cam1', 'manual', 'video', 'mp4', i, i + 1, 'ready' FROM n")
+        self.index_says(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20) INSERT INTO"
+            " records (filename, camera, kind, media_type, encoding, timestamp_start, timestamp_end, state)"
+            " SELECT 'cam1/' || i, 'cam1', 'manual', 'video', 'mp4', i, i + 1, 'ready' FROM n"
+        )
         self.again()
         self.assertEqual({row["state"] for row in self.rows()}, {"ready"})
         self.assertEqual(len(self.flushLoggedErrors()), 0)

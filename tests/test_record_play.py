@@ -26,7 +26,7 @@ from .video_case import EACH_HALF, video
 def pictures(film: bytes) -> list[bytes]:
     """What each sample of a file holds."""
     file = io.BytesIO(film)
-    return [film[s.offset:s.offset + s.size] for pair in fragments(file) for s in samples(file, *pair)]
+    return [film[s.offset : s.offset + s.size] for pair in fragments(file) for s in samples(file, *pair)]
 
 
 def given(packets: list[Packet]) -> list[bytes]:
@@ -58,7 +58,7 @@ class PlayCase(RecordCase):
         data, left = b"", answer.body
         while left:
             size, _, left = left.partition(b"\r\n")
-            data, left = data + left[:int(size, 16)], left[int(size, 16) + 2:]
+            data, left = data + left[: int(size, 16)], left[int(size, 16) + 2 :]
         return data
 
 
@@ -69,14 +69,17 @@ class RangeTests(PlayCase):
         self.assertEqual((answer.status, answer.headers["content-type"]), (200, "video/mp4"))
         film = self.body(answer)
         expected = given(packets[60:210])
-        self.assertEqual(hashlib.sha256(b"".join(pictures(film))).digest(), hashlib.sha256(b"".join(expected)).digest())
+        self.assertEqual(
+            hashlib.sha256(b"".join(pictures(film))).digest(), hashlib.sha256(b"".join(expected)).digest()
+        )
 
     def test_ten_minutes(self) -> None:
         """Bit for bit, and soon: the first bytes need no look through all of it."""
         minute = video(1800)
         packets = [
             replace(one, pts=one.pts + 60 * n, wall=one.wall + 60 * n, grabbed=one.grabbed + 60 * n)
-            for n in range(11) for one in minute
+            for n in range(11)
+            for one in minute
         ]
         self.set(segment=120, mode="continuous")
         self.play(packets)
@@ -88,7 +91,7 @@ class RangeTests(PlayCase):
         self.assertLess(took, 0.3)
         while film[-1]:
             film.append(playback.read(1 << 20))
-        expected = hashlib.sha256(b"".join(given(packets[930:930 + 18000]))).hexdigest()
+        expected = hashlib.sha256(b"".join(given(packets[930 : 930 + 18000]))).hexdigest()
         self.assertEqual(hashlib.sha256(b"".join(pictures(b"".join(film)))).hexdigest(), expected)
 
     def shown(self, film: bytes) -> list[float]:
@@ -115,7 +118,7 @@ class RangeTests(PlayCase):
         self.set(mode="off")
         self.assertEqual(len(self.rows()), 2)
         film = self.body(self.range(1058_000, 1064_000))
-        self.assertEqual(pictures(film), given(packets[58 * 30:64 * 30]))
+        self.assertEqual(pictures(film), given(packets[58 * 30 : 64 * 30]))
         times = self.shown(film)
         self.assertEqual({round(b - a, 3) for a, b in zip(times, times[1:])}, {0.033, 0.034})
 
@@ -145,10 +148,19 @@ class RangeTests(PlayCase):
 
     def test_what_is_refused(self) -> None:
         self.record(60)
-        for start, end, status in ((1001_000, 1001_000, 422), (0, 90_000_000, 422), (5, 6, 404), (1002_100, 1003_000, 404)):
+        for start, end, status in (
+            (1001_000, 1001_000, 422),
+            (0, 90_000_000, 422),
+            (5, 6, 404),
+            (1002_100, 1003_000, 404),
+        ):
             self.assertEqual(self.range(start, end).status, status, (start, end))
-        self.assertEqual(self.ask("GET", "/api/recordings/range?camera=cam1&start=1", by="viewer").status, 400)
-        self.assertEqual(self.ask("GET", "/api/recordings/range?camera=door&start=1&end=9", by="limited").status, 404)
+        self.assertEqual(
+            self.ask("GET", "/api/recordings/range?camera=cam1&start=1", by="viewer").status, 400
+        )
+        self.assertEqual(
+            self.ask("GET", "/api/recordings/range?camera=door&start=1&end=9", by="limited").status, 404
+        )
         self.assertEqual(self.range(1000_000, 1001_000, by="nobody").status, 403)
 
     def test_ffprobe_has_nothing_to_say(self) -> None:
@@ -173,20 +185,37 @@ class RestTests(PlayCase):
         self.assertEqual(answer["total_count"], 1)
         self.assertEqual(answer["pagination"], {"page": 1, "per_page": 50, "pages": 1, "cursor": ""})
         (one,) = answer["recordings"]
-        self.assertEqual((one["camera"], one["duration"], one["state"], one["file_size"]),
-                         ("cam1", 2.0, "ready", self.path.stat().st_size))
+        self.assertEqual(
+            (one["camera"], one["duration"], one["state"], one["file_size"]),
+            ("cam1", 2.0, "ready", self.path.stat().st_size),
+        )
         self.assertEqual(self.ask("GET", f"/api/recordings/{one['id']}/info", by="viewer").json, one)
-        for query, count in (("camera=door", 0), ("camera=door&camera=cam1", 1), ("kind=manual", 0), ("text=1970", 1),
-                             ("start=1001000&end=1009000", 1), ("tagged=true", 0), ("page=2&per_page=1", 1)):
-            self.assertEqual(self.ask("GET", f"/api/recordings?{query}", by="viewer").json["total_count"], count, query)
+        for query, count in (
+            ("camera=door", 0),
+            ("camera=door&camera=cam1", 1),
+            ("kind=manual", 0),
+            ("text=1970", 1),
+            ("start=1001000&end=1009000", 1),
+            ("tagged=true", 0),
+            ("page=2&per_page=1", 1),
+        ):
+            self.assertEqual(
+                self.ask("GET", f"/api/recordings?{query}", by="viewer").json["total_count"], count, query
+            )
         self.assertEqual(self.ask("GET", "/api/recordings?cursor=x", by="viewer").status, 422)
 
     def test_download(self) -> None:
         whole = self.path.read_bytes()
         answer = self.ask("GET", "/api/recordings/1", by="viewer")
-        self.assertEqual((answer.status, answer.body, answer.headers["content-type"]), (200, whole, "video/mp4"))
+        self.assertEqual(
+            (answer.status, answer.body, answer.headers["content-type"]), (200, whole, "video/mp4")
+        )
         self.assertEqual(answer.headers["etag"], f'"{hashlib.sha256(whole).hexdigest()}"')
-        for header, start, end in (("bytes=0-9", 0, 10), ("bytes=100-", 100, len(whole)), ("bytes=-5", len(whole) - 5, len(whole))):
+        for header, start, end in (
+            ("bytes=0-9", 0, 10),
+            ("bytes=100-", 100, len(whole)),
+            ("bytes=-5", len(whole) - 5, len(whole)),
+        ):
             answer = self.ask("GET", "/api/recordings/1", by="viewer", range=header)
             self.assertEqual((answer.status, answer.body), (206, whole[start:end]))
             self.assertEqual(answer.headers["content-range"], f"bytes {start}-{end - 1}/{len(whole)}")
@@ -211,7 +240,9 @@ class RestTests(PlayCase):
         (found,) = self.ask("GET", "/api/recordings/tags?start=1000000&end=1002000", by="viewer").json["tags"]
         self.assertEqual((found["title"], found["created_by"]), ("here", "operator"))
         self.assertEqual(self.ask("GET", "/api/recordings/1/info", by="viewer").json["tag_markers"], 1)
-        self.assertEqual(self.ask("POST", "/api/recordings/tags", {"title": "x", "category": 7}, by="operator").status, 404)
+        self.assertEqual(
+            self.ask("POST", "/api/recordings/tags", {"title": "x", "category": 7}, by="operator").status, 404
+        )
         self.assertEqual(self.ask("DELETE", f"/api/recordings/tags/{id}", by="operator").status, 204)
         self.assertEqual(self.ask("DELETE", f"/api/recordings/tags/{id}", by="operator").status, 404)
         self.assertEqual(self.ask("GET", "/api/recordings/gaps", by="viewer").json, {"gaps": []})
@@ -240,7 +271,9 @@ class RestTests(PlayCase):
         self.assertEqual(call("start")["result"]["state"], "recording")
         self.assertEqual(call("pause")["result"]["state"], "paused")
         self.assertEqual(call("resume")["result"]["state"], "recording")
-        self.assertEqual(call("stop")["result"], {"camera": "cam1", "state": "stopped", "kind": "", "file": ""})
+        self.assertEqual(
+            call("stop")["result"], {"camera": "cam1", "state": "stopped", "kind": "", "file": ""}
+        )
         self.assertEqual(call("trigger")["result"]["state"], "stopped")
         self.assertEqual(call("tag", title="x")["result"], {"id": 1})
         self.assertEqual(call("snapshot")["result"]["kind"], "snapshot")

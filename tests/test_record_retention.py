@@ -45,7 +45,9 @@ class RetentionTests(RecordCase):
 
     def left(self) -> list[str]:
         names = [row["filename"] for row in self.rows()]
-        self.assertEqual(sorted(names), sorted(str(path.relative_to(self.media)) for path in self.media.rglob("*.mp4")))
+        self.assertEqual(
+            sorted(names), sorted(str(path.relative_to(self.media)) for path in self.media.rglob("*.mp4"))
+        )
         return names
 
     def test_age(self) -> None:
@@ -126,7 +128,9 @@ class RetentionTests(RecordCase):
         self.assertEqual([row["duration"] for row in self.rows()], [2000, 3000])
         ((start, end, reason),) = self.gaps()
         self.assertIn("bytes free", reason)
-        self.assertEqual([event.data["state"] for event in self.events if event.kind == "storage"], ["blocked", "ok"])
+        self.assertEqual(
+            [event.data["state"] for event in self.events if event.kind == "storage"], ["blocked", "ok"]
+        )
 
     def test_after_the_clock_was_set_nothing_is_too_old(self) -> None:
         self.set(retention_days=5.0)
@@ -202,8 +206,12 @@ class MetricsTests(RecordCase):
         self.film(75)
         text = self.ask("GET", "/metrics", by="admin").body.decode()
         size = sum(path.stat().st_size for path in self.media.rglob("*.mp4"))
-        for line in (f'camd_recording_bytes_total{{camera="cam1"}} {float(size)}', 'camd_recording_active{camera="cam1"} 1.0',
-                     'camd_recording_active{camera="door"} 0.0', "camd_storage_free_bytes "):
+        for line in (
+            f'camd_recording_bytes_total{{camera="cam1"}} {float(size)}',
+            'camd_recording_active{camera="cam1"} 1.0',
+            'camd_recording_active{camera="door"} 0.0',
+            "camd_storage_free_bytes ",
+        ):
             self.assertIn(line, text)
         status = self.ask("GET", "/api/status", by="admin").json
         self.assertEqual([camera["recording"] for camera in status["cameras"]], [True, False])

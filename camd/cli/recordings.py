@@ -24,19 +24,26 @@ _PIECE = 1 << 20
 def add_verbs(verbs: Verbs) -> None:
     group = verbs.group("recordings", "Look at what was recorded.")
     listing = group.add("list", _list, "List recordings, the newest first.", PLACE, JSON)
-    listing.add_argument("--camera", metavar="ID", action="append", help="only of this one; may be given again")
+    listing.add_argument(
+        "--camera", metavar="ID", action="append", help="only of this one; may be given again"
+    )
     listing.add_argument("--since", metavar="TIME", type=_moment, help="only what ends after this")
     listing.add_argument("--limit", metavar="N", type=int, default=50, help="at most so many (default 50)")
     check = group.add("verify", _verify, "Compare the files with the index; nothing is changed.", PLACE, JSON)
     check.add_argument("--quick", action="store_true", help="sizes only")
-    group.add("repair", _repair, "Do what camd does at its start: finish, cut, take up. camd must not run.", PLACE)
+    group.add(
+        "repair", _repair, "Do what camd does at its start: finish, cut, take up. camd must not run.", PLACE
+    )
     export = group.add("export", _export, "Write a time as one MP4, without encoding it.", PLACE)
     export.add_argument("camera", metavar="ID")
-    export.add_argument("start", metavar="START", type=_moment, help='"2026-11-24 22:00:00", or Unix milliseconds')
+    export.add_argument(
+        "start", metavar="START", type=_moment, help='"2026-11-24 22:00:00", or Unix milliseconds'
+    )
     export.add_argument("end", metavar="END", type=_moment)
     export.add_argument("-o", "--output", metavar="FILE", type=Path, required=True)
     verbs.group("db", "Look at the databases.").add(
-        "check", _check, "Look for damage in the databases; nothing is changed.", PLACE, JSON)
+        "check", _check, "Look for damage in the databases; nothing is changed.", PLACE, JSON
+    )
 
 
 def _moment(text: str) -> int:
@@ -72,8 +79,10 @@ def _list(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     for record in records:
         start = datetime.fromtimestamp(record.start / 1000).astimezone().isoformat(" ", "seconds")[:19]
         length = f"{record.duration / 1000:.1f} s"
-        write(f"{record.id:>7}  {record.camera:<12} {start}  {length:>9} {record.size:>12}  {record.kind:<10} "
-              f"{record.state:<9} {record.filename}  {record.reason}".rstrip())
+        write(
+            f"{record.id:>7}  {record.camera:<12} {start}  {length:>9} {record.size:>12}  {record.kind:<10} "
+            f"{record.state:<9} {record.filename}  {record.reason}".rstrip()
+        )
     return OK
 
 
@@ -113,8 +122,10 @@ def _repair(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         repair.adopt_all()
     finally:
         index.close_now()
-    say(f"{report.cut} cut, {report.adopted} taken up, {report.defect} defect, {report.missing} missing, "
-        f"{report.removed} removed, {report.foreign} are none of camd's")
+    say(
+        f"{report.cut} cut, {report.adopted} taken up, {report.defect} defect, {report.missing} missing, "
+        f"{report.removed} removed, {report.foreign} are none of camd's"
+    )
     return OK
 
 
@@ -150,7 +161,9 @@ def _check(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     from ..record.check import damages
 
     config = load_config(args, environ)
-    found = {name: damages(path) for name in ("camd.db", "index.db") if (path := config.data_dir / name).exists()}
+    found = {
+        name: damages(path) for name in ("camd.db", "index.db") if (path := config.data_dir / name).exists()
+    }
     if args.json:
         write_json(found)
     else:

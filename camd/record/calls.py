@@ -1,4 +1,5 @@
-"""The calls that record, for WebSocket, HTTP and WAMP clients, and what /health says of the place of recordings."""
+"""The calls that record, for WebSocket, HTTP and WAMP clients, and what /health says of the place of
+recordings."""
 
 from __future__ import annotations
 
@@ -65,7 +66,8 @@ def camd_methods(app: App) -> list[Method]:
         Method("recording.pause", one, "Media_rw", pause, "Record nothing until `recording.resume`."),
         Method("recording.resume", one, "Media_rw", resume, "End the pause."),
         Method("recording.trigger", one, "Media_rw", trigger, "An event, for the mode `event`."),
-        Method("recording.tag", {**one, "title": str}, "Media_rw", tag, "Mark this moment: its recording is kept."),
+        Method("recording.tag", {**one, "title": str}, "Media_rw", tag,
+               "Mark this moment: its recording is kept."),
         Method("recording.snapshot", one, "Media_rw", snapshot, "Keep a picture."),
     ]  # fmt: skip
 

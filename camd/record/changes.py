@@ -54,10 +54,21 @@ def begin(connection: Connection, began: Began) -> int:
 
 def _insert(connection: Connection, began: Began) -> int:
     cursor = connection.execute(
-        "INSERT INTO records (filename, camera, kind, media_type, encoding, codec, timestamp_start, timestamp_end,"
+        "INSERT INTO records (filename, camera, kind, media_type, encoding, codec, timestamp_start,"
+        " timestamp_end,"
         " resolution, state, unsynchronised) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'recording', ?)",
-        (began.filename, began.camera, began.kind, began.media_type, began.encoding, began.codec, began.start,
-         began.start, began.resolution, not began.synchronised),
+        (
+            began.filename,
+            began.camera,
+            began.kind,
+            began.media_type,
+            began.encoding,
+            began.codec,
+            began.start,
+            began.start,
+            began.resolution,
+            not began.synchronised,
+        ),
     )
     return cursor.lastrowid or 0
 
@@ -76,13 +87,24 @@ def finish(connection: Connection, done: Finished) -> None:
     connection.execute(
         "UPDATE records SET timestamp_end = timestamp_start + ?, duration = ?, size = ?, fps = ?, sha256 = ?,"
         " reason = ?, state = ? WHERE filename = ?",
-        (done.duration, done.duration, done.size, done.fps, done.sha256, done.reason, done.state, done.filename),
+        (
+            done.duration,
+            done.duration,
+            done.size,
+            done.fps,
+            done.sha256,
+            done.reason,
+            done.state,
+            done.filename,
+        ),
     )
     connection.execute(f"UPDATE records SET tag_markers = {_COUNT} WHERE filename = ?", (done.filename,))
 
 
 def mark(connection: Connection, filename: str, state: str, reason: str) -> None:
-    connection.execute("UPDATE records SET state = ?, reason = ? WHERE filename = ?", (state, reason, filename))
+    connection.execute(
+        "UPDATE records SET state = ?, reason = ? WHERE filename = ?", (state, reason, filename)
+    )
 
 
 def forget(connection: Connection, filename: str) -> None:
@@ -92,9 +114,12 @@ def forget(connection: Connection, filename: str) -> None:
 
 def lose(connection: Connection, camera: str, start: int, end: int | None, reason: str) -> None:
     """Note a gap; one that goes on (end None) is only noted if there is none yet."""
-    if end is None and connection.execute(
-        "SELECT 1 FROM gaps WHERE camera = ? AND timestamp_end IS NULL", (camera,)
-    ).fetchone():
+    if (
+        end is None
+        and connection.execute(
+            "SELECT 1 FROM gaps WHERE camera = ? AND timestamp_end IS NULL", (camera,)
+        ).fetchone()
+    ):
         return
     connection.execute(
         "INSERT INTO gaps (camera, timestamp_start, timestamp_end, reason) VALUES (?, ?, ?, ?)",
@@ -111,11 +136,12 @@ def end_gap(connection: Connection, camera: str, moment: int) -> None:
 
 
 def tag(connection: Connection, tag: Tag) -> int:
-    """Put a tag into time; returns its number. A record that grows counts its tags when it is whole, but is kept
-    from now on. Raises Gone for a category that is not there."""
-    if tag.category is not None and not connection.execute(
-        "SELECT 1 FROM categories WHERE id = ?", (tag.category,)
-    ).fetchone():
+    """Put a tag into time; returns its number. A record that grows counts its tags when it is whole, but is
+    kept from now on. Raises Gone for a category that is not there."""
+    if (
+        tag.category is not None
+        and not connection.execute("SELECT 1 FROM categories WHERE id = ?", (tag.category,)).fetchone()
+    ):
         raise Gone(f"There is no category {tag.category}")
     cursor = connection.execute(
         "INSERT INTO tags (category_id, camera, timestamp, title, note, created_by) VALUES (?, ?, ?, ?, ?, ?)",
@@ -168,7 +194,8 @@ def adopt(connection: Connection, began: Began, done: Finished) -> int:
 
 
 def shift(connection: Connection, first: int, by: int) -> None:
-    """The clock was wrong: what it said of the records from this number on is moved by so many milliseconds."""
+    """The clock was wrong: what it said of the records from this number on is moved by so many
+    milliseconds."""
     connection.execute(
         "UPDATE records SET timestamp_start = timestamp_start + ?, timestamp_end = timestamp_end + ?"
         " WHERE id >= ? AND unsynchronised = 1",

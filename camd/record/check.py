@@ -20,7 +20,9 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     if not path.exists():
         raise DatabaseError(f"{path} is not there: nothing was recorded yet")
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", 5.0, isolation_level=None, uri=True)) as found:
+        with closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", 5.0, isolation_level=None, uri=True)
+        ) as found:
             yield found
     except sqlite3.Error as error:
         raise DatabaseError(f"{path}: {error}") from error
@@ -30,7 +32,9 @@ def damages(path: Path) -> list[str]:
     """What SQLite finds wrong in a database; an empty list if nothing."""
     with reading(path) as connection:
         told = [row[0] for row in connection.execute("PRAGMA integrity_check")]
-        told += [f"a row of {row[0]} points to nothing" for row in connection.execute("PRAGMA foreign_key_check")]
+        told += [
+            f"a row of {row[0]} points to nothing" for row in connection.execute("PRAGMA foreign_key_check")
+        ]
     return [text for text in told if text != "ok"]
 
 
@@ -73,7 +77,9 @@ def _fault(record: Record, root: Path, there: dict[str, int], quick: bool) -> st
         if record.encoding == "mp4":
             found = measure(path)
             if found.end != record.size or abs(found.duration - record.duration) > 1:
-                return f"has {found.duration} ms in {found.end} whole bytes, the index says {record.duration} ms"
+                return (
+                    f"has {found.duration} ms in {found.end} whole bytes, the index says {record.duration} ms"
+                )
     except (OSError, Invalid) as error:
         return str(error)
     return ""

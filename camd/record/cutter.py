@@ -1,8 +1,8 @@
 """Cutter: packets become fragments of a second, and fragments belong to segments. Pure.
 
-A segment begins with a key frame and is one file. The next one begins when this one is long or large enough, when
-the video becomes another one, when the wall clock was set, or when pictures are missing in between. Within a
-segment time is the pictures' own, so that a clock that is set bends nothing.
+A segment begins with a key frame and is one file. The next one begins when this one is long or large enough,
+when the video becomes another one, when the wall clock was set, or when pictures are missing in between.
+Within a segment time is the pictures' own, so that a clock that is set bends nothing.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A fragment to be written. times: decode times in ticks since the segment's start, one more than packets:
-    when the last one is over."""
+    """A fragment to be written. times: decode times in ticks since the segment's start, one more than
+    packets: when the last one is over."""
 
     segment: Segment
     packets: tuple[Packet, ...]
@@ -52,8 +52,8 @@ class Chunk:
 
 
 class Cutter:
-    """length, largest: of a segment, in seconds and bytes; may be changed at any time, as may `kind`, what the next
-    segment is recorded for."""
+    """length, largest: of a segment, in seconds and bytes; may be changed at any time, as may `kind`, what
+    the next segment is recorded for."""
 
     def __init__(self, length: float, largest: int, kind: str = "continuous"):
         self.length = length
@@ -79,8 +79,8 @@ class Cutter:
         return bool(self._packets) and packet.pts - self._packets[-1].pts > max(HOLE, 3 * self._usual)
 
     def add(self, packet: Packet) -> Chunk | None:
-        """Take the next packet; returns the fragment that became complete by it. Those before a segment's first key
-        frame are left out. Raises Invalid for a key frame that describes no video."""
+        """Take the next packet; returns the fragment that became complete by it. Those before a segment's
+        first key frame are left out. Raises Invalid for a key frame that describes no video."""
         track = self._track(packet)
         time = self._timeline(packet.pts)
         cut = packet.keyframe and track is not None and self._is_over(packet, track)

@@ -13,9 +13,9 @@ LARGEST_PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One file. filename: below the place of recordings; start, end, duration: milliseconds, the first two since
-    1970; state: recording, ready, defect; reason: why it is defect, or was cut; sha256: hexadecimal, "" while
-    it grows; tags: how many lie in it; synchronised: whether the clock was right."""
+    """One file. filename: below the place of recordings; start, end, duration: milliseconds, the first two
+    since 1970; state: recording, ready, defect; reason: why it is defect, or was cut; sha256: hexadecimal, ""
+    while it grows; tags: how many lie in it; synchronised: whether the clock was right."""
 
     id: int
     filename: str
@@ -72,8 +72,12 @@ class Gap:
     reason: str
 
     def shown(self) -> dict[str, Any]:
-        return {"camera": self.camera, "timestamp_start": self.start, "timestamp_end": self.end,
-                "reason": self.reason}
+        return {
+            "camera": self.camera,
+            "timestamp_start": self.start,
+            "timestamp_end": self.end,
+            "reason": self.reason,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +93,15 @@ class Tag:
     created_by: str = ""
 
     def shown(self) -> dict[str, Any]:
-        return {"id": self.id, "timestamp": self.timestamp, "title": self.title, "note": self.note,
-                "camera": self.camera or None, "category": self.category, "created_by": self.created_by}
+        return {
+            "id": self.id,
+            "timestamp": self.timestamp,
+            "title": self.title,
+            "note": self.note,
+            "camera": self.camera or None,
+            "category": self.category,
+            "created_by": self.created_by,
+        }
 
 
 @dataclass(frozen=True, slots=True)

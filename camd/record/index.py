@@ -1,7 +1,7 @@
 """Index: what is recorded, in one SQLite file. One thread writes, any number of readers never wait for it.
 
-Changes that come while others are being committed go into the next commit together. A change that the disk has no
-room for is kept and tried again: the index may be late, but is never wrong.
+Changes that come while others are being committed go into the next commit together. A change that the disk
+has no room for is kept and tried again: the index may be late, but is never wrong.
 """
 
 from __future__ import annotations
@@ -105,13 +105,15 @@ class Index:
             file = self.path.with_name(self.path.name + suffix)
             if file.exists():
                 file.rename(aside.with_name(aside.name + suffix))
-        self.log.error("{error}; it is kept as {aside}, and made again from the files", error=error, aside=aside)
+        self.log.error(
+            "{error}; it is kept as {aside}, and made again from the files", error=error, aside=aside
+        )
 
     # -- changes
 
     def write(self, change: Work[T], *args: Any) -> Deferred[T]:
-        """Carry out change(connection, *args) with the next commit; fires when that is on disk. Fails with what
-        the change raised, which undoes this one only."""
+        """Carry out change(connection, *args) with the next commit; fires when that is on disk. Fails with
+        what the change raised, which undoes this one only."""
         done: Deferred[T] = Deferred()
         if len(self._waiting) >= MOST_WAITING:
             done.errback(DatabaseError(f"{self.path}: {MOST_WAITING} changes wait for it already"))
@@ -148,8 +150,11 @@ class Index:
 
     def _not_committed(self, failure: Failure) -> None:
         self._busy = False
-        self.log.error("the index cannot be written, {count} changes wait: {error}",
-                       count=len(self._waiting), error=failure.value)
+        self.log.error(
+            "the index cannot be written, {count} changes wait: {error}",
+            count=len(self._waiting),
+            error=failure.value,
+        )
         if self._closing is not None:
             self._give_up(failure)
             return
@@ -204,7 +209,11 @@ class Index:
     def _reader(self) -> sqlite3.Connection:
         try:
             connection = sqlite3.connect(
-                f"{self.path.absolute().as_uri()}?mode=ro", 5.0, isolation_level=None, check_same_thread=False, uri=True
+                f"{self.path.absolute().as_uri()}?mode=ro",
+                5.0,
+                isolation_level=None,
+                check_same_thread=False,
+                uri=True,
             )
             connection.execute("PRAGMA query_only = ON")
             connection.execute("PRAGMA cache_size = -512")

@@ -1,7 +1,7 @@
 """Intent: what a camera is recorded for at this moment, if for anything.
 
-What somebody starts, stops or pauses counts more than the mode; a stop holds until a start, or until a mode is
-chosen.
+What somebody starts, stops or pauses counts more than the mode; a stop holds until a start, or until a mode
+is chosen.
 """
 
 from __future__ import annotations

@@ -19,9 +19,15 @@ class RecordingMetrics(Collector):
         self._recordings = recordings
 
     def collect(self) -> Iterator[Metric]:
-        active = GaugeMetricFamily("camd_recording_active", "1 while the camera is recorded.", labels=["camera"])
-        written = CounterMetricFamily("camd_recording_bytes", "Bytes recorded since the start.", labels=["camera"])
-        lost = CounterMetricFamily("camd_recording_lost_pictures", "Pictures that found no room.", labels=["camera"])
+        active = GaugeMetricFamily(
+            "camd_recording_active", "1 while the camera is recorded.", labels=["camera"]
+        )
+        written = CounterMetricFamily(
+            "camd_recording_bytes", "Bytes recorded since the start.", labels=["camera"]
+        )
+        lost = CounterMetricFamily(
+            "camd_recording_lost_pictures", "Pictures that found no room.", labels=["camera"]
+        )
         for id, recorder in self._recordings.recorders.items():
             active.add_metric([id], float(bool(recorder.file)))
             written.add_metric([id], recorder.written)

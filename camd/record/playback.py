@@ -1,8 +1,8 @@
 """Playback: a range of time out of several files as one MP4, without encoding anything.
 
-It begins with the last key frame before the range; an edit list tells players to show it from the very picture on.
-Pictures keep their distances; between two files that do not follow each other at once time passes as it did, and the
-last picture stands. All of this blocks.
+It begins with the last key frame before the range; an edit list tells players to show it from the very
+picture on. Pictures keep their distances; between two files that do not follow each other at once time passes
+as it did, and the last picture stands. All of this blocks.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _LARGEST_HEAD = 1 << 20
 
 @dataclass(slots=True)
 class _Part:
-    """A file that has something of the range. scale: ticks a second; begin, end: the range in ticks of the file;
-    entry: its sample entry."""
+    """A file that has something of the range. scale: ticks a second; begin, end: the range in ticks of the
+    file; entry: its sample entry."""
 
     path: Path
     record: Record
@@ -40,8 +40,8 @@ class _Part:
 
 
 class Playback:
-    """The bytes of one MP4, by `read`. start, end: Unix milliseconds. first: when its first visible picture was
-    taken. Raises Gone if no picture is in the range, Conflict if the video changed its codec within."""
+    """The bytes of one MP4, by `read`. start, end: Unix milliseconds. first: when its first visible picture
+    was taken. Raises Gone if no picture is in the range, Conflict if the video changed its codec within."""
 
     content_type = "video/mp4"
 
@@ -54,7 +54,8 @@ class Playback:
         for part in self._parts:
             if part.track.entry != track.entry or part.track.timescale != track.timescale:
                 raise Conflict(
-                    f"the video became another one at {part.record.start} (Unix milliseconds): ask for one part of it"
+                    f"the video became another one at {part.record.start} (Unix milliseconds): "
+                    "ask for one part of it"
                 )
         self._track = track
         self._zero = self._parts[0].record.start
@@ -71,7 +72,7 @@ class Playback:
                 if not following:
                     break
                 self._left = memoryview(following)
-            taken, self._left = self._left[:size - have], self._left[size - have:]
+            taken, self._left = self._left[: size - have], self._left[size - have :]
             pieces.append(taken)
             have += len(taken)
         return b"".join(pieces)
@@ -120,7 +121,9 @@ def _open(path: Path, record: Record, start: int, end: int) -> _Part | None:
     except (OSError, Invalid):
         return None
     ticks = track.timescale / 1000
-    return _Part(path, record, track, round((start - record.start) * ticks), round((end - record.start) * ticks))
+    return _Part(
+        path, record, track, round((start - record.start) * ticks), round((end - record.start) * ticks)
+    )
 
 
 def _track(file: BinaryIO) -> Track:
@@ -133,14 +136,14 @@ def _track(file: BinaryIO) -> Track:
             content = dict(children(part))
             break
     header = content[b"tkhd"]
-    size = (int.from_bytes(header[n:n + 2], "big") for n in (88, 92))
+    width, height = (int.from_bytes(header[n : n + 2], "big") for n in (88, 92))
     table = dict(children(dict(children(dict(children(content[b"mdia"]))[b"minf"]))[b"stbl"]))[b"stsd"]
-    return Track("", scale, bytes(table[8:]), *size, number)
+    return Track("", scale, bytes(table[8:]), width, height, number)
 
 
 def _moov(file: BinaryIO) -> bytes:
     head = file.read(_LARGEST_HEAD)
-    for kind, content in children(head[:whole_head(head)]):
+    for kind, content in children(head[: whole_head(head)]):
         if kind == b"moov":
             return bytes(content)
     raise Invalid("", "a file without a description")
@@ -149,7 +152,7 @@ def _moov(file: BinaryIO) -> bytes:
 def whole_head(head: bytes) -> int:
     """Where the first two boxes end: "ftyp" and "moov"."""
     first = int.from_bytes(head[:4], "big")
-    return first + int.from_bytes(head[first:first + 4], "big")
+    return first + int.from_bytes(head[first : first + 4], "big")
 
 
 def _fragments(file: BinaryIO, part: _Part) -> Iterator[list[StoredSample]]:
@@ -159,7 +162,7 @@ def _fragments(file: BinaryIO, part: _Part) -> Iterator[list[StoredSample]]:
         found = samples(file, *all_of_them[number])
         keys = [at for at, sample in enumerate(found) if sample.keyframe and sample.time <= part.begin]
         if keys:
-            found = found[keys[-1]:]
+            found = found[keys[-1] :]
         found = [sample for sample in found if sample.time < part.end]
         if not found:
             return

@@ -1,7 +1,7 @@
 """Questions to the index, answered from one connection; they block, and change nothing.
 
-Pages follow each other by the place of the last record instead of a number of records to pass over: the last page
-costs as much as the first.
+Pages follow each other by the place of the last record instead of a number of records to pass over: the last
+page costs as much as the first.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ _COLUMNS = (
     "id, filename, camera, kind, media_type, encoding, codec, timestamp_start, timestamp_end, duration, size, "
     "resolution, fps, state, reason, sha256, tag_markers, unsynchronised"
 )
-#: No recording is longer (milliseconds): a search by time need not look further back. A segment lasts 900 s at
-#: most, and until its next key frame.
+#: No recording is longer (milliseconds): a search by time need not look further back. A segment lasts 900 s
+#: at most, and until its next key frame.
 LONGEST = 3600_000
 
-#: File names are in lower case, and their index is small: all of them are looked through in 10 ms. Tags are few.
+#: File names are in lower case, and their index is small: all of them are looked through in 10 ms. Tags are
+#: few.
 _TEXT = (
     "SELECT id FROM records WHERE instr(filename, ?) UNION SELECT found.id FROM tags JOIN records AS found"
     f" ON found.timestamp_start BETWEEN timestamp - {LONGEST} AND timestamp AND found.timestamp_end >= timestamp"
@@ -32,7 +33,8 @@ _TEXT = (
 
 
 def _record(row: tuple[Any, ...]) -> Record:
-    return Record(*row[:15], (row[15] or b"").hex(), row[16], not row[17])
+    *told, sha256, tags, unsynchronised = row
+    return Record(*told, (sha256 or b"").hex(), tags, not unsynchronised)
 
 
 def _conditions(connection: Connection, wanted: Filter) -> tuple[str, list[Any]]:
@@ -131,7 +133,8 @@ def oldest(
 ) -> list[Record]:
     """What retention may take, the oldest first: without a tag, and not growing. before: that ended before
     this moment."""
-    where, values = "tag_markers = 0 AND state IN ('ready', 'defect')", []
+    where = "tag_markers = 0 AND state IN ('ready', 'defect')"
+    values: list[Any] = []
     if camera is not None:
         where, values = where + " AND camera = ?", [camera]
     if before is not None:
@@ -151,7 +154,8 @@ def sizes(connection: Connection) -> dict[str, int]:
 def written_since(connection: Connection, moment: int) -> tuple[int, int]:
     """Bytes of the records that began since this moment, and when the first of them did (0 without one)."""
     size, first = connection.execute(
-        "SELECT coalesce(sum(size), 0), coalesce(min(timestamp_start), 0) FROM records WHERE timestamp_start >= ?",
+        "SELECT coalesce(sum(size), 0), coalesce(min(timestamp_start), 0) FROM records"
+        " WHERE timestamp_start >= ?",
         (moment,),
     ).fetchone()
     return size, first
@@ -159,8 +163,10 @@ def written_since(connection: Connection, moment: int) -> tuple[int, int]:
 
 def filenames(connection: Connection) -> dict[str, tuple[str, int]]:
     """State and size of every record by file name."""
-    return {name: (state, size) for name, state, size in
-            connection.execute("SELECT filename, state, size FROM records")}
+    return {
+        name: (state, size)
+        for name, state, size in connection.execute("SELECT filename, state, size FROM records")
+    }
 
 
 def gaps(connection: Connection, cameras: frozenset[str] | None, start: int, end: int) -> list[Gap]:
@@ -187,7 +193,8 @@ def one_tag(connection: Connection, id: int) -> Tag:
     """The tag of that number; raises Gone."""
     row = connection.execute(
         "SELECT id, timestamp, title, note, coalesce(camera, ''), category_id, created_by FROM tags"
-        " WHERE deleted = 0 AND id = ?", (id,)
+        " WHERE deleted = 0 AND id = ?",
+        (id,),
     ).fetchone()
     if row is None:
         raise Gone("There is no such tag")

@@ -3,8 +3,9 @@
     Stream ──Keep──► Recorder ──► Cutter ──► jobs ──► Writer (a thread)
                         │ Ring, while an event is waited for
 
-While the disk is busy one more fragment waits; then the Subscription is paused, and its policy keeps what comes. What
-that has no room for is a gap in the index, and so is every time in which the camera gives nothing.
+While the disk is busy one more fragment waits; then the Subscription is paused, and its policy keeps what
+comes. What that has no room for is a gap in the index, and so is every time in which the camera gives
+nothing.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ from twisted.python.failure import Failure
 
 from ..errors import Invalid
 from ..media.camera import Camera
-from ..media.frame import INTER, Encoding, Packet
+from ..media.frame import INTER, Packet
 from ..media.policy import Keep, Lost
 from ..media.stream import Stream, Subscription
 from ..state.event import Event
 from ..state.state import State
 from . import queries
 from .changes import begin, end_gap, lose
+from .choice import choose
 from .cutter import HOLE, Chunk, Cutter
 from .index import Index
 from .intent import Intent
@@ -48,8 +50,8 @@ _NOTHING_COMES = "the camera gives no pictures"
 class Recorder:
     """Reactor thread only. wall: Unix seconds.
 
-    kind: what is recorded for now, "" for nothing; file, record_id: what is written; written: bytes since the start;
-    rate: bytes a second, of late; lost: pictures that found no room.
+    kind: what is recorded for now, "" for nothing; file, record_id: what is written; written: bytes since the
+    start; rate: bytes a second, of late; lost: pictures that found no room.
     """
 
     log = Logger()
@@ -230,7 +232,9 @@ class Recorder:
             for packet in ring or ():
                 self._add(packet)
         if bool(before) != bool(kind):
-            self._on_event(Event("recording", self.camera.id, data={"state": "recording" if kind else "stopped"}))
+            self._on_event(
+                Event("recording", self.camera.id, data={"state": "recording" if kind else "stopped"})
+            )
 
     def _publish(self, wanted: str) -> None:
         state = "paused" if self._intent.paused else "recording" if wanted else "stopped"
@@ -246,7 +250,8 @@ class Recorder:
     def _listen(self) -> None:
         """Subscribe to what is to be recorded, or to nothing; the stream may be another one than before."""
         wanted = not self._closed and (self._ring is not None or self.kind not in ("", "timelapse"))
-        source = self._stream() if wanted else None
+        values = self.settings.values
+        source = choose(self.camera, values["rendition"], values["codec"]) if wanted else None
         if source is self._source and (source is None) == (self._subscription is None):
             return
         old = self._subscription
@@ -263,23 +268,6 @@ class Recorder:
         if subscription is not None:
             subscription.close()
 
-    def _stream(self) -> Stream:
-        """What costs least: the camera's own bytes come from the source itself, so that nothing is encoded for
-        the cards that it shows while it is away."""
-        pipeline, rendition, codec = self.camera.pipeline, self.settings["rendition"], self.settings["codec"]
-        if pipeline.format is None:
-            return pipeline.source  # until it was opened, nobody knows
-        own = pipeline.format.codec
-        if codec == "auto":
-            passes = own in INTER or own == "mjpeg"
-            passes = passes and not pipeline.why_encoding(Encoding(own, rendition=rendition))
-            codec = own if passes else "h264"
-        encoding = Encoding(codec, rendition=rendition)
-        try:
-            return pipeline.stream(encoding) if pipeline.why_encoding(encoding) else pipeline.source
-        except Invalid:  # there is no such encoder here
-            return pipeline.stream(Encoding("mjpeg", rendition=rendition))
-
     def _arrived(self, item: Any) -> None:
         if isinstance(item, Lost):
             self._lost(item)
@@ -293,7 +281,9 @@ class Recorder:
             self._ring.add(item)
 
     def _add(self, packet: Packet) -> None:
-        if packet.pts <= self._known:  # a subscription begins with the last key frame, which may be recorded already
+        if (
+            packet.pts <= self._known
+        ):  # a subscription begins with the last key frame, which may be recorded already
             return
         self._known, self._newest = float("-inf"), packet.pts
         if self._cutter.is_hole(packet):
@@ -301,7 +291,9 @@ class Recorder:
         try:
             chunk = self._cutter.add(packet)
         except Invalid as error:
-            self.log.warn("camera {camera}: a picture cannot be recorded: {error}", camera=self.camera.id, error=error)
+            self.log.warn(
+                "camera {camera}: a picture cannot be recorded: {error}", camera=self.camera.id, error=error
+            )
             return
         if self._cutter.segment is not None:
             self._has_gap = False

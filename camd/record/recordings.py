@@ -38,8 +38,8 @@ LONGEST_RANGE = 24 * 3600_000
 
 
 class Recordings:
-    """Reactor thread only. on_event: tells an Event to everybody; is_synchronised: whether the wall clock has been
-    right since the start, asked in any thread; wall: Unix seconds."""
+    """Reactor thread only. on_event: tells an Event to everybody; is_synchronised: whether the wall clock has
+    been right since the start, asked in any thread; wall: Unix seconds."""
 
     log = Logger()
 
@@ -72,8 +72,8 @@ class Recordings:
     # -- start and stop
 
     async def start(self) -> None:
-        """Open the index, finish what a crash left unfinished, and look at the room. The files that nobody knows are
-        taken up afterwards, beside everything else."""
+        """Open the index, finish what a crash left unfinished, and look at the room. The files that nobody
+        knows are taken up afterwards, beside everything else."""
         try:
             await self.index.open()
         except CamdError as error:  # the cameras can do without
@@ -100,14 +100,22 @@ class Recordings:
         if report.refused:
             self.log.error("{reason}", reason=report.refused)
         if report.cut or report.defect or report.missing or report.removed:
-            self.log.warn("recordings after the last end: {cut} repaired, {defect} defect, {missing} missing, "
-                          "{removed} removed", cut=report.cut, defect=report.defect, missing=report.missing,
-                          removed=report.removed)
+            self.log.warn(
+                "recordings after the last end: {cut} repaired, {defect} defect, {missing} missing, "
+                "{removed} removed",
+                cut=report.cut,
+                defect=report.defect,
+                missing=report.missing,
+                removed=report.removed,
+            )
         return repair
 
     def _adopted(self, report: Report) -> None:
-        self.log.info("{adopted} unknown files were taken up, {foreign} are none of camd's",
-                      adopted=report.adopted, foreign=report.foreign)
+        self.log.info(
+            "{adopted} unknown files were taken up, {foreign} are none of camd's",
+            adopted=report.adopted,
+            foreign=report.foreign,
+        )
 
     async def stop(self) -> None:
         if self._ticker.running:
@@ -117,7 +125,9 @@ class Recordings:
         try:
             await closing.addTimeout(PATIENCE, self._reactor)
         except TimeoutError:
-            self.log.error("{root} does not answer; its files are repaired at the next start", root=self.storage.root)
+            self.log.error(
+                "{root} does not answer; its files are repaired at the next start", root=self.storage.root
+            )
         self.recorders.clear()
         if self.is_open:
             self.is_open = False
@@ -130,17 +140,27 @@ class Recordings:
         for id, camera in cameras.items():
             if id not in self.recorders and self.is_open:
                 self.recorders[id] = Recorder(
-                    camera, self._state, self._threads, self._reactor, self.index, self.storage, self._on_event, self._wall
+                    camera,
+                    self._state,
+                    self._threads,
+                    self._reactor,
+                    self.index,
+                    self.storage,
+                    self._on_event,
+                    self._wall,
                 )
 
     def configure(self, config: Config) -> None:
         """Another configuration is in force."""
         self.storage.configure(config)
         if self.is_open:
-            ensureDeferred(self._threads.io(self.storage.prepare_now)).addBoth(lambda _: self.retention.look())
+            ensureDeferred(self._threads.io(self.storage.prepare_now)).addBoth(
+                lambda _: self.retention.look()
+            )
 
     def clock_was_set(self, by: float, was_right: bool) -> None:
-        """The wall clock was set by so many seconds. was_right: it was right before, and what it said stays."""
+        """The wall clock was set by so many seconds. was_right: it was right before, and what it said
+        stays."""
         if self.is_open and not was_right:
             self.index.note(changes.shift, self._first, round(by * 1000))
 
@@ -200,8 +220,8 @@ class Recordings:
         return await self.one(await self[camera].keep_picture())
 
     async def begin_by_hand(self, camera: str, duration: float | None = None) -> Record:
-        """Start, and wait for the file. Raises Conflict if that was done already, StorageFull without room, and
-        SourceError if the camera gives nothing."""
+        """Start, and wait for the file. Raises Conflict if that was done already, StorageFull without room,
+        and SourceError if the camera gives nothing."""
         recorder = self[camera]
         if recorder.kind == "manual":
             error = Conflict("It is recorded already")

@@ -59,7 +59,9 @@ def measure(path: Path) -> Measured:
             found = samples(file, moof, mdat)
             pictures += len(found)
             last = max((sample.time + sample.duration for sample in found), default=last)
-    return Measured(end, round(last * 1000 / scale), pictures, round(pictures * scale / last, 3) if last else 0.0)
+    return Measured(
+        end, round(last * 1000 / scale), pictures, round(pictures * scale / last, 3) if last else 0.0
+    )
 
 
 def digest(path: Path) -> bytes:
@@ -106,8 +108,8 @@ class Repair:
         self._now = now
 
     def run(self) -> Report:
-        """What must be done before anything is recorded: finish what was begun, and see what is there. The files
-        that nobody knows are left in `strangers`, for `adopt_all`."""
+        """What must be done before anything is recorded: finish what was begun, and see what is there. The
+        files that nobody knows are left in `strangers`, for `adopt_all`."""
         for record in self._index.read_now(queries.unfinished):
             self._unfinished(record)
         there = listed(self._root)
@@ -116,7 +118,9 @@ class Repair:
         missing = [name for name, (state, _) in known.items() if name not in there and state == "ready"]
         ready = sum(state == "ready" for state, _ in known.values())
         if len(missing) > max(10, ready * BRAKE):
-            self.report.refused = f"{len(missing)} of {ready} recordings are not in {self._root}; is it the right disk?"
+            self.report.refused = (
+                f"{len(missing)} of {ready} recordings are not in {self._root}; is it the right disk?"
+            )
             return self.report
         for name in missing:
             self._change(mark, name, "defect", MISSING)
@@ -177,7 +181,9 @@ class Repair:
             path.unlink()
             self.report.removed += 1
             return
-        began = Began(name, label.camera, label.kind, label.codec, label.start, _size(path), label.synchronised)
+        began = Began(
+            name, label.camera, label.kind, label.codec, label.start, _size(path), label.synchronised
+        )
         done = Finished(name, found.duration, found.end, found.fps, None)
         self._change(adopt, began, done)
         self.report.adopted += 1
@@ -200,5 +206,5 @@ def _size(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(4096)
     at = head.find(b"tkhd")
-    width, height = (int.from_bytes(head[at + n:at + n + 2], "big") for n in (92, 96))
+    width, height = (int.from_bytes(head[at + n : at + n + 2], "big") for n in (92, 96))
     return f"{width}x{height}" if at > 0 else ""

@@ -1,7 +1,7 @@
 """Retention: what is deleted so that recording goes on: what is too old, too much, or in the way.
 
-The oldest without a tag goes first. A file is marked in the index before it is removed, so whatever happens in between
-the next start knows what was meant.
+The oldest without a tag goes first. A file is marked in the index before it is removed, so whatever happens
+in between the next start knows what was meant.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ EVERY = 5.0
 MOST = 200
 #: So much is made free beyond the reserve, in reserves, so that it is not needed again at once.
 GOAL = 1.5
-#: The wall clock was set if it moved so much more than the monotonic one; then nothing is too old for REST (seconds).
+#: The wall clock was set if it moved so much more than the monotonic one; then nothing is too old for REST
+#: (seconds).
 STEP, REST = 60.0, 3600.0
 _DAY = 86400.0
 
@@ -47,8 +48,8 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What is known before anything is chosen. free, wanted: bytes; now: Unix milliseconds, None if the clock cannot
-    be trusted."""
+    """What is known before anything is chosen. free, wanted: bytes; now: Unix milliseconds, None if the clock
+    cannot be trusted."""
 
     free: int
     wanted: int
@@ -216,7 +217,8 @@ class Retention:
         storage = self._storage
         if space.free < storage.reserve:
             storage.block(
-                f"{storage.root} has {space.free} bytes free, {storage.reserve} are kept free, and all that is left has "
+                f"{storage.root} has {space.free} bytes free, {storage.reserve} are kept free, and "
+                "all that is left has "
                 "a tag: delete recordings, or give it more room"
             )
         elif space.free >= storage.reserve * ENOUGH:

@@ -12,7 +12,8 @@ MOST_BYTES = 32 * 1024 * 1024
 
 
 class Ring:
-    """Packets since a key frame, at least `seconds` of them as far as they are there and fit into `most` bytes."""
+    """Packets since a key frame, at least `seconds` of them as far as they are there and fit into `most`
+    bytes."""
 
     def __init__(self, seconds: float, most: int = MOST_BYTES):
         self.seconds = seconds

@@ -16,8 +16,8 @@ MOST = 24
 
 
 class Schedule:
-    """table: {"mon": ["08:00-18:00", "22:00-06:00"], ...}: local time, the end not included; a range that ends
-    before it begins ends on the next day. Raises Invalid for anything else."""
+    """table: {"mon": ["08:00-18:00", "22:00-06:00"], ...}: local time, the end not included; a range that
+    ends before it begins ends on the next day. Raises Invalid for anything else."""
 
     def __init__(self, table: dict[str, Any]):
         self._ranges: list[tuple[int, int]] = []  # minutes since Monday, 0:00

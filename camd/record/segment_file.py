@@ -1,7 +1,7 @@
 """SegmentFile: one file while it is written: fragments go to the disk whole, and are hashed on their way.
 
-Behind its description stands a box with the camera and the time, so that the file can be understood without any
-index. All of this blocks.
+Behind its description stands a box with the camera and the time, so that the file can be understood without
+any index. All of this blocks.
 """
 
 from __future__ import annotations
@@ -54,8 +54,13 @@ class Label:
 
 def write_label(label: Label) -> bytes:
     """The box of a label."""
-    text = {"camera": label.camera, "kind": label.kind, "codec": label.codec, "start": label.start,
-            "synchronised": label.synchronised}
+    text = {
+        "camera": label.camera,
+        "kind": label.kind,
+        "codec": label.codec,
+        "start": label.start,
+        "synchronised": label.synchronised,
+    }
     return box(b"uuid", LABEL, json.dumps(text).encode())
 
 
@@ -69,7 +74,7 @@ def read_label(file: BinaryIO) -> Label | None:
                 file.seek(found.offset + found.header)
                 content = file.read(found.size - found.header)
                 if content.startswith(LABEL):
-                    return _label(json.loads(content[len(LABEL):]))
+                    return _label(json.loads(content[len(LABEL) :]))
     except (Invalid, ValueError):
         pass
     return None
@@ -78,7 +83,7 @@ def read_label(file: BinaryIO) -> Label | None:
 def _label(told: Any) -> Label | None:
     if not isinstance(told, dict):
         return None
-    found = [told.get(name) for name in ("camera", "kind", "codec", "start", "synchronised")]
+    found: list[Any] = [told.get(name) for name in ("camera", "kind", "codec", "start", "synchronised")]
     if [type(value) for value in found] != [str, str, str, int, bool]:
         return None
     return Label(*found)
@@ -91,8 +96,8 @@ def file_name(camera: str, start: int, suffix: str = "mp4") -> str:
 
 
 def create(root: Path, camera: str, start: int, suffix: str = "mp4") -> tuple[str, int]:
-    """A new file and its descriptor, under the name of its time or the next one that is free. The place itself is
-    not made: a disk that is not there must not become a folder. Raises OSError."""
+    """A new file and its descriptor, under the name of its time or the next one that is free. The place
+    itself is not made: a disk that is not there must not become a folder. Raises OSError."""
     while True:
         name = file_name(camera, start, suffix)
         path = root / name
@@ -179,7 +184,12 @@ class SegmentFile:
         seconds = self._ticks / VIDEO_TIMESCALE
         fps = round(self._pictures / seconds, 3) if seconds else 0.0
         return Finished(
-            self.began.filename, self.duration, self.end, fps, self._hash.digest(), reason,
+            self.began.filename,
+            self.duration,
+            self.end,
+            fps,
+            self._hash.digest(),
+            reason,
             "ready" if self.end else "defect",
         )
 

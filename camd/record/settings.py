@@ -23,7 +23,8 @@ STATES = ("stopped", "recording", "paused")
 #: Chosen by people, and kept.
 _CHOSEN = (
     Spec("recording/mode", str, default="off", choices=MODES,
-         doc="When is recorded: never, always, at the times of `schedule`, around events, or a picture now and then."),
+         doc="When is recorded: never, always, at the times of `schedule`, around events, or a picture "
+         "now and then."),
     Spec("recording/schedule", dict, default={},
          doc='Local times by day: {"mon": ["08:00-18:00"], "sat": ["22:00-06:00"]}.'),
     Spec("recording/events", list, default=["motion", "trigger"],
@@ -45,15 +46,20 @@ _CHOSEN = (
 )  # fmt: skip
 #: Told by camd.
 _TOLD = (
-    Spec("recording/kind", str, default="", doc="What is recorded for now: manual, continuous, schedule, event, timelapse."),
+    Spec(
+        "recording/kind",
+        str,
+        default="",
+        doc="What is recorded for now: manual, continuous, schedule, event, timelapse.",
+    ),
     Spec("recording/reason", str, default="", doc="Why nothing is recorded although it should be."),
     Spec("recording/file", str, default="", doc="The file that is written now."),
 )
 
 
 class RecordingSettings:
-    """The values of one camera. Reactor thread only. changed(name): one of them is another now; command(state):
-    somebody sets the state; keep_picture(): somebody wants one kept."""
+    """The values of one camera. Reactor thread only. changed(name): one of them is another now;
+    command(state): somebody sets the state; keep_picture(): somebody wants one kept."""
 
     def __init__(
         self,
@@ -85,8 +91,14 @@ class RecordingSettings:
             return self._observables["state"].value
 
         self._observables["state"] = state.declare(spec, commanded)
-        spec = Spec(f"{prefix}recording/snapshot", bool, False, read=_R, write=_RW,
-                    doc="Set it to keep a picture; it is false again then.")
+        spec = Spec(
+            f"{prefix}recording/snapshot",
+            bool,
+            False,
+            read=_R,
+            write=_RW,
+            doc="Set it to keep a picture; it is false again then.",
+        )
 
         def kept(value: Value) -> Any:
             return ensureDeferred(keep_picture()).addCallback(lambda _: False) if value else False
@@ -105,7 +117,9 @@ class RecordingSettings:
     def _set(self, name: str, value: Value) -> Value:
         if name == "schedule" and isinstance(value, dict):
             Schedule(value)
-        if name == "events" and not (isinstance(value, list) and all(isinstance(kind, str) for kind in value)):
+        if name == "events" and not (
+            isinstance(value, list) and all(isinstance(kind, str) for kind in value)
+        ):
             raise Invalid(name, "Value must be a list of kinds of events")
         self.values[name] = value
         self._changed(name)

@@ -1,4 +1,5 @@
-"""Storage: the place where recordings are kept: how much room there is, and whether anything can be written."""
+"""Storage: the place where recordings are kept: how much room there is, and whether anything can be
+written."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from twisted.logger import Logger
 
@@ -34,32 +36,59 @@ class Space:
 
 
 class Storage:
-    """Reactor thread, except where it says that a method blocks. blocked: why nothing can be recorded, "" while it
-    can; space, days_left: as it was found last, None while nobody knows. on_event hears when that changes, on_low() when there is less room than there should be."""
+    """Reactor thread, except where it says that a method blocks. blocked: why nothing can be recorded, ""
+    while it can; space, days_left: as it was found last, None while nobody knows. on_event hears when that
+    changes, on_low() when there is less room than there should be."""
 
     log = Logger()
 
     def __init__(
-        self, config: Config, state: State, on_event: Callable[[Event], None], is_synchronised: Callable[[], bool]
+        self,
+        config: Config,
+        state: State,
+        on_event: Callable[[Event], None],
+        is_synchronised: Callable[[], bool],
     ):
         self.is_synchronised = is_synchronised
         self.blocked = ""
         self.space: Space | None = None
         self.days_left: float | None = None
-        self.on_low: Callable[[], None] = lambda: None
+        self.on_low: Callable[[], Any] = lambda: None
         self.on_change: Callable[[], None] = lambda: None
         self._on_event = on_event
         self._since_look = 0
         self._names = {
             spec.name: state.declare(spec)
             for spec in (
-                Spec("storage/free", int, unit="B", read=Permission.Storage_r, doc="Free where recordings are kept."),
-                Spec("storage/used", int, unit="B", read=Permission.Storage_r, doc="What the recordings take."),
-                Spec("storage/days_left", float, unit="days", read=Permission.Storage_r,
-                     doc="Until the oldest recordings have to go, at the rate of the last day; null: nobody knows."),
-                Spec("storage/state", str, "ok", choices=("ok", "blocked"), read=Permission.Storage_r,
-                     doc="Whether anything can be recorded."),
-                Spec("storage/reason", str, "", read=Permission.Storage_r, doc="Why nothing can be recorded."),
+                Spec(
+                    "storage/free",
+                    int,
+                    unit="B",
+                    read=Permission.Storage_r,
+                    doc="Free where recordings are kept.",
+                ),
+                Spec(
+                    "storage/used", int, unit="B", read=Permission.Storage_r, doc="What the recordings take."
+                ),
+                Spec(
+                    "storage/days_left",
+                    float,
+                    unit="days",
+                    read=Permission.Storage_r,
+                    doc="Until the oldest recordings have to go, at the rate of the last day; "
+                     "null: nobody knows.",
+                ),
+                Spec(
+                    "storage/state",
+                    str,
+                    "ok",
+                    choices=("ok", "blocked"),
+                    read=Permission.Storage_r,
+                    doc="Whether anything can be recorded.",
+                ),
+                Spec(
+                    "storage/reason", str, "", read=Permission.Storage_r, doc="Why nothing can be recorded."
+                ),
             )
         }
         self.configure(config)
@@ -84,7 +113,8 @@ class Storage:
         return int(max(1 << 20, min(LARGEST_SEGMENT, total * SEGMENT_PART)))
 
     def prepare_now(self) -> None:
-        """Make the place if it is camd's own: one that was configured may be a disk that is not there. Blocks."""
+        """Make the place if it is camd's own: one that was configured may be a disk that is not there.
+        Blocks."""
         if self.is_own:
             self.root.mkdir(0o750, exist_ok=True)
 

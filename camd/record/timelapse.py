@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import ensureDeferred, maybeDeferred
+from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
@@ -53,10 +53,12 @@ def write_picture(storage: Storage, camera: str, kind: str, packet: Packet) -> t
 async def keep_picture(
     camera: Camera, kind: str, threads: Threads, reactor: Any, index: Index, storage: Storage
 ) -> int:
-    """Take a picture and keep it; returns the number of its record. Raises CamdError: Gone without a picture, StorageError without room."""
+    """Take a picture and keep it; returns the number of its record. Raises CamdError: Gone without a picture,
+    StorageError without room."""
     if storage.blocked:
         raise StorageError(storage.blocked)
-    packet = await maybeDeferred(snapshot, camera, Encoding("mjpeg"), reactor)
+    taken = snapshot(camera, Encoding("mjpeg"), reactor)
+    packet = taken if isinstance(taken, Packet) else await taken
     if packet.card:
         raise StorageError(f"camera {camera.id} gives no picture: {camera.reason}")
     began, done = await threads.record(write_picture, storage, camera.id, kind, packet)
@@ -77,7 +79,7 @@ class Timelapse:
 
     @property
     def interval(self) -> float:
-        return self._call.interval if self._call.running else 0.0
+        return self._call.interval or 0.0 if self._call.running else 0.0
 
     @interval.setter
     def interval(self, seconds: float) -> None:
@@ -97,4 +99,6 @@ class Timelapse:
 
     def _failed(self, failure: Any) -> None:
         failure.trap(CamdError)
-        self.log.warn("camera {camera}: no picture was kept: {error}", camera=self._camera.id, error=failure.value)
+        self.log.warn(
+            "camera {camera}: no picture was kept: {error}", camera=self._camera.id, error=failure.value
+        )

@@ -24,7 +24,8 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The file is over. gap: why pictures are missing from here on, "" if none are; reason: what the record says."""
+    """The file is over. gap: why pictures are missing from here on, "" if none are; reason: what the record
+    says."""
 
     gap: str = ""
     reason: str = ""
@@ -32,8 +33,8 @@ class End:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a job did. changes: for the index, in order; file: what is written now, "" for none; written: bytes, of so
-    many seconds; trouble: why not everything was written."""
+    """What a job did. changes: for the index, in order; file: what is written now, "" for none; written:
+    bytes, of so many seconds; trouble: why not everything was written."""
 
     changes: list[tuple[Callable[..., Any], tuple[Any, ...]]] = field(default_factory=list)
     file: str = ""
@@ -61,8 +62,8 @@ class Writer:
         self._end = 0  # of the last file, Unix milliseconds
 
     def work(self, jobs: Sequence[Chunk | End]) -> Outcome:
-        """Write these, one after the other, and bring all of it to the disk. Never raises OSError: after trouble
-        the file is closed with what is whole, and the rest of the jobs is not done."""
+        """Write these, one after the other, and bring all of it to the disk. Never raises OSError: after
+        trouble the file is closed with what is whole, and the rest of the jobs is not done."""
         outcome = Outcome()
         try:
             for job in jobs:

@@ -28,10 +28,11 @@ class Reader(Protocol):
 
 @implementer(IPushProducer)
 class Outflow:
-    """Sends all that a reader has and ends the request; reading waits while the client does. Reactor thread only.
+    """Sends all that a reader has and ends the request; reading waits while the client does. Reactor thread
+    only.
 
-    io: runs a function in a thread. An error within cuts the answer off, so that nobody takes it for whole. The
-    reader is closed however it ends.
+    io: runs a function in a thread. An error within cuts the answer off, so that nobody takes it for whole.
+    The reader is closed however it ends.
     """
 
     log = Logger()

@@ -13,9 +13,19 @@ from .resource import body_of, field, tells
 if TYPE_CHECKING:
     from camd.app import App
 
-#: What the product's clients may say of a recording that is not theirs to choose here: a camera records what it
-#: gives, and files are named after their time.
-_LEFT_OUT = ("filename", "quality", "resolution", "framerate", "mode", "fps", "bitrate", "includeAudio", "format")
+#: What the product's clients may say of a recording that is not theirs to choose here: a camera records what
+#: it gives, and files are named after their time.
+_LEFT_OUT = (
+    "filename",
+    "quality",
+    "resolution",
+    "framerate",
+    "mode",
+    "fps",
+    "bitrate",
+    "includeAudio",
+    "format",
+)
 _START = {"type": "object", "properties": {"duration": {"type": "number", "description": "Seconds"}}}
 _TAG = {
     "type": "object",
@@ -33,9 +43,13 @@ class Recordings:
     def __init__(self, app: App):
         self._app = app
 
-    @tells({200: "It is being recorded", 409: "It was already", 503: "The camera gives nothing", 507: "No room"}, _START)
+    @tells(
+        {200: "It is being recorded", 409: "It was already", 503: "The camera gives nothing", 507: "No room"},
+        _START,
+    )
     async def start(self, request: Any) -> Any:
-        """POST /api/recording/start {"duration"}: record by hand, until it is stopped or for so many seconds."""
+        """POST /api/recording/start {"duration"}: record by hand, until it is stopped or for so many
+        seconds."""
         body, id = body_of(request), self._main(request)
         for name in body.keys() - {"duration", *_LEFT_OUT}:
             raise Invalid(name, "is none of duration, " + ", ".join(_LEFT_OUT))
@@ -43,8 +57,12 @@ class Recordings:
         if duration is not None and (type(duration) not in (int, float) or not 0 < duration <= 86400):
             raise Invalid("duration", "Value must be a number of seconds up to 86400")
         record = await self._app.recordings.begin_by_hand(id, duration)
-        return {"success": True, "recording_id": record.id, "filename": record.filename,
-                "estimated_size": self._estimate(id, duration or 0)}
+        return {
+            "success": True,
+            "recording_id": record.id,
+            "filename": record.filename,
+            "estimated_size": self._estimate(id, duration or 0),
+        }
 
     @tells({200: "It is stopped; `success` is false if nothing was recorded"})
     async def stop(self, request: Any) -> Any:
@@ -53,8 +71,13 @@ class Recordings:
         record = await self._app.recordings.end_by_hand(self._main(request))
         if record is None:
             return {"success": False, "recording_id": None, "filename": None, "duration": 0, "file_size": 0}
-        return {"success": True, "recording_id": record.id, "filename": record.filename,
-                "duration": record.duration / 1000, "file_size": record.size}
+        return {
+            "success": True,
+            "recording_id": record.id,
+            "filename": record.filename,
+            "duration": record.duration / 1000,
+            "file_size": record.size,
+        }
 
     def status(self, request: Any) -> Any:
         """GET /api/recording/status: what is recorded now."""
@@ -99,8 +122,14 @@ class Recordings:
         """POST /api/camera/snapshot: keep a picture."""
         body_of(request)
         record = await self._app.recordings.keep_picture(self._main(request))
-        return {"success": True, "filename": record.filename.rpartition("/")[2], "path": record.filename,
-                "size": record.size, "timestamp": record.start, "recording_id": record.id}
+        return {
+            "success": True,
+            "filename": record.filename.rpartition("/")[2],
+            "path": record.filename,
+            "size": record.size,
+            "timestamp": record.start,
+            "recording_id": record.id,
+        }
 
     def _estimate(self, camera: str, seconds: float) -> int:
         """Bytes, from what was written lately."""

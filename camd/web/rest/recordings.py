@@ -142,9 +142,11 @@ class RecordingsNoun:
         return [
             Operation("GET", "/api/recordings/range", Permission.Media_r, "Play a time",
                       {200: Answer("One MP4, from the very picture on", type="video/mp4"),
-                       404: Answer("Nothing is recorded of it"), 409: Answer("The video became another one within"),
+                       404: Answer("Nothing is recorded of it"),
+                       409: Answer("The video became another one within"),
                        422: Answer("This is no time")},
-                      self.play, "Nothing is encoded: it begins at a key frame, and an edit list hides what is too "
+                      self.play,
+                      "Nothing is encoded: it begins at a key frame, and an edit list hides what is too "
                       "early. Files that follow each other become one.", parameters=(camera, _START, _END)),
             Operation("GET", "/api/recordings/{id}", Permission.Media_r, "Download a recording",
                       {200: _FILE, 206: Answer("A part of it", type="video/mp4"), 404: Answer("There is none"),
@@ -156,7 +158,8 @@ class RecordingsNoun:
         write = Permission.Media_rw
         return [
             Operation("DELETE", "/api/recordings/{id}", Permission.Storage_rw, "Delete a recording",
-                      {204: Answer("It is gone"), 404: Answer("There is none"), 409: Answer("It is being written")},
+                      {204: Answer("It is gone"), 404: Answer("There is none"),
+                       409: Answer("It is being written")},
                       self.delete, parameters=(_ID,)),
             Operation("POST", "/api/recordings/tags", write, "Mark a moment",
                       {201: Answer("The tag", record({"id": _WHOLE})), 404: Answer("There is no such category"),
