@@ -213,6 +213,17 @@ class CameraTests(RightsCase):
             self.ask("POST", "/api", {"get": ["cameras/door*"]}, by="limited").json["values"], {}
         )
 
+    def test_another_camera_is_not_made_the_main_one(self) -> None:
+        for camera in ("door", "none"):
+            answer = self.ask("PUT", "/api/state/system/main_camera", {"value": camera}, by="limited")
+            self.assertEqual((answer.status, b"door" in answer.body), (422, False))
+            answer = self.ask("POST", "/api/cameras", {"id": camera, "source": "test:"}, by="limited")
+            self.assertEqual(answer.status, 403)
+        answer = self.ask("PUT", "/api/state/system/main_camera", {"value": "cam1"}, by="limited")
+        self.assertEqual(answer.status, 200)
+        answer = self.ask("PUT", "/api/state/system/main_camera", {"value": "door"}, by="operator")
+        self.assertEqual(answer.status, 200)
+
     def test_calls(self) -> None:
         def call(camera: str) -> Any:
             return self.ask(

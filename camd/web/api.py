@@ -150,6 +150,7 @@ class Api:
         done: dict[str, Any] = {}
         try:
             for observable in observables:
+                _check_choice(observable, values[observable.name], by)
                 observable.check(values[observable.name], by)
             for observable in observables:
                 done[observable.name] = await observable.set(values[observable.name], by)
@@ -262,6 +263,13 @@ def spec_for(observable: Observable, by: Principal) -> Spec:
     if by.cameras is None or spec.name != MAIN_CAMERA:
         return spec
     return replace(spec, choices=tuple(camera for camera in spec.choices if camera in by.cameras))
+
+
+def _check_choice(observable: Observable, value: Value, by: Principal) -> None:
+    """Raise Invalid for a choice that this writer may not know, and tell of no such choice."""
+    spec = spec_for(observable, by)
+    if spec is not observable.spec and spec.write is not None and by.may(spec.write, spec.name):
+        spec.check(value)
 
 
 class DeviceError(SourceError):

@@ -152,6 +152,7 @@ class CameraChangesNoun:
         values = dict(call.body)
         taken = {*self._app.cameras, *self._app.configuration.configured.cameras}
         camera = values.pop("id", None) or free_id(taken)
+        self._changing.check_camera(call, camera)
         if camera in taken:
             raise Conflict(f"there is a camera {camera} already")
         edits = await self._changing.camera(call, camera, values)
