@@ -116,6 +116,7 @@ function arrange() {
   const all = wanted === ALL && cameras.length > 0;
   const chosen = all ? null : cameras.includes(wanted) ? wanted : cameras[0] ?? null;
   view(all, cameras);
+  byId("recordings").href = `recordings.html${chosen ? `#${encodeURIComponent(chosen)}` : ""}`;
   stage.show(chosen);
   bench.show(chosen);
   strip.show(!all && cameras.length > 1 ? cameras : [], chosen);

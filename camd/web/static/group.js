@@ -13,6 +13,7 @@ const GROUPS = [
   ["Privacy", /^masks$/],
   ["Overlay", /^overlay\//],
   ["Motion", /^motion\//],
+  ["Recording", /^recording\//],
   ["Stream", /^((size|fps|format|source|enabled)$|[^/]*(jpeg|quality|bitrate|gop|key_?frame|codec|compression|encod))/],
   ["Main rendition", /^main\//],
   ["Small rendition", /^sub\//],

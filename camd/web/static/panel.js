@@ -4,7 +4,7 @@ import { copyOf } from "./template.js";
 
 const KEY = "camd.groups";
 /** Groups that few need every day. */
-const CLOSED_AT_FIRST = ["Overlay", "Motion", "Main rendition", "Small rendition", "ONVIF", "WebRTC"];
+const CLOSED_AT_FIRST = ["Overlay", "Motion", "Recording", "When and how", "Main rendition", "Small rendition", "ONVIF", "WebRTC"];
 
 /**
  * Groups of controls; what somebody may not change is there to read. Which groups somebody opened or closed

@@ -1,0 +1,185 @@
+"""What was recorded, on the page: found on the timeline, played, marked, taken along."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import shutil
+import tempfile
+import urllib.request
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from .browser import MISSING, Browser
+from .daemon import PASSWORD, Daemon
+from .test_recording import make_clip
+from .waiting import wait_for
+
+_CONFIG = '[cameras.cam1]\nname = "Front door"\nsource = "file:{clip}"\n[cameras.yard]\nname = "Yard"\nsource = "file:{clip}"\n'
+_MOMENT = "Number(document.querySelector('[role=slider]').ariaValueNow)"
+_VIDEO = "document.querySelector('video')"
+_PLAYS = f"{_VIDEO}.currentTime > 0.3 && !{_VIDEO}.paused"
+_MARKS = "document.querySelectorAll('[data-camera=\"%s\"] [data-kind=%s]').length"
+#: Keeps what the page makes to be saved, and what its progress bars show.
+_KEEP = """
+  window.made = []; window.progress = [];
+  const create = URL.createObjectURL;
+  URL.createObjectURL = (blob) => { window.made.push(blob); return create(blob); };
+  const value = Object.getOwnPropertyDescriptor(HTMLProgressElement.prototype, "value");
+  Object.defineProperty(HTMLProgressElement.prototype, "value", {
+    ...value, set(share) { window.progress.push(share); value.set.call(this, share); },
+  });
+"""
+
+
+@cache
+def served() -> Daemon:
+    """The daemon of all tests here: it records one camera, was stopped for a moment, and records again."""
+    folder = Path(tempfile.mkdtemp(prefix="camd-page-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    daemon = Daemon(_CONFIG.format(clip=make_clip(folder, 3, size="320x180")), arguments=["--https", "off"], admin=True)
+    atexit.register(daemon.remove)
+    (daemon.directory / "data" / "state.json").write_text(json.dumps({"cameras/cam1/recording/mode": "continuous"}))
+    daemon.start()
+    atexit.register(daemon.stop)
+    wait_for(lambda: recorded(daemon, 2), what="two seconds of video")
+    daemon.stop()
+    daemon.start()
+    wait_for(lambda: recorded(daemon, 1, records=2), what="a second file")
+    return daemon
+
+
+def ask(daemon: Daemon, method: str, path: str, body: Any = None) -> Any:
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {daemon.token}"}
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(daemon.url + path, data, headers, method=method)
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.loads(answer.read() or "null")
+
+
+def recorded(daemon: Daemon, seconds: float, records: int = 1) -> bool:
+    """Whether there are so many files, the newest so long."""
+    found = ask(daemon, "GET", "api/recordings?camera=cam1")["recordings"]
+    return len(found) >= records and found[0]["duration"] >= seconds
+
+
+@cache
+def browser() -> Browser:
+    """The browser of all tests here, in which the administrator is signed in."""
+    one = Browser()
+    atexit.register(one.close)
+    one.before(_KEEP)
+    one.sign_in(served().url, "admin", PASSWORD)
+    return one
+
+
+class RecordingsTests(SynchronousTestCase):
+    skip = MISSING
+
+    def setUp(self) -> None:
+        self.daemon, self.browser = served(), browser()
+        self.browser.open("about:blank")
+        self.browser.open(self.daemon.url + "recordings.html#cam1")
+        self.browser.wait(f"{_MARKS % ('cam1', 'continuous')} && {_VIDEO}.readyState >= 2")
+
+    def ask(self, *request: Any) -> Any:
+        return ask(self.daemon, *request)
+
+    def test_the_day_is_shown_and_played(self) -> None:
+        self.browser.errors()
+        first = self.ask("GET", "api/recordings?camera=cam1")["recordings"][-1]
+        self.assertEqual(self.browser.ask("[...document.querySelectorAll('.row-name')].map((one) => one.innerText)"),
+                         ["Front door", "Yard"])  # fmt: skip
+        self.assertEqual(self.browser.ask(_MARKS % ("cam1", "gap")), 1)
+        self.assertIn("missing", self.browser.ask("document.querySelector('[data-kind=gap]').title"))
+
+        self.browser.find("[role=slider]").send_keys("\ue011")  # Home: the day begins with nothing
+        self.browser.wait("document.querySelector('.replay-word').innerText.startsWith('Nothing is recorded')")
+        self.browser.click("#play")  # goes on with the first that there is
+        self.browser.wait(_PLAYS)
+        moment = self.browser.ask(_MOMENT)
+        self.assertLess(abs(moment - first["timestamp_start"]), 3000)
+        second = self.ask("GET", "api/recordings?camera=cam1")["recordings"][-2]
+        self.browser.find("#rate").send_keys("8")
+        self.browser.wait(f"{_MOMENT} > {second['timestamp_start']}", timeout=20)  # over the gap, into the next file
+        self.browser.wait(_PLAYS)
+        self.browser.click("#play")
+        self.browser.wait(f"{_VIDEO}.paused")
+        self.assertEqual(self.browser.errors(), [])
+
+    def test_a_click_on_the_timeline_leads_there(self) -> None:
+        for _ in range(10):
+            self.browser.click("[data-part=closer]")
+        self.assertIn(":", self.browser.ask("document.querySelector('.hour').innerText"))
+        before = self.browser.ask(_MOMENT)
+        self.browser.touch('[data-camera="cam1"] .row-track', -100, 0)
+        self.browser.wait(f"Math.abs({_MOMENT} - {before}) > 1000")
+        self.browser.touch('[data-camera="yard"] .row-track', 0, 0)
+        self.browser.wait("document.getElementById('name').innerText === 'Yard'")
+        self.assertTrue(self.browser.ask("location.hash").startswith("#yard/20"))
+        self.browser.click("#before")
+        self.browser.wait("document.querySelectorAll('.mark-time').length === 0")
+        self.browser.click("#now")
+        self.browser.wait(_MARKS % ("cam1", "continuous"))
+
+    def test_a_clip_is_exported_with_progress(self) -> None:
+        self.browser.click("#clip [data-part=from-here]")
+        self.assertIn("About", self.browser.ask("document.querySelector('#clip [data-part=message]').innerText"))
+        self.browser.wait("!document.querySelector('.timeline-clip').hidden")
+        self.browser.click("#clip [data-part=export]")
+        self.browser.wait("document.querySelector('#clip [data-part=message]').dataset.tone === 'good'")
+        self.assertGreater(self.browser.ask("Math.max(...window.progress)"), 0)
+        self.assertGreater(self.browser.ask("window.made[0].size"), 10_000)
+        head = self.browser.driver.execute_async_script(
+            "const done = arguments[0]; window.made[0].slice(4, 8).text().then(done)"
+        )
+        self.assertEqual(head, "ftyp")
+
+    def test_nothing_to_export_is_said(self) -> None:
+        for name, value in (("from", "2020-01-01T00:00:00"), ("to", "2020-01-01T00:01:00")):
+            self.browser.driver.execute_script(
+                f"const it = document.querySelector('#clip [data-part={name}]'); it.value = '{value}';"
+                "it.dispatchEvent(new Event('input', {bubbles: true}))"
+            )
+        self.browser.click("#clip [data-part=export]")
+        self.browser.wait("document.querySelector('#clip [data-part=message]').dataset.tone === 'bad'")
+        self.assertIn("no recording", self.browser.ask("document.querySelector('#clip [data-part=message]').innerText"))
+
+    def test_a_moment_is_tagged(self) -> None:
+        self.browser.fill("#tags [data-part=title]", "The postman\n")
+        self.browser.wait("document.querySelector('.tag-entry')?.innerText.includes('The postman')")
+        self.browser.wait(_MARKS % ("cam1", "tag"))
+        [tag] = self.ask("GET", "api/recordings/tags")["tags"]
+        self.assertEqual((tag["camera"], tag["title"], tag["created_by"]), ("cam1", "The postman", "admin"))
+        self.browser.click(".tag-entry [data-part=remove]")
+        self.browser.wait("!document.querySelector('.tag-entry')")
+
+    def test_recording_is_started_paused_and_stopped(self) -> None:
+        self.browser.open(self.daemon.url + "recordings.html#yard")
+        word = "document.querySelector('#recorder .lamp').innerText"
+        self.browser.wait(f"{word} === 'Not recording'")
+        for button, now in (("start", "Recording"), ("pause", "Paused"), ("resume", "Recording"), ("stop", "Not recording")):
+            self.browser.wait(f"document.querySelector('#recorder [data-part={button}]').checkVisibility()")
+            self.browser.click(f"#recorder [data-part={button}]")
+            self.browser.wait(f"{word} === {now!r}")
+        self.browser.click("#recorder summary")
+        self.assertTrue(self.browser.ask("document.getElementById('set/cameras/yard/recording/mode').checkVisibility()"))
+        self.browser.wait("/B/.test(document.querySelector('#room [data-part=free]').innerText)")
+
+    def test_who_may_only_watch_changes_nothing(self) -> None:
+        self.ask("POST", "api/users", {"username": "watcher", "password": "Another-horse-8", "role": "viewer"})
+        other = Browser()
+        self.addCleanup(other.close)
+        other.sign_in(self.daemon.url, "watcher", "Another-horse-8", "recordings.html")
+        other.wait(_MARKS % ("cam1", "continuous"))
+        shown = "[...document.querySelectorAll('.aside button, .aside input')].filter((one) => one.checkVisibility()).map((one) => one.dataset.part)"
+        self.assertEqual(other.ask(shown), ["from", "from-here", "to", "to-here", "export"])
+        self.ask("PUT", "api/roles/clerk", {"permissions": ["Storage_r"]})
+        self.ask("PATCH", "api/users/watcher", {"role": "clerk"})
+        other.open(self.daemon.url)
+        other.open(self.daemon.url + "recordings.html")
+        other.wait("document.getElementById('refused').checkVisibility()")
+        self.assertFalse(other.ask("document.querySelector('[href=\"recordings.html\"]').checkVisibility()"))
