@@ -15,7 +15,8 @@ from .marks import INDEX, read_marks
 RESTORE, RESET = "restore", "factory reset"
 _BESIDE_DATABASE = ("-wal", "-shm")
 #: What a factory reset removes; what others than camd have put there stays.
-_OWN = (CONFIG, STATE, USERS, INDEX, SECRET_KEY, "audit.jsonl", "plugins.json", "state.damaged", "tls", "files", "media")
+_OWN = (CONFIG, STATE, USERS, INDEX, SECRET_KEY, "audit.jsonl", "plugins.json", "s3.json", "s3.key", "state.damaged",
+        "tls", "files", "media")
 
 
 def make_backup(data_dir: Path, now: float, passphrase: str = "") -> bytes:
