@@ -47,6 +47,7 @@ class RecordCase(VideoCase):
         """camd ends in the middle of everything, and starts again."""
         for recorder in self.recordings.recorders.values():
             recorder._closed = True
+            recorder._leave()
         self.recordings.recorders.clear()
         self.get(self.recordings.stop())
         self.begin()

@@ -264,6 +264,20 @@ class RepairTests(RecordCase):
         self.assertIn(picture.filename, after)
         self.assertTrue((self.folder / "media/cam1/1970/01/01/mine.mp4").exists())
 
+    def test_a_file_that_was_begun_and_not_noted(self) -> None:
+        """The end came between the first fragment and its row: it is like one that was not finished."""
+        self.camera().pipeline.source.forget()
+        self.again()
+        self.film(60, 10.0)
+        self.index_says("DELETE FROM records WHERE timestamp_start = 1010000")
+        self.index_says("UPDATE gaps SET timestamp_end = NULL")
+        self.camera().pipeline.source.forget()
+        self.again()
+        first, second = self.rows()
+        self.assertEqual((second["reason"], second["duration"], len(second["sha256"])), (CUT, 1000, 32))
+        self.assertEqual(self.gaps(), [(1003_000, second["timestamp_start"], "camd ended unexpectedly"),
+                                       (second["timestamp_end"], None, "camd ended unexpectedly")])
+
     def test_a_file_without_a_picture_is_none(self) -> None:
         self.set(mode="off")
         empty = self.path().with_name("001700_000.mp4")

@@ -205,3 +205,11 @@ def next_number(connection: Connection) -> int:
     """The number that the next record will have at least."""
     (id,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM records").fetchone()
     return int(id)
+
+
+def newest(connection: Connection, camera: str) -> int:
+    """When the newest record of a camera ends, 0 without one."""
+    (end,) = connection.execute(
+        "SELECT coalesce(max(timestamp_end), 0) FROM records WHERE camera = ?", (camera,)
+    ).fetchone()
+    return int(end)

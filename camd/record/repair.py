@@ -14,13 +14,15 @@ from ..errors import Invalid
 from ..wire.boxes import fragments, whole_end
 from ..wire.samples import samples, timescales
 from . import queries
-from .changes import Began, Finished, adopt, finish, forget, lose, mark
+from .changes import Began, Finished, adopt, begin, finish, forget, lose, mark
 from .entries import Record
 from .index import Index
-from .segment_file import read_label
+from .segment_file import Label, read_label
 
 MISSING = "the file is missing"
 CUT = "camd ended unexpectedly; the file was cut to its last whole fragment"
+#: More files than these were not begun in the moment of an end: they are taken up beside everything else.
+MOST_BEGUN = 50
 #: If more than this part of all files is missing, they are not: the disk is another one.
 BRAKE = 0.5
 
@@ -115,6 +117,8 @@ class Repair:
         there = listed(self._root)
         known = self._index.read_now(queries.filenames)
         self.strangers = sorted(there.keys() - known.keys())
+        if not self._index.is_new and len(self.strangers) <= MOST_BEGUN:
+            self.strangers = [name for name in self.strangers if not self._was_begun(name)]
         missing = [name for name, (state, _) in known.items() if name not in there and state == "ready"]
         ready = sum(state == "ready" for state, _ in known.values())
         if len(missing) > max(10, ready * BRAKE):
@@ -138,6 +142,26 @@ class Repair:
 
     def _change(self, change: Any, *args: Any) -> None:
         self._index.commit_now([(change, args)])
+
+    def _was_begun(self, name: str) -> bool:
+        """Whether this is a file that camd had begun and not noted yet when it ended: newer than all that is known of
+        its camera. It is noted and repaired then."""
+        try:
+            with (self._root / name).open("rb") as file:
+                label = read_label(file)
+            if label is None or label.start < self._index.read_now(queries.newest, label.camera):
+                return False
+            if not measure(self._root / name).pictures:
+                return False
+        except (OSError, Invalid):
+            return False
+        self._change(begin, self._began(name, label))
+        self._unfinished(self._index.read_now(queries.named, name))
+        return True
+
+    def _began(self, name: str, label: Label) -> Began:
+        size = _size(self._root / name)
+        return Began(name, label.camera, label.kind, label.codec, label.start, size, label.synchronised)
 
     def _unfinished(self, record: Record) -> None:
         path = self._root / record.filename
@@ -181,9 +205,7 @@ class Repair:
             path.unlink()
             self.report.removed += 1
             return
-        began = Began(
-            name, label.camera, label.kind, label.codec, label.start, _size(path), label.synchronised
-        )
+        began = self._began(name, label)
         done = Finished(name, found.duration, found.end, found.fps, None)
         self._change(adopt, began, done)
         self.report.adopted += 1
