@@ -52,7 +52,7 @@ enabled = false
 #: What a file may be called is more than that, too, and uploads are not JSON: see tests/path_attacks.py.
 #: The other names of /api/users lead to the same resource, and hashing passwords for each takes minutes.
 EXCLUDED = (
-    r"^/(stream|cam/\{id\}/stream\.mjpg|api|api/v1|wamp)$"
+    r"^/(stream|cam/\{id\}/(stream\.mjpg|stream\.mp4|hls/.*)|api|api/v1|api/media|wamp)$"
     r"|^/api/(auth|admin|v1)/users"
     r"|^/(files|download|upload|api/files)\b"
     r"|^/api/config/\{section\}$"
