@@ -15,6 +15,7 @@ import { Outage } from "./outage.js";
 import { Panel } from "./panel.js";
 import { Presets } from "./presets.js";
 import { Profiles } from "./profiles.js";
+import { Seeking } from "./seeking.js";
 import { Session } from "./session.js";
 import { Stage } from "./stage.js";
 import { Store } from "./store.js";
@@ -57,6 +58,7 @@ const outage = new Outage(stage, link);
 const about = new Map(); // camera -> {about, presets, profiles}, which are kept, for somebody may be typing
 const ask = (...request) => session.ask(...request);
 const adding = new Adding({ ask, add });
+const seeking = new Seeking({ ask, add });
 const found = new Found(byId("found"), store, add);
 
 function socket(path) {
@@ -125,7 +127,7 @@ function arrange() {
   for (const camera of [...about.keys()].filter((one) => !cameras.includes(one))) forget(camera);
   found.allow(mayAdd());
   if (chosen) cameraPanel.show(controlsOf(chosen, schema), extrasOf(chosen));
-  else cameraPanel.show([], mayAdd() ? [["Add a camera", adding.root]] : []);
+  else cameraPanel.show([], mayAdd() ? additions() : []);
   systemPanel.show(systemControlsOf(schema));
   const facts = systemFactsOf(schema);
   systemFacts.show(facts.system);
@@ -188,6 +190,12 @@ function extrasOf(camera) {
     ...(has("ptz/presets") ? [["Lens", presets.root]] : []),
     ["Camera", known.root],
   ];
+}
+
+/** [[group, element]]: ways to a new camera. */
+function additions() {
+  const searches = store.get("plugins/discovery") === "ok" && session.may("System_r");
+  return [...(searches ? [["On the network", seeking.root]] : []), ["Add a camera", adding.root]];
 }
 
 function forget(camera) {
@@ -273,7 +281,7 @@ mirror.onready = () => {
   if (outage.end()) stage.player?.restart();
 };
 store.watchShape(arrange);
-store.watch("system/main_camera", arrange);
+for (const name of ["system/main_camera", "plugins/discovery"]) store.watch(name, arrange);
 store.watch("system/name", (name) => write(byId("system-name"), name ?? ""));
 stage.onname = (name) => (document.title = name ? `${name} – camd` : "camd");
 strip.onchoose = wall.onchoose = choose;

@@ -5,6 +5,7 @@ import { Session } from "./session.js";
 import { Account } from "./settings/account.js";
 import { Audit } from "./settings/audit.js";
 import { Certificate } from "./settings/certificate.js";
+import { Recorders } from "./settings/recorders.js";
 import { Roles } from "./settings/roles.js";
 import { Tokens } from "./settings/tokens.js";
 import { Users } from "./settings/users.js";
@@ -13,7 +14,7 @@ import { bindTheme } from "./theme.js";
 
 /** Builds the settings and leads from one to the other. A section is {show(): Promise}. */
 const SECTIONS = {
-  account: Account, tokens: Tokens, users: Users, roles: Roles, certificate: Certificate, audit: Audit,
+  account: Account, tokens: Tokens, recorders: Recorders, users: Users, roles: Roles, certificate: Certificate, audit: Audit,
 };
 const byId = (id) => document.getElementById(id);
 
