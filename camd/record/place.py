@@ -1,6 +1,6 @@
-"""Place: whether the place where recordings are kept still answers. A share of a server that went away may let every
-call wait for ever (nfs(5), "hard"), and a thread that waits there cannot be ended: so one thread asks, the others are
-told."""
+"""Place: whether the place where recordings are kept still answers. A share of a server that went away may
+let every call wait for ever (nfs(5), "hard"), and a thread that waits there cannot be ended: so one thread
+asks, the others are told."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ class Found:
 
 
 def type_of(root: Path, mounts: str) -> str:
-    """The type of the file system that a path lies on, "" if that is not known. mounts: as in proc(5), mountinfo."""
+    """The type of the file system that a path lies on, "" if that is not known. mounts: as in proc(5),
+    mountinfo."""
     best, found = -1, ""
     for line in mounts.splitlines():
         before, _, after = line.partition(" - ")
@@ -58,7 +59,8 @@ def type_of(root: Path, mounts: str) -> str:
 
 
 def ask(root: Path) -> Found:
-    """Look at a place, and write there if its server may be gone. Blocks, perhaps for ever; raises nothing."""
+    """Look at a place, and write there if its server may be gone. Blocks, perhaps for ever; raises
+    nothing."""
     type = ""
     with suppress(OSError):
         type = type_of(root, _MOUNTS.read_text(errors="replace"))
@@ -94,10 +96,14 @@ class Place:
         self._asked: str | None = None
         self._limit: Any = None
         self._bearing: list[Deferred[None]] = []
-        self._shown = state.declare(Spec(
-            "storage/places", list, read=Permission.Storage_r,
-            doc="Where recordings are kept: path, type of its file system, state (ok, error, hanging), reason.",
-        ))
+        self._shown = state.declare(
+            Spec(
+                "storage/places",
+                list,
+                read=Permission.Storage_r,
+                doc="Where recordings are kept: path, type of file system, state (ok, error, hanging), reason.",
+            )
+        )
         self._ticker = LoopingCall(self.look)
         self._ticker.clock = reactor
 
@@ -111,7 +117,8 @@ class Place:
             self._limit.cancel()
 
     def look(self) -> None:
-        """Ask again, unless the last question has not been answered: one thread may hang there, and no more."""
+        """Ask again, unless the last question has not been answered: one thread may hang there, and no
+        more."""
         if self._asked is not None:
             return
         root = self._storage.root
@@ -120,8 +127,8 @@ class Place:
         self._threads.io(ask, root).addBoth(self._answered)
 
     def bear(self, work: Coroutine[Any, Any, Any] | Deferred[Any]) -> Deferred[None]:
-        """Fires when this is done, or as soon as it is known that the place hangs; the work goes on by itself then.
-        Fails as the work does."""
+        """Fires when this is done, or as soon as it is known that the place hangs; the work goes on by itself
+        then. Fails as the work does."""
         done: Deferred[None] = Deferred()
         if self.hangs:
             done.callback(None)

@@ -86,7 +86,8 @@ def find(connection: Connection, wanted: Filter, limit: int = PAGE, cursor: str 
 
 def _place(cursor: str) -> tuple[int, int]:
     start, _, id = cursor.partition(".")
-    if not (len(cursor) < 40 and start.removeprefix("-").isdecimal() and id.isdecimal() and cursor.isascii()):
+    fits = cursor.isascii() and len(start) < 19 and len(id) < 19  # what SQLite calls an integer
+    if not (fits and start.removeprefix("-").isdecimal() and id.isdecimal()):
         raise Invalid("cursor", "take the one that came with the page before")
     return int(start), int(id)
 

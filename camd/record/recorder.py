@@ -150,15 +150,16 @@ class Recorder:
         self._intent.hear(event, self._reactor.seconds())
         self.update()
 
-    def close(self) -> Deferred[None]:
-        """End; fires when everything is on disk."""
+    def close(self, gap: str = "") -> Deferred[None]:
+        """End; fires when everything is on disk. gap: why something will be missing from here on, "" if nothing is
+        wanted any more."""
         if not self._closed:
             wanted, self._closed = self.kind, True
             self._watch.close()
             self._timelapse.stop()
             self._leave()
             if wanted and wanted != "timelapse":
-                self._end("camd was stopped" if wanted != "manual" else "")
+                self._end(gap if wanted != "manual" else "")
         return self.settled()
 
     def settled(self) -> Deferred[None]:

@@ -121,7 +121,7 @@ class Recordings:
         if self._ticker.running:
             self._ticker.stop()
         self.retention.stop()
-        closing = DeferredList([recorder.close() for recorder in self.recorders.values()])
+        closing = DeferredList([recorder.close("camd was stopped") for recorder in self.recorders.values()])
         try:
             await closing.addTimeout(PATIENCE, self._reactor)
         except TimeoutError:
