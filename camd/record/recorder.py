@@ -151,8 +151,8 @@ class Recorder:
         self.update()
 
     def close(self, gap: str = "") -> Deferred[None]:
-        """End; fires when everything is on disk. gap: why something will be missing from here on, "" if nothing is
-        wanted any more."""
+        """End; fires when everything is on disk. gap: why something will be missing from here on, "" if
+        nothing is wanted any more."""
         if not self._closed:
             wanted, self._closed = self.kind, True
             self._watch.close()
