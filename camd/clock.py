@@ -1,7 +1,7 @@
 """Clock: whether the wall clock of this machine is right, and when somebody sets it.
 
-Two clocks are compared once a second. NTP's slow corrections move both of them, so their difference changes only
-when the wall clock is set: that is a step.
+Two clocks are compared once a second. NTP's slow corrections move both of them, so their difference changes
+only when the wall clock is set: that is a step.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _TIMESYNC = Path("/run/systemd/timesync")
 class ClockStep:
     """The wall clock was set. at: Unix seconds, by the new time; by: seconds, forward or (negative) back.
 
-    was_right: the clock had been synchronised before, so what was noted then is right; else each time that was
-    noted since the start of camd is wrong by `by`."""
+    was_right: the clock had been synchronised before, so what was noted then is right; else each time that
+    was noted since the start of camd is wrong by `by`."""
 
     at: float
     by: float
@@ -44,8 +44,8 @@ class ClockStep:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the kernel says of its clock. synchronised: None if it does not tell; offset: seconds that it still
-    corrects, None if nobody knows."""
+    """What the kernel says of its clock. synchronised: None if it does not tell; offset: seconds that it
+    still corrects, None if nobody knows."""
 
     synchronised: bool | None
     offset: float | None = None
@@ -75,7 +75,9 @@ def read_kernel() -> Reading:
         state = -1
     if state >= 0:
         is_right = state != _TIME_ERROR
-        return Reading(is_right, timex.offset / (1e9 if timex.status & _STA_NANO else 1e6) if is_right else None)
+        return Reading(
+            is_right, timex.offset / (1e9 if timex.status & _STA_NANO else 1e6) if is_right else None
+        )
     return Reading((_TIMESYNC / "synchronized").exists() if _TIMESYNC.is_dir() else None)
 
 
@@ -90,8 +92,8 @@ def read_running() -> float:
 
 
 class Clock:
-    """Reactor thread only. synchronised: whether the wall clock is right now; was_right: whether it has been since
-    camd started. wall, running, kernel: the clocks, for tests."""
+    """Reactor thread only. synchronised: whether the wall clock is right now; was_right: whether it has been
+    since camd started. wall, running, kernel: the clocks, for tests."""
 
     log = Logger()
 
@@ -113,7 +115,11 @@ class Clock:
         reading = kernel()
         self.synchronised = self.was_right = reading.synchronised is not False
         self._shown = state.declare(
-            Spec("system/clock", dict, doc="The wall clock: is it synchronised, what is still corrected, the last step.")
+            Spec(
+                "system/clock",
+                dict,
+                doc="The wall clock: is it synchronised, what is still corrected, the last step.",
+            )
         )
         self._publish(reading)
         self._ticker = LoopingCall(self.look)
@@ -127,12 +133,13 @@ class Clock:
             self._ticker.stop()
 
     def on_step(self, callback: Callable[[ClockStep], None]) -> Callable[[], None]:
-        """Call back when the wall clock was set, a second later at most; returns the function that ends it."""
+        """Call back when the wall clock was set, a second later at most; returns the function that ends
+        it."""
         return _added(self._on_step, callback)
 
     def on_synchronised(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call back when the clock is right for the first time since the start, after the step that made it so;
-        never if it was right from the start. Returns the function that ends it."""
+        """Call back when the clock is right for the first time since the start, after the step that made it
+        so; never if it was right from the start. Returns the function that ends it."""
         return _added(self._on_right, callback)
 
     def look(self) -> None:
@@ -169,7 +176,9 @@ class Clock:
     def _publish(self, reading: Reading) -> None:
         """The offset in hundredths: its last digits never rest, and each change goes to every client."""
         offset = None if reading.offset is None else round(reading.offset, 2) + 0.0
-        self._shown.publish({"synchronised": reading.synchronised, "offset": offset, "last_step": self._last_step})
+        self._shown.publish(
+            {"synchronised": reading.synchronised, "offset": offset, "last_step": self._last_step}
+        )
 
 
 def _added(callbacks: list[Any], callback: Any) -> Callable[[], None]:

@@ -1,4 +1,5 @@
-"""Backup, restore and factory reset: nothing is lost, nothing half done, and no stranger's file is believed."""
+"""Backup, restore and factory reset: nothing is lost, nothing half done, and no stranger's file is
+believed."""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ def tree(folder: Path) -> dict[str, bytes]:
     """Every file below a folder, as bytes."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "camd.lock"
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "camd.lock"
     }
 
 
@@ -68,7 +70,9 @@ class DataCase(SynchronousTestCase):
 def fill(data: Path) -> None:
     sealed = seal_login(data, "front", {"source": "rtsp://ann:Secret-9@192.0.2.1/x"})
     (data / "config.toml").write_text(
-        '# by hand\n[cameras.front]\n' + "".join(f"{key} = {json.dumps(value)}\n" for key, value in sealed.items()))
+        "# by hand\n[cameras.front]\n"
+        + "".join(f"{key} = {json.dumps(value)}\n" for key, value in sealed.items())
+    )
     (data / "state.json").write_text('{"cameras/front/brightness": 40}')
     (data / "tls").mkdir()
     for name in ("fullchain.pem", "privkey.pem"):
@@ -110,7 +114,9 @@ class ArchiveTests(SynchronousTestCase):
     def test_others_can_read_what_is_no_secret(self) -> None:
         path = Path(self.mktemp())
         path.write_bytes(pack(self.FILES, 0.0))  # a board without a clock
-        listed = subprocess.run(["python3", "-m", "zipfile", "-l", path], capture_output=True, text=True, check=True)
+        listed = subprocess.run(
+            ["python3", "-m", "zipfile", "-l", path], capture_output=True, text=True, check=True
+        )
         self.assertIn("config.toml", listed.stdout)
         if shutil.which("unzip"):
             subprocess.run(["unzip", "-tq", path], check=True, stdout=subprocess.DEVNULL)
@@ -159,13 +165,15 @@ class ArchiveTests(SynchronousTestCase):
 
         kdf = {"kdf": "scrypt", "salt": "00", "n": 1 << 15, "r": 8, "p": 1}
         for data in (
-            b"", b"PK", b"x" * 9999, packed({}), packed({"camd.json": b"[]"}), packed(about()), packed(about(files={"a": 1})),
-            packed({**about(files={"a": {"sha256": "0"}}), "a": b"x"}), packed({**about(files={}), "a": b"x"}),
+            b"", b"PK", b"x" * 9999, packed({}), packed({"camd.json": b"[]"}), packed(about()),
+            packed(about(files={"a": 1})), packed({**about(files={"a": {"sha256": "0"}}), "a": b"x"}),
+            packed({**about(files={}), "a": b"x"}),
             packed(about(format=2, files={})),
             packed({f"f{number}": b"" for number in range(99)}),
             packed({"camd.json": bytes(80 << 20)}),  # a bomb
             *(packed(about(encryption={**kdf, **wrong}))
-              for wrong in ({"n": 1 << 30}, {"n": 3}, {"r": 99}, {"p": 0}, {"salt": "x"}, {"kdf": "?"}, {"n": "2"})),
+              for wrong in ({"n": 1 << 30}, {"n": 3}, {"r": 99}, {"p": 0}, {"salt": "x"}, {"kdf": "?"},
+                            {"n": "2"})),
         ):  # fmt: skip
             self.assertRaises(Invalid, unpack, data, PASSPHRASE)
 
@@ -181,9 +189,13 @@ class RestoreTests(DataCase):
         accounts = Accounts(self.new)
         self.assertEqual(list(accounts.open().by_name), ["admin"])
         accounts.close()
-        found = rows(self.new / "index.db", "SELECT category_id, camera, timestamp, title, note, created_by FROM tags")
+        found = rows(
+            self.new / "index.db", "SELECT category_id, camera, timestamp, title, note, created_by FROM tags"
+        )
         self.assertEqual(found, [(7, "front", 2000, "a wren", "small", "ann")])
-        self.assertEqual(rows(self.new / "index.db", "SELECT * FROM categories"), [(7, "Birds", "#00ff00", 5)])
+        self.assertEqual(
+            rows(self.new / "index.db", "SELECT * FROM categories"), [(7, "Birds", "#00ff00", 5)]
+        )
         self.assertFalse((self.new / "pending").exists())
         self.assertEqual([path.name for path in self.new.glob(".*")], [])
 
@@ -202,7 +214,9 @@ class RestoreTests(DataCase):
             index.execute("DELETE FROM tags")
             index.execute("UPDATE records SET tag_markers = 0")
         self.restore(data, to=self.old)
-        self.assertEqual(rows(self.old / "index.db", "SELECT filename, tag_markers FROM records"), [("front/a.mp4", 1)])
+        self.assertEqual(
+            rows(self.old / "index.db", "SELECT filename, tag_markers FROM records"), [("front/a.mp4", 1)]
+        )
 
     def test_what_was_not_there_goes(self) -> None:
         data = make_backup(self.old, NOW)
@@ -228,8 +242,15 @@ class RestoreTests(DataCase):
         self.refused({})
         self.refused({"tls/privkey.pem": b"x"})
         before = tree(self.old)
-        self.assertRaises(WrongPassphrase, prepare_restore, self.old, make_backup(self.old, NOW, PASSPHRASE),
-                          self.read, NOW, "another passphrase")
+        self.assertRaises(
+            WrongPassphrase,
+            prepare_restore,
+            self.old,
+            make_backup(self.old, NOW, PASSPHRASE),
+            self.read,
+            NOW,
+            "another passphrase",
+        )
         self.assertEqual(tree(self.old), before)
 
     def test_power_cuts(self) -> None:
@@ -244,9 +265,15 @@ class RestoreTests(DataCase):
                 if steps == 0:
                     raise KeyboardInterrupt
                 return real(*args, **keywords)
+
             return step
 
-        for module, name in ((os, "replace"), (pending, "_remove"), (pending, "write_marks"), (pending, "drop")):
+        for module, name in (
+            (os, "replace"),
+            (pending, "_remove"),
+            (pending, "write_marks"),
+            (pending, "drop"),
+        ):
             self.patch(module, name, count(getattr(module, name)))
         for last in range(1, 12):
             shutil.rmtree(self.new)
@@ -332,12 +359,16 @@ class CliTests(CliCase):
         self.backup = self.folder / "backup.zip"
 
     def test_there_and_back(self) -> None:
-        self.assertEqual(self.camd("backup", str(self.backup), "--passphrase-file", str(self.phrase)), 0, self.err)
+        self.assertEqual(
+            self.camd("backup", str(self.backup), "--passphrase-file", str(self.phrase)), 0, self.err
+        )
         self.assertEqual(stat.S_IMODE(self.backup.stat().st_mode), 0o600)
         before = (self.data / "state.json").read_bytes()
         (self.data / "state.json").write_text("{}")
         (self.data / "config.toml").write_text("broken =")
-        self.assertEqual(self.camd("restore", str(self.backup), "--passphrase-file", str(self.phrase)), 0, self.err)
+        self.assertEqual(
+            self.camd("restore", str(self.backup), "--passphrase-file", str(self.phrase)), 0, self.err
+        )
         self.assertEqual((self.data / "state.json").read_bytes(), before)
         self.assertIn("secret.key", self.err)
         self.assertIn('"restore"', (self.data / "audit.jsonl").read_text())
@@ -379,7 +410,9 @@ class RestTests(EdgeCase):
         self.assertIn("camd.db", unpack(answer.body, PASSPHRASE))
         body = {"archive": base64.b64encode(answer.body).decode(), "passphrase": PASSPHRASE}
         before = tree(self.folder)
-        answer = self.ask("POST", "/api/restore", {**body, "passphrase": "not this one"}, by="admin", secure=True)
+        answer = self.ask(
+            "POST", "/api/restore", {**body, "passphrase": "not this one"}, by="admin", secure=True
+        )
         self.assertEqual(answer.status, 422)
         self.assertFalse((self.folder / "pending").exists())
         self.assertEqual(tree(self.folder).keys(), before.keys())
@@ -392,8 +425,13 @@ class RestTests(EdgeCase):
         self.assertTrue((self.folder / "pending").exists())
 
     def test_who_may(self) -> None:
-        for by, secure, status in (("admin", False, 403), ("operator", True, 403), ("limited", True, 403),
-                                   ("viewer", True, 403), (None, True, 401)):
+        for by, secure, status in (
+            ("admin", False, 403),
+            ("operator", True, 403),
+            ("limited", True, 403),
+            ("viewer", True, 403),
+            (None, True, 401),
+        ):
             options: dict[str, Any] = {"by": by} if by else {}
             self.assertEqual(self.ask("GET", "/api/backup", secure=secure, **options).status, status, by)
             answer = self.ask("POST", "/api/restore", {"archive": "AAAA"}, secure=secure, **options)
@@ -412,4 +450,6 @@ class RestTests(EdgeCase):
         self.assertEqual(self.ask("POST", "/api", call, by="admin", secure=True).json, {"result": True})
         self.clock.advance(LAST_WORDS)
         self.assertEqual(self.restarts, [1])
-        self.assertEqual(json.loads((self.folder / "pending" / "plan.json").read_text())["event"], "factory reset")
+        self.assertEqual(
+            json.loads((self.folder / "pending" / "plan.json").read_text())["event"], "factory reset"
+        )

@@ -1,4 +1,5 @@
-"""The wall clock: steps are told, slow corrections and pauses are none, and the first synchronisation is one event."""
+"""The wall clock: steps are told, slow corrections and pauses are none, and the first synchronisation is one
+event."""
 
 from __future__ import annotations
 

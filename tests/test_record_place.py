@@ -31,8 +31,13 @@ class AskTests(SynchronousTestCase):
         self.folder.mkdir()
 
     def test_types(self) -> None:
-        for path, type in (("/var/lib", "ext4"), ("/mnt", "tmpfs"), ("/mnt/x", "tmpfs"), ("/mntx", "ext4"),
-                           ("/mnt/two words/media", "cifs")):
+        for path, type in (
+            ("/var/lib", "ext4"),
+            ("/mnt", "tmpfs"),
+            ("/mnt/x", "tmpfs"),
+            ("/mntx", "ext4"),
+            ("/mnt/two words/media", "cifs"),
+        ):
             self.assertEqual(type_of(Path(path), MOUNTS), type)
         self.assertEqual(type_of(Path("/x"), ""), "")
 

@@ -1,4 +1,5 @@
-"""The parts of the S3 plugin: signatures as the reference has them, what is next, and what the journal keeps."""
+"""The parts of the S3 plugin: signatures as the reference has them, what is next, and what the journal
+keeps."""
 
 from __future__ import annotations
 
@@ -29,26 +30,36 @@ EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 class SignatureTests(SynchronousTestCase):
     """The four examples of the Amazon S3 API Reference."""
 
-    def signature(self, method: str, path: str, query: dict[str, str], headers: dict[str, str], payload: str) -> str:
+    def signature(
+        self, method: str, path: str, query: dict[str, str], headers: dict[str, str], payload: str
+    ) -> str:
         signed = sign(KEYS, method, "examplebucket.s3.amazonaws.com", path, query, headers, payload, MOMENT)
         self.assertEqual(signed["x-amz-date"], "20130524T000000Z")
         return signed["authorization"].rpartition("Signature=")[2]
 
     def test_get(self) -> None:
-        self.assertEqual(self.signature("GET", "/test.txt", {}, {"Range": "bytes=0-9"}, EMPTY),
-                         "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41")
+        self.assertEqual(
+            self.signature("GET", "/test.txt", {}, {"Range": "bytes=0-9"}, EMPTY),
+            "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41",
+        )
 
     def test_put(self) -> None:
         headers = {"Date": "Fri, 24 May 2013 00:00:00 GMT", "x-amz-storage-class": "REDUCED_REDUNDANCY"}
         payload = "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072"
-        self.assertEqual(self.signature("PUT", "/test$file.text", {}, headers, payload),
-                         "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd")
+        self.assertEqual(
+            self.signature("PUT", "/test$file.text", {}, headers, payload),
+            "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd",
+        )
 
     def test_queries(self) -> None:
-        self.assertEqual(self.signature("GET", "/", {"lifecycle": ""}, {}, EMPTY),
-                         "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543")
-        self.assertEqual(self.signature("GET", "/", {"prefix": "J", "max-keys": "2"}, {}, EMPTY),
-                         "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7")
+        self.assertEqual(
+            self.signature("GET", "/", {"lifecycle": ""}, {}, EMPTY),
+            "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543",
+        )
+        self.assertEqual(
+            self.signature("GET", "/", {"prefix": "J", "max-keys": "2"}, {}, EMPTY),
+            "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7",
+        )
 
     def test_names(self) -> None:
         self.assertEqual(encode("/a b/ü+~.x"), "/a%20b/%C3%BC%2B~.x")
@@ -66,7 +77,8 @@ class WorkTests(SynchronousTestCase):
 
     def add(self, state: str = "ready") -> int:
         cursor = self.index.execute(
-            "INSERT INTO records (filename, camera, kind, media_type, encoding, timestamp_start, timestamp_end, state, sha256)"
+            "INSERT INTO records (filename, camera, kind, media_type, encoding, timestamp_start,"
+            " timestamp_end, state, sha256)"
             " VALUES (?, 'cam1', 'manual', 'video', 'mp4', 1000, 5000, ?, x'AB')",
             (f"cam1/{self.index.total_changes}.mp4", state),
         )
@@ -120,8 +132,10 @@ class JournalTests(SynchronousTestCase):
         one.after, one.done, one.files, one.upload = 7, {9, 8}, {"a/b": 1.5}, Upload("k", "i", "d")
         one.write()
         other.read()
-        self.assertEqual((other.place, other.after, other.done, other.files, other.upload),
-                         ("there", 7, {8, 9}, {"a/b": 1.5}, Upload("k", "i", "d")))
+        self.assertEqual(
+            (other.place, other.after, other.done, other.files, other.upload),
+            ("there", 7, {8, 9}, {"a/b": 1.5}, Upload("k", "i", "d")),
+        )
 
     def test_damaged(self) -> None:
         for text in ("", "[]", "{}", '{"place": "", "after": 1, "done": [], "files": [], "upload": null}'):
@@ -143,7 +157,9 @@ class OptionsTests(SynchronousTestCase):
 
     def test_off_by_default(self) -> None:
         self.app.reactor.advance(EVERY)
-        self.assertEqual([self.app.state[f"s3/{name}"].value for name in ("state", "lag", "waiting")], ["off", 0, 0])
+        self.assertEqual(
+            [self.app.state[f"s3/{name}"].value for name in ("state", "lag", "waiting")], ["off", 0, 0]
+        )
 
     def test_the_secret_goes_in_and_never_out(self) -> None:
         self.assertEqual(self.successResultOf(self.set("secret_key", "Very-secret-1")), "set")
@@ -164,7 +180,16 @@ class OptionsTests(SynchronousTestCase):
         self.successResultOf(stopped)
 
     def test_what_is_refused(self) -> None:
-        for name, value in (("endpoint", "ftp://x"), ("endpoint", "https://"), ("endpoint", "https://a@b"),
-                            ("endpoint", "https://x:99999"), ("endpoint", "https://x/?y"), ("bucket", "A b"),
-                            ("region", ""), ("prefix", "a b"), ("access_key", "a\r\nb"), ("secret_key", "ä")):
+        for name, value in (
+            ("endpoint", "ftp://x"),
+            ("endpoint", "https://"),
+            ("endpoint", "https://a@b"),
+            ("endpoint", "https://x:99999"),
+            ("endpoint", "https://x/?y"),
+            ("bucket", "A b"),
+            ("region", ""),
+            ("prefix", "a b"),
+            ("access_key", "a\r\nb"),
+            ("secret_key", "ä"),
+        ):
             self.failureResultOf(self.set(name, value), Invalid)

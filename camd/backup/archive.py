@@ -39,8 +39,17 @@ _COST = {"n": 1 << 15, "r": 8, "p": 1}
 _HIGHEST_COST = {"n": 1 << 17, "r": 8, "p": 4}
 _OLDEST = 315_532_800  # ZIP knows no time before 1980
 #: What the parser of a damaged ZIP may stumble over.
-_BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError, EOFError, OSError,
-           ValueError, LookupError)
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    LookupError,
+)
 
 
 class WrongPassphrase(Invalid):
@@ -51,7 +60,8 @@ class WrongPassphrase(Invalid):
 
 
 def pack(files: Mapping[str, bytes], now: float, passphrase: str = "") -> bytes:
-    """Name -> content as an archive, encrypted if there is a passphrase. now: Unix seconds. Raises Invalid."""
+    """Name -> content as an archive, encrypted if there is a passphrase. now: Unix seconds. Raises
+    Invalid."""
     about = {
         "format": FORMAT,
         "camd": __version__,

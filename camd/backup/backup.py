@@ -15,21 +15,34 @@ from .marks import INDEX, read_marks
 RESTORE, RESET = "restore", "factory reset"
 _BESIDE_DATABASE = ("-wal", "-shm")
 #: What a factory reset removes; what others than camd have put there stays.
-_OWN = (CONFIG, STATE, USERS, INDEX, SECRET_KEY, "audit.jsonl", "plugins.json", "s3.json", "s3.key", "state.damaged",
-        "tls", "files", "media")
+_OWN = (
+    CONFIG,
+    STATE,
+    USERS,
+    INDEX,
+    SECRET_KEY,
+    "audit.jsonl",
+    "plugins.json",
+    "s3.json",
+    "s3.key",
+    "state.damaged",
+    "tls",
+    "files",
+    "media",
+)
 
 
 def make_backup(data_dir: Path, now: float, passphrase: str = "") -> bytes:
-    """The archive; with a passphrase the secrets are in it, and all of it is encrypted. now: Unix seconds. Raises
-    CamdError."""
+    """The archive; with a passphrase the secrets are in it, and all of it is encrypted. now: Unix seconds.
+    Raises CamdError."""
     return pack(gather(data_dir, bool(passphrase)), now, passphrase)
 
 
 def prepare_restore(
     data_dir: Path, archive: bytes, read: Callable[[str], Config], now: float, passphrase: str = ""
 ) -> list[str]:
-    """Check an archive and lay it down for `carry_out`; returns the names of what it brings. What it lacks of the
-    configuration goes, secrets and tags stay as they are. Raises CamdError; then nothing has changed."""
+    """Check an archive and lay it down for `carry_out`; returns the names of what it brings. What it lacks of
+    the configuration goes, secrets and tags stay as they are. Raises CamdError; then nothing has changed."""
     files = unpack(archive, passphrase)
     check_names(files)
     remove = {name for name in (CONFIG, STATE) if name not in files}
@@ -42,8 +55,8 @@ def prepare_restore(
 
 
 def prepare_reset(data_dir: Path, recordings: Path | None) -> None:
-    """Lay down for `carry_out` that camd is as new: only the categories of tags stay. recordings: the place of
-    recordings if it is not camd's own. Raises CamdError; then nothing has changed."""
+    """Lay down for `carry_out` that camd is as new: only the categories of tags stay. recordings: the place
+    of recordings if it is not camd's own. Raises CamdError; then nothing has changed."""
     try:
         marks = read_marks(data_dir, tags=False)
     except DatabaseError:  # a damaged index is a reason for a reset, and none against it

@@ -1,4 +1,5 @@
-"""Backups: the same for a camd that runs: what changes below it is prepared now and done at the next start."""
+"""Backups: the same for a camd that runs: what changes below it is prepared now and done at the next
+start."""
 
 from __future__ import annotations
 
@@ -32,8 +33,8 @@ class Backups:
         return await app.threads.io(make_backup, app.config.data_dir, time.time(), passphrase)
 
     async def restore(self, archive: bytes, passphrase: str = "") -> list[str]:
-        """Check an archive, prepare it, and start camd again; returns the names of what it brings. Raises CamdError,
-        and then nothing has changed."""
+        """Check an archive, prepare it, and start camd again; returns the names of what it brings. Raises
+        CamdError, and then nothing has changed."""
         app = self._app
         files = await app.threads.io(
             prepare_restore, app.config.data_dir, archive, self._read, time.time(), passphrase

@@ -1,4 +1,5 @@
-"""Whether a daemon uses a data directory: a lock that it holds as long as it lives, and that commands ask for."""
+"""Whether a daemon uses a data directory: a lock that it holds as long as it lives, and that commands ask
+for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Categories and tags of the index, apart from the records: those belong to the disk, these to people. All blocks."""
+"""Categories and tags of the index, apart from the records: those belong to the disk, these to people. All
+blocks."""
 
 from __future__ import annotations
 
@@ -22,16 +23,23 @@ _LARGEST = 64 << 20
 
 
 def read_marks(data_dir: Path, tags: bool = True) -> bytes | None:
-    """The categories, and the tags if wanted, as JSON; None if nothing was ever recorded. Raises DatabaseError."""
+    """The categories, and the tags if wanted, as JSON; None if nothing was ever recorded. Raises
+    DatabaseError."""
     path = data_dir / INDEX
     if not path.exists():
         return None
     with reading(path) as connection:
-        categories = connection.execute("SELECT id, name, color, created_at FROM categories ORDER BY id").fetchall()
-        found = connection.execute(
-            "SELECT category_id, coalesce(camera, ''), timestamp, title, note, created_by FROM tags"
-            " WHERE deleted = 0 ORDER BY timestamp, id"
-        ).fetchall() if tags else []
+        categories = connection.execute(
+            "SELECT id, name, color, created_at FROM categories ORDER BY id"
+        ).fetchall()
+        found = (
+            connection.execute(
+                "SELECT category_id, coalesce(camera, ''), timestamp, title, note, created_by FROM tags"
+                " WHERE deleted = 0 ORDER BY timestamp, id"
+            ).fetchall()
+            if tags
+            else []
+        )
     value = {
         "categories": [dict(zip(_CATEGORY, row, strict=True)) for row in categories],
         "tags": [dict(zip(_TAG, row, strict=True)) for row in found],
@@ -54,14 +62,18 @@ def parse_marks(data: bytes) -> tuple[list[dict[str, Any]], list[dict[str, Any]]
 
 
 def write_marks(data_dir: Path, data: bytes, now: int) -> None:
-    """Put these categories and tags in the place of what is there, in one transaction; the index is made if it is
-    missing. now: Unix milliseconds. Raises CamdError."""
+    """Put these categories and tags in the place of what is there, in one transaction; the index is made if
+    it is missing. now: Unix milliseconds. Raises CamdError."""
     categories, tags = parse_marks(data)
     database = Database(data_dir / INDEX, MIGRATIONS)
     database.open(now)
     try:
         with database.writing() as connection:
-            for statement in ("DELETE FROM tags", "DELETE FROM categories", "UPDATE records SET tag_markers = 0"):
+            for statement in (
+                "DELETE FROM tags",
+                "DELETE FROM categories",
+                "UPDATE records SET tag_markers = 0",
+            ):
                 connection.execute(statement)
             for row in categories:
                 changes.category(connection, row["id"], row["name"], row["color"], row["created_at"])
@@ -78,6 +90,10 @@ def recorded_files(data_dir: Path) -> list[str]:
     path = data_dir / INDEX
     try:
         with reading(path) as connection:
-            return [row[0] for row in connection.execute("SELECT filename FROM records")] if path.exists() else []
+            return (
+                [row[0] for row in connection.execute("SELECT filename FROM records")]
+                if path.exists()
+                else []
+            )
     except CamdError:
         return []

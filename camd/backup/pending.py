@@ -1,8 +1,8 @@
 """Pending: a change of the whole data directory, laid down beside it and then put in its place.
 
-`pending/` appears with everything in it and its plan, or not at all. From then on each start carries it out from the
-beginning until it is through: every step of it may be taken twice. So a power cut leaves the old or the new, and what
-lies between is finished before anybody looks. All of this blocks.
+`pending/` appears with everything in it and its plan, or not at all. From then on each start carries it out
+from the beginning until it is through: every step of it may be taken twice. So a power cut leaves the old or
+the new, and what lies between is finished before anybody looks. All of this blocks.
 """
 
 from __future__ import annotations
@@ -33,17 +33,22 @@ def lay_down(
     recordings: Path | None = None,
     check: Callable[[Path], None] = lambda folder: None,
 ) -> None:
-    """Prepare a change. event: what it is called; put: new files; remove: files and folders that go; recordings:
-    a place from which all that the index knows goes; check(folder): refuses the files as they lie there, by raising.
-    Raises CamdError, and then nothing is prepared."""
+    """Prepare a change. event: what it is called; put: new files; remove: files and folders that go;
+    recordings: a place from which all that the index knows goes; check(folder): refuses the files as they lie
+    there, by raising. Raises CamdError, and then nothing is prepared."""
     part = data_dir / f".{PENDING}-{secrets.token_hex(8)}"
     try:
         part.mkdir(0o700)
         for name, data in put.items():
             _write(part / name, data)
         check(part)
-        plan = {"event": event, "put": sorted(put.keys() - {MARKS}), "marks": MARKS in put, "remove": sorted(remove),
-                "recordings": None if recordings is None else str(recordings)}
+        plan = {
+            "event": event,
+            "put": sorted(put.keys() - {MARKS}),
+            "marks": MARKS in put,
+            "remove": sorted(remove),
+            "recordings": None if recordings is None else str(recordings),
+        }
         _write(part / _PLAN, json.dumps(plan).encode())
         drop(data_dir)
         part.rename(data_dir / PENDING)
@@ -63,8 +68,8 @@ def drop(data_dir: Path) -> None:
 
 
 def carry_out(data_dir: Path, now: int) -> str:
-    """Do what is prepared, for a data directory that nobody uses; returns the event, "" without one. now: Unix
-    milliseconds. Raises CamdError; the next try goes on from there."""
+    """Do what is prepared, for a data directory that nobody uses; returns the event, "" without one. now:
+    Unix milliseconds. Raises CamdError; the next try goes on from there."""
     folder = data_dir / PENDING
     try:
         plan = loads((folder / _PLAN).read_bytes(), _LARGEST_PLAN)
@@ -86,8 +91,10 @@ def carry_out(data_dir: Path, now: int) -> str:
         _sync(data_dir)
         drop(data_dir)
     except OSError as error:
-        raise CamdError(f"{error.filename or data_dir}: {plan['event']} cannot be carried out: {error.strerror}; it is "
-                        f"tried again at each start, and never if {folder} is removed") from None
+        raise CamdError(
+            f"{error.filename or data_dir}: {plan['event']} cannot be carried out: {error.strerror}; it is "
+            f"tried again at each start, and never if {folder} is removed"
+        ) from None
     return str(plan["event"])
 
 

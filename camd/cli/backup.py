@@ -19,15 +19,23 @@ from .verbs import PLACE, Verbs
 
 
 def add_verbs(verbs: Verbs) -> None:
-    backup = verbs.add("backup", _backup, "Write configuration, settings, users and tags into one file.", PLACE)
-    backup.add_argument("--secrets", action="store_true",
-                        help="ask for a passphrase: the secrets are in it, and all of it is encrypted")
+    backup = verbs.add(
+        "backup", _backup, "Write configuration, settings, users and tags into one file.", PLACE
+    )
+    backup.add_argument(
+        "--secrets",
+        action="store_true",
+        help="ask for a passphrase: the secrets are in it, and all of it is encrypted",
+    )
     restore = verbs.add("restore", _restore, "Put a backup back; camd must not run.", PLACE)
     for parser, text in ((backup, "the file to write"), (restore, "the backup")):
         parser.add_argument("file", metavar="FILE", type=Path, help=text)
-        parser.add_argument("--passphrase-file", metavar="FILE",
-                            help="read the passphrase there, - for standard input")
-    reset = verbs.add("factory-reset", _reset, "Delete users, settings, recordings and files; camd must not run.", PLACE)
+        parser.add_argument(
+            "--passphrase-file", metavar="FILE", help="read the passphrase there, - for standard input"
+        )
+    reset = verbs.add(
+        "factory-reset", _reset, "Delete users, settings, recordings and files; camd must not run.", PLACE
+    )
     reset.add_argument("--yes", action="store_true", help="do it; without this it is only said what would go")
 
 
@@ -42,8 +50,10 @@ def _backup(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     except OSError as error:
         raise CamdError(f"{args.file}: cannot be written: {error.strerror}") from None
     audit.record(config.data_dir, "backup", encrypted=bool(passphrase))
-    say(f"{args.file}: {len(archive)} bytes, " + (
-        "encrypted" if passphrase else "without secrets (with --secrets they are in it, encrypted)"))
+    say(
+        f"{args.file}: {len(archive)} bytes, "
+        + ("encrypted" if passphrase else "without secrets (with --secrets they are in it, encrypted)")
+    )
     return OK
 
 
@@ -78,8 +88,10 @@ def _reset(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     config = load(args.config, environ=environ, options={"data-dir": args.data_dir}, store="")
     data_dir = prepare_data_dir(config)
     if not args.yes:
-        raise CamdError(f"users, settings, recordings and files in {data_dir} would be deleted, and the categories of "
-                        "tags kept; say --yes to do it")
+        raise CamdError(
+            f"users, settings, recordings and files in {data_dir} would be deleted, and the categories of "
+            "tags kept; say --yes to do it"
+        )
     stored = _place_of_recordings(args, environ)
     with alone(data_dir):
         prepare_reset(data_dir, stored)
@@ -121,7 +133,9 @@ def _passphrase(args: argparse.Namespace, twice: bool = False) -> str:
         except (OSError, UnicodeDecodeError) as error:
             raise CamdError(f"{args.passphrase_file}: cannot be read: {error}") from None
     if not sys.stdin.isatty():
-        raise CamdError("no terminal to ask for the passphrase: give --passphrase-file FILE, or - for standard input")
+        raise CamdError(
+            "no terminal to ask for the passphrase: give --passphrase-file FILE, or - for standard input"
+        )
     passphrase = getpass.getpass("Passphrase: ")
     if twice and getpass.getpass("Again: ") != passphrase:
         raise CamdError("these were two different passphrases")

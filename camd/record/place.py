@@ -101,7 +101,7 @@ class Place:
                 "storage/places",
                 list,
                 read=Permission.Storage_r,
-                doc="Where recordings are kept: path, type of file system, state (ok, error, hanging), reason.",
+                doc="Places of recordings: path, type of file system, state (ok, error, hanging), reason.",
             )
         )
         self._ticker = LoopingCall(self.look)

@@ -55,8 +55,8 @@ class Answer:
 
 
 class Bucket:
-    """endpoint: "https://s3.example.org", perhaps with a port; the bucket's name goes into the path, which all
-    servers understand."""
+    """endpoint: "https://s3.example.org", perhaps with a port; the bucket's name goes into the path, which
+    all servers understand."""
 
     def __init__(self, endpoint: str, name: str, credentials: Credentials):
         self.endpoint = endpoint
@@ -104,7 +104,9 @@ class Bucket:
             answer = self.ask("GET", key, query=query)
             numbers, sizes = answer.values("PartNumber"), answer.values("Size")
             tags = [tag.strip('"') for tag in answer.values("ETag")]
-            found |= {int(number): (int(size), tag) for number, size, tag in zip(numbers, sizes, tags, strict=False)}
+            found |= {
+                int(number): (int(size), tag) for number, size, tag in zip(numbers, sizes, tags, strict=False)
+            }
             if answer.values("IsTruncated") != ["true"]:
                 return found
             marker = answer.value("NextPartNumberMarker")
@@ -112,7 +114,8 @@ class Bucket:
     def complete(self, key: str, upload: str, tags: Mapping[int, str]) -> None:
         """Make one object of the parts. S3 may say 200 and tell of a failure in the body."""
         body = "".join(
-            f"<Part><PartNumber>{number}</PartNumber><ETag>\"{tags[number]}\"</ETag></Part>" for number in sorted(tags)
+            f'<Part><PartNumber>{number}</PartNumber><ETag>"{tags[number]}"</ETag></Part>'
+            for number in sorted(tags)
         )
         data = f"<CompleteMultipartUpload>{body}</CompleteMultipartUpload>".encode()
         answer = self.ask("POST", key, data, {"uploadId": upload})

@@ -19,7 +19,8 @@ _HIDDEN = (-1, "")
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """An object of many parts that is not complete. digest: of the file, which must be the same when it goes on."""
+    """An object of many parts that is not complete. digest: of the file, which must be the same when it goes
+    on."""
 
     key: str
     id: str
@@ -39,8 +40,8 @@ def copy(
     note: Callable[[Upload | None], None],
     part: int = PART,
 ) -> int:
-    """Copy an open file; returns how many bytes went over the line, 0 if it was there already. digest: its SHA-256
-    as known, "" if nobody does; note(upload): keep this, to go on from there. Raises S3Error."""
+    """Copy an open file; returns how many bytes went over the line, 0 if it was there already. digest: its
+    SHA-256 as known, "" if nobody does; note(upload): keep this, to go on from there. Raises S3Error."""
     real, size = _digest(file)
     if digest and real != digest:
         raise Changed(f"{key}: the file has changed since it was recorded: it is not copied")
@@ -62,8 +63,8 @@ def copy(
 
 
 def _there(bucket: Bucket, key: str) -> tuple[int, str] | None:
-    """What HEAD tells. A key that may write only gets 403; then the checks of what was sent must do, and if it may
-    nothing at all, writing tells why, which HEAD cannot."""
+    """What HEAD tells. A key that may write only gets 403; then the checks of what was sent must do, and if
+    it may nothing at all, writing tells why, which HEAD cannot."""
     try:
         return bucket.head(key)
     except S3Error as error:
@@ -73,8 +74,14 @@ def _there(bucket: Bucket, key: str) -> tuple[int, str] | None:
 
 
 def _in_parts(
-    bucket: Bucket, wanted: Upload, type: str, file: BinaryIO, size: int, resume: Upload | None,
-    note: Callable[[Upload | None], None], part: int,
+    bucket: Bucket,
+    wanted: Upload,
+    type: str,
+    file: BinaryIO,
+    size: int,
+    resume: Upload | None,
+    note: Callable[[Upload | None], None],
+    part: int,
 ) -> int:
     part = max(part, -(-size // MOST_PARTS))
     there: dict[int, tuple[int, str]] = {}

@@ -17,8 +17,9 @@ MOST_FILES = 10_000
 
 
 class Journal:
-    """after: all records up to this number need no copy any more; done: those beyond it; files: uploads that wait, with the time of each;
-    upload: what is under way; place: the bucket that all of this is about, for another one has nothing yet."""
+    """after: all records up to this number need no copy any more; done: those beyond it; files: uploads that
+    wait, with the time of each; upload: what is under way; place: the bucket that all of this is about, for
+    another one has nothing yet."""
 
     log = Logger()
 
@@ -31,7 +32,8 @@ class Journal:
         self.upload: Upload | None = None
 
     def read(self) -> None:
-        """A journal that is missing or damaged is a new one: what is in the bucket already is recognised there."""
+        """A journal that is missing or damaged is a new one: what is in the bucket already is recognised
+        there."""
         try:
             value: Any = json.loads(self._path.read_text("utf-8"))
             self.place, self.after = str(value["place"]), int(value["after"])
@@ -54,7 +56,7 @@ class Journal:
         value = {
             "place": self.place, "after": self.after, "done": sorted(self.done),
             "files": dict(list(self.files.items())[-MOST_FILES:]),
-            "upload": None if upload is None else {"key": upload.key, "id": upload.id, "digest": upload.digest},
+            "upload": upload and {"key": upload.key, "id": upload.id, "digest": upload.digest},
         }  # fmt: skip
         part = self._path.with_suffix(".part")
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

@@ -31,8 +31,14 @@ _SPECS = tuple(
         ("files", False, "Whether files that users upload are copied, too."),
     )
 )
-_SECRET = Spec("s3/secret_key", str, default="", doc="The secret of the key. It reads as `set`, or as nothing.", read=_R,
-               write=_RW)
+_SECRET = Spec(
+    "s3/secret_key",
+    str,
+    default="",
+    doc="The secret of the key. It reads as `set`, or as nothing.",
+    read=_R,
+    write=_RW,
+)
 _CHECKS = {
     "endpoint": lambda text: not text or _is_endpoint(text),
     "bucket": re.compile(r"|[a-z0-9][a-z0-9.-]{1,62}").fullmatch,
@@ -53,8 +59,8 @@ def _is_endpoint(text: str) -> bool:
 
 
 class Options:
-    """The settings, kept across restarts; the secret key in a file of its own. Reactor thread only, and no more than
-    a small file is written there. changed() is called after each change."""
+    """The settings, kept across restarts; the secret key in a file of its own. Reactor thread only, and no
+    more than a small file is written there. changed() is called after each change."""
 
     def __init__(self, state: State, data_dir: Path, changed: Callable[[], None]):
         self._values: dict[str, Any] = {}

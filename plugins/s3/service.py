@@ -31,10 +31,23 @@ SOONEST, LATEST = 5.0, 300.0
 #: The end of camd waits so long for what is being copied (seconds).
 LAST_WORDS = 1.0
 _SPECS = (
-    Spec("s3/state", str, "off", choices=("off", "idle", "copying", "waiting"), read="System_r",
-         doc="Off, nothing to do, copying, or waiting for another try."),
+    Spec(
+        "s3/state",
+        str,
+        "off",
+        choices=("off", "idle", "copying", "waiting"),
+        read="System_r",
+        doc="Off, nothing to do, copying, or waiting for another try.",
+    ),
     Spec("s3/reason", str, "", read="System_r", doc="Why it waits."),
-    Spec("s3/lag", int, 0, unit="s", read="System_r", doc="How long ago the oldest was finished that is not copied yet."),
+    Spec(
+        "s3/lag",
+        int,
+        0,
+        unit="s",
+        read="System_r",
+        doc="How long ago the oldest was finished that is not copied yet.",
+    ),
     Spec("s3/waiting", int, 0, read="System_r", doc="How many files are not copied yet."),
 )
 
@@ -161,7 +174,9 @@ class Copies(Service):
     async def _copy(self, bucket: Bucket, work: Work) -> bool:
         """Whether the next one may come."""
         try:
-            sent = await self._app.threads.io(self._copy_now, bucket, f"{self._options['prefix']}{work.key}", work)
+            sent = await self._app.threads.io(
+                self._copy_now, bucket, f"{self._options['prefix']}{work.key}", work
+            )
         except (FileNotFoundError, Gone):
             self._figures.missed.inc()
             self.log.warn("{name} was deleted before it was copied", name=work.name)

@@ -17,7 +17,8 @@ _ALGORITHM = "AWS4-HMAC-SHA256"
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Who signs. region: of the bucket, such as "eu-central-1"; most servers of one's own take "us-east-1"."""
+    """Who signs. region: of the bucket, such as "eu-central-1"; most servers of one's own take
+    "us-east-1"."""
 
     access_key: str
     secret_key: str = field(repr=False)
@@ -40,24 +41,25 @@ def sign(
     signed = {name.lower(): " ".join(value.split()) for name, value in headers.items()}
     signed |= {"host": host, "x-amz-date": moment, "x-amz-content-sha256": payload}
     names = ";".join(sorted(signed))
-    request = "\n".join((
-        method,
-        encode(path),
-        encode_query(query),
-        *(f"{name}:{signed[name]}" for name in sorted(signed)),
-        "",
-        names,
-        payload,
-    ))
+    request = "\n".join(
+        (
+            method,
+            encode(path),
+            encode_query(query),
+            *(f"{name}:{signed[name]}" for name in sorted(signed)),
+            "",
+            names,
+            payload,
+        )
+    )
     scope = f"{moment[:8]}/{credentials.region}/s3/aws4_request"
     text = "\n".join((_ALGORITHM, moment, scope, hashlib.sha256(request.encode()).hexdigest()))
     key = f"AWS4{credentials.secret_key}".encode()
     for part in scope.split("/"):
         key = hmac.digest(key, part.encode(), "sha256")
     signature = hmac.new(key, text.encode(), "sha256").hexdigest()
-    authorization = (
-        f"{_ALGORITHM} Credential={credentials.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
-    )
+    identity = f"{credentials.access_key}/{scope}"
+    authorization = f"{_ALGORITHM} Credential={identity}, SignedHeaders={names}, Signature={signature}"
     return {**signed, "authorization": authorization}
 
 

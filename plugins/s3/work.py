@@ -18,8 +18,8 @@ PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One file. key: in the bucket, below the prefix; name: of the file; id: of the record, 0 for an upload; digest:
-    SHA-256, "" if nobody knows; since: when it was finished, Unix seconds, 0 if nobody knows."""
+    """One file. key: in the bucket, below the prefix; name: of the file; id: of the record, 0 for an upload;
+    digest: SHA-256, "" if nobody knows; since: when it was finished, Unix seconds, 0 if nobody knows."""
 
     key: str
     name: str
@@ -36,8 +36,8 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What the index says. work: what comes next, None for nothing; after: no record up to this one needs a copy any
-    more, -1: it is another index than it was; waiting: how many records do."""
+    """What the index says. work: what comes next, None for nothing; after: no record up to this one needs a
+    copy any more, -1: it is another index than it was; waiting: how many records do."""
 
     work: Work | None
     after: int
@@ -45,12 +45,16 @@ class Look:
 
 
 def look(connection: Connection, after: int, done: Collection[int]) -> Look:
-    """The first record after this one that is whole and not done. What is still being written keeps `after` from
-    moving past it; what is defect, or going, needs no copy. Blocks."""
-    newest = connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'records'").fetchone()[0]
+    """The first record after this one that is whole and not done. What is still being written keeps `after`
+    from moving past it; what is defect, or going, needs no copy. Blocks."""
+    newest = connection.execute(
+        "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'records'"
+    ).fetchone()[0]
     if newest < after:
         return Look(None, -1, 0)
-    (whole,) = connection.execute("SELECT count(*) FROM records WHERE id > ? AND state = 'ready'", (after,)).fetchone()
+    (whole,) = connection.execute(
+        "SELECT count(*) FROM records WHERE id > ? AND state = 'ready'", (after,)
+    ).fetchone()
     waiting = max(0, whole - len(done))
     place, moves = after, True
     while True:

@@ -1,4 +1,5 @@
-"""A backup of one real camd, restored into another that runs, and into one that does not; and a factory reset."""
+"""A backup of one real camd, restored into another that runs, and into one that does not; and a factory
+reset."""
 
 from __future__ import annotations
 
@@ -43,7 +44,11 @@ class BackupTests(TestCase):
     timeout = 120
 
     def daemon(self, **options: Any) -> Daemon:
-        camd = Daemon('https = "off"\nrtsp = "off"\nrtsps = "off"\n[cameras.cam1]\nsource = "test:"\n', admin=True, **options)
+        camd = Daemon(
+            'https = "off"\nrtsp = "off"\nrtsps = "off"\n[cameras.cam1]\nsource = "test:"\n',
+            admin=True,
+            **options,
+        )
         self.addCleanup(camd.remove)
         self.addCleanup(camd.stop)
         camd.start()
@@ -71,7 +76,9 @@ class BackupTests(TestCase):
         status, told = ask(new, "POST", "/api/restore", {**body, "passphrase": PASSPHRASE})
         self.assertEqual(status, 202, told)
         self.assertEqual(ended(new), EX_AGAIN)
-        self.assertEqual((new.directory / "data" / "secret.key").read_bytes(), before, "not before the next start")
+        self.assertEqual(
+            (new.directory / "data" / "secret.key").read_bytes(), before, "not before the next start"
+        )
         new.start()
         self.assertIn("restore: done", new.log)
         new.token = old.token  # the users are the old one's

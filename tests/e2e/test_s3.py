@@ -1,4 +1,5 @@
-"""Copies to a real S3 server that checks signatures (moto): whole, verified, resumed, and caught up after failures."""
+"""Copies to a real S3 server that checks signatures (moto): whole, verified, resumed, and caught up after
+failures."""
 
 from __future__ import annotations
 
@@ -28,11 +29,13 @@ from ..record_case import RecordCase
 PART = 5 << 20
 _USER = (
     "import boto3, json, sys\n"
-    "options = dict(endpoint_url=sys.argv[1], region_name='us-east-1', aws_access_key_id='x', aws_secret_access_key='y')\n"
+    "keys = dict(aws_access_key_id='x', aws_secret_access_key='y')\n"
+    "options = dict(endpoint_url=sys.argv[1], region_name='us-east-1', **keys)\n"
     "boto3.client('s3', **options).create_bucket(Bucket='films')\n"
     "iam = boto3.client('iam', **options)\n"
     "iam.create_user(UserName='camd')\n"
-    "policy = {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Action': 's3:*', 'Resource': '*'}]}\n"
+    "statement = {'Effect': 'Allow', 'Action': 's3:*', 'Resource': '*'}\n"
+    "policy = {'Version': '2012-10-17', 'Statement': [statement]}\n"
     "iam.put_user_policy(UserName='camd', PolicyName='p', PolicyDocument=json.dumps(policy))\n"
     "key = iam.create_access_key(UserName='camd')['AccessKey']\n"
     "print(key['AccessKeyId'], key['SecretAccessKey'])\n"
@@ -45,20 +48,32 @@ class Server:
     def __init__(self) -> None:
         environment = {**os.environ, "INITIAL_NO_AUTH_ACTION_COUNT": "4", "PYTHONUNBUFFERED": "1"}
         command = [sys.executable, "-m", "moto.server", "-p", "0"]
-        self._child = subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE,
-                                       stderr=subprocess.STDOUT)
+        self._child = subprocess.Popen(
+            command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
         assert self._child.stdout is not None
         line = next(line for line in self._child.stdout if "Running on http" in line)
         self.url = line.partition("Running on ")[2].split()[0]
         threading.Thread(target=self._child.stdout.read, daemon=True).start()
-        made = subprocess.run([sys.executable, "-c", _USER, self.url], capture_output=True, text=True, check=False)
+        made = subprocess.run(
+            [sys.executable, "-c", _USER, self.url], capture_output=True, text=True, check=False
+        )
         assert made.returncode == 0, made.stderr
         access, secret = made.stdout.split()
         self.credentials = Credentials(access, secret)
 
     def bucket(self, **other: Any) -> Bucket:
-        return Bucket(self.url, "films", Credentials(**{
-            "access_key": self.credentials.access_key, "secret_key": self.credentials.secret_key, **other}))
+        return Bucket(
+            self.url,
+            "films",
+            Credentials(
+                **{
+                    "access_key": self.credentials.access_key,
+                    "secret_key": self.credentials.secret_key,
+                    **other,
+                }
+            ),
+        )
 
     def stop(self) -> None:
         self._child.kill()
@@ -102,8 +117,16 @@ class S3Case(RecordCase):
 
     def connect(self, **other: Any) -> None:
         keys = self.server.credentials
-        self.option(**{"endpoint": self.server.url, "bucket": "films", "prefix": self.prefix,
-                       "access_key": keys.access_key, "secret_key": keys.secret_key, **other})
+        self.option(
+            **{
+                "endpoint": self.server.url,
+                "bucket": "films",
+                "prefix": self.prefix,
+                "access_key": keys.access_key,
+                "secret_key": keys.secret_key,
+                **other,
+            }
+        )
 
     def record(self, count: int = 60) -> dict[str, Any]:
         """A film of so many pictures; its row in the index."""
@@ -128,7 +151,9 @@ class CopyTests(S3Case):
         self.assertEqual(self.shown(), ("idle", 0, ""))
         key = f"{self.prefix}recordings/{row['filename']}"
         self.assertEqual(self.bucket.head(key), (row["size"], row["sha256"].hex()))
-        self.assertEqual((self.metric("copied_files_total"), self.metric("copied_bytes_total")), (1, row["size"]))
+        self.assertEqual(
+            (self.metric("copied_files_total"), self.metric("copied_bytes_total")), (1, row["size"])
+        )
         self.assertEqual((self.metric("lag_seconds"), self.app.state["s3/lag"].value), (0, 0))
         self.clock.advance(EVERY)
         self.assertEqual(self.metric("copied_files_total"), 1)
@@ -178,7 +203,11 @@ class CopyTests(S3Case):
         self.get(self.copies.stopService())
         sent: list[str] = []
         real = Bucket.ask
-        self.patch(Bucket, "ask", lambda bucket, method, *args, **more: sent.append(method) or real(bucket, method, *args, **more))
+        self.patch(
+            Bucket,
+            "ask",
+            lambda bucket, method, *args, **more: sent.append(method) or real(bucket, method, *args, **more),
+        )
         self.app.metrics = CollectorRegistry()
         self.start()
         self.record()
@@ -200,7 +229,9 @@ class CopyTests(S3Case):
         self.app.state["files/last"].publish({"change": "added", "path": "/ü.txt"})
         self.clock.advance(EVERY)
         self.assertEqual(self.shown(), ("idle", 0, ""))
-        self.assertEqual(self.bucket.head(f"{self.prefix}files/ü.txt"), (5, hashlib.sha256(b"hello").hexdigest()))
+        self.assertEqual(
+            self.bucket.head(f"{self.prefix}files/ü.txt"), (5, hashlib.sha256(b"hello").hexdigest())
+        )
 
 
 class PartTests(S3Case):
@@ -239,9 +270,11 @@ class PartTests(S3Case):
         """What another client reads."""
         program = (
             "import boto3, hashlib, sys\n"
-            "s3 = boto3.client('s3', endpoint_url=sys.argv[1], region_name='us-east-1', aws_access_key_id=sys.argv[2],"
+            "s3 = boto3.client('s3', endpoint_url=sys.argv[1], region_name='us-east-1',"
+            " aws_access_key_id=sys.argv[2],"
             " aws_secret_access_key=sys.argv[3])\n"
-            "print(hashlib.sha256(s3.get_object(Bucket='films', Key=sys.argv[4])['Body'].read()).hexdigest())\n"
+            "data = s3.get_object(Bucket='films', Key=sys.argv[4])['Body'].read()\n"
+            "print(hashlib.sha256(data).hexdigest())\n"
         )
         keys = self.server.credentials
         command = [sys.executable, "-c", program, self.server.url, keys.access_key, keys.secret_key, self.key]

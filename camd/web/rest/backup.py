@@ -32,7 +32,8 @@ class BackupNoun:
     def operations(self) -> list[Operation]:
         write = Permission.FirmwareUpdate_rw
         return [
-            Operation("GET", "/api/backup", write, "Make a backup without secrets", {200: _ARCHIVE}, self.plain,
+            Operation("GET", "/api/backup", write, "Make a backup without secrets", {200: _ARCHIVE},
+                      self.plain,
                       f"Configuration, settings, users with the hashes of their passwords, tags. {_DOC}"),
             Operation("POST", "/api/backup", write, "Make an encrypted backup", {200: _ARCHIVE}, self.sealed,
                       f"With the secret key and the key of the certificate. {_DOC}",
@@ -40,7 +41,7 @@ class BackupNoun:
             Operation("POST", "/api/restore", write, "Restore a backup", {
                 202: Answer("It is checked and laid down; camd starts again with it",
                             record({"restored": listing(text(), doc="The files in it")})),
-                422: Answer("It is no backup, is damaged, the passphrase is another one, or camd could not start with it"),
+                422: Answer("It is no backup, the passphrase is another, or camd could not start with it"),
             }, self.restore, f"All is checked before anything changes. {_DOC}",
                       body=record({"archive": text("The ZIP in base64", least=1, most=_LARGEST)},
                                   {"passphrase": text(most=1024)}, closed=True), body_limit=_LARGEST + 4096),
