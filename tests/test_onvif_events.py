@@ -268,6 +268,21 @@ class LifetimeTests(EventsCase):
         self.assertEqual(len(self.context.hub.subscriptions), MOST)
         self.pull(recorder)
 
+    def test_nobody_takes_away_what_others_have(self) -> None:
+        recorder = self.subscribe(end="PT3600S")
+        for _ in range(MOST + 5):
+            self.clock.advance(0.5)
+            self.subscribe(end="PT3600S", by="viewer")
+        self.assertEqual(len(self.context.hub.subscriptions), MOST)
+        self.pull(recorder)
+
+    def test_a_filter_of_thousands_is_refused(self) -> None:
+        """Each event would be compared with each."""
+        part = f'<wsnt:TopicExpression Dialect="{SET}">{"|".join(["tns1:b"] * 200)}</wsnt:TopicExpression>'
+        answer = self.send("tev:CreatePullPointSubscription", f"<tev:Filter>{part}</tev:Filter>")
+        self.assertEqual(answer.status, 400)
+        self.assertIn(b"InvalidFilterFault", answer.body)
+
 
 class ConsumerTests(EventsCase):
     def subscribe_at(self, address: str, **options: Any) -> Answer:

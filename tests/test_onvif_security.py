@@ -100,9 +100,32 @@ class UsernameTokenTests(SecurityCase):
         first = token(0)
         for number in range(CAPACITY + 1):
             self.assertTrue(tokens.verify(token(number), "secret"))
-        self.assertEqual(len(tokens._seen), CAPACITY)
+        self.assertLessEqual(len(tokens._used["a"]._seen), CAPACITY)
         with self.assertRaises(NotAuthorized):
             tokens.verify(first, "secret")
+
+    def test_a_name_in_another_case_is_a_replay(self) -> None:
+        header = self.token()
+        self.assertEqual(self.ask_with(header).status, 200)
+        for name in ("Admin", "ADMIN"):
+            self.assertEqual(self.fault(self.ask_with(header.replace(">admin<", f">{name}<"))), NOT_AUTHORIZED)
+
+    def test_who_signs_many_keeps_nobody_else_out(self) -> None:
+        """Not either in a far future, which counts where nobody set the clock."""
+        self.synchronised = False
+        tokens = Tokens(self.context.clock, self.clock.seconds)
+
+        def token(name: str, number: int, ahead: float) -> UsernameToken:
+            created = utc(self.now + ahead)
+            nonce = number.to_bytes(4)
+            digest = hashlib.sha1(nonce + created.encode() + b"secret").digest()
+            return UsernameToken(name, digest, nonce, created)
+
+        for number in range(CAPACITY + 1):
+            tokens.verify(token("a", number, 1e9), "secret")
+        self.assertTrue(tokens.verify(token("b", 1, 0), "secret"))
+        self.assertTrue(tokens.verify(token("A", CAPACITY + 2, 2e9), "secret"))
+        self.assertRaises(NotAuthorized, tokens.verify, token("a", 0, 1e9), "secret")
 
     def test_both_must_be_right(self) -> None:
         self.assertEqual(self.send(INFORMATION, by="admin", header=self.token(secret="wrong")).status, 400)

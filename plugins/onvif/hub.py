@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
     from .notify import Place
 
-#: Of all clients. Some make one with every connection and never come back: when there is no room, the one
-#: whose client was away for longest goes.
+#: Of all clients. Some make one with every connection and never come back: when there is no room, one of the user
+#: who has most of them goes, the one whose client was away for longest.
 MOST = 64
 #: Looking for those that ended (seconds).
 LOOK = 1.0
@@ -107,12 +108,7 @@ class Hub(Service):
 
     def _add(self, subscription: Any) -> Any:
         if len(self.subscriptions) >= MOST:
-            idle = [one for one in self.subscriptions.values() if not one.is_waiting]
-            if not idle:
-                raise event_fault(
-                    "there are as many subscriptions as there may be", "SubscribeCreationFailedFault"
-                )
-            self.end(min(idle, key=lambda one: one.used))
+            self._make_room(subscription.by.name)
         self.subscriptions[subscription.id] = subscription
         subscription.visit = self._app.web.presence.enter(subscription.by, self._identity_of(subscription))
         if not self._looking.running:
@@ -120,6 +116,20 @@ class Hub(Service):
         self.synchronise(subscription)
         self._count()
         return subscription
+
+    def _make_room(self, name: str) -> None:
+        """End a subscription for a new one of this user. Raises Fault."""
+        count = Counter(one.by.name for one in self.subscriptions.values())
+        count[name] += 1
+        most = max(count.values())
+        found = [one for one in self.subscriptions.values() if count[one.by.name] == most]
+        if most == count[name]:  # nobody takes away what others wait for, themselves included
+            found = [one for one in found if not one.is_waiting]
+        if not found:
+            raise event_fault(
+                "there are as many subscriptions as there may be", "SubscribeCreationFailedFault"
+            )
+        self.end(min(found, key=lambda one: (one.is_waiting, one.used)))
 
     def _identity_of(self, subscription: Subscription) -> Callable[[Principal | None], None]:
         def changed(by: Principal | None) -> None:

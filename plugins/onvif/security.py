@@ -13,7 +13,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -29,7 +28,8 @@ if TYPE_CHECKING:
 
 #: How far `Created` may be from our clock (seconds).
 WINDOW = 300.0
-#: Nonces kept, the oldest going first; what was signed before one that went is refused then.
+#: Tokens kept of each user, those that were signed first going first; what was signed before one that went is
+#: refused then, to this user only.
 CAPACITY = 16384
 _LONGEST = 128
 _DIGEST = TOKEN_PROFILE + "#PasswordDigest"
@@ -80,8 +80,7 @@ class Tokens:
     def __init__(self, clock: Clock, seconds: Callable[[], float]):
         self._clock = clock
         self._seconds = seconds
-        self._seen: OrderedDict[bytes, tuple[float, float]] = OrderedDict()  # nonce -> (forget at, created)
-        self._forgotten = float("-inf")
+        self._used: dict[str, _Used] = {}
 
     def verify(self, token: UsernameToken, secret: str) -> bool:
         """Whether the token was signed with this secret. Raises NotAuthorized if it was, but at another time or
@@ -102,13 +101,38 @@ class Tokens:
 
     def _use(self, token: UsernameToken, created: float) -> None:
         now = self._seconds()
-        while self._seen and next(iter(self._seen.values()))[0] <= now:
-            self._seen.popitem(last=False)
-        key = hashlib.sha256(token.nonce + token.created.encode() + token.username.encode()).digest()[:16]
-        if key in self._seen or created <= self._forgotten:
-            raise NotAuthorized()
         good_for = max(0.0, created - self._clock.now()) + WINDOW
-        self._seen[key] = (now + max(2 * WINDOW, good_for), created)
+        used = self._used.setdefault(token.username.lower(), _Used())
+        # The digest, which nobody can make without the secret, is what is sent again; name, case and where the
+        # nonce ends could be others.
+        if not used.add(token.digest, now, now + max(2 * WINDOW, good_for), created):
+            raise NotAuthorized()
+
+
+class _Used:
+    """The tokens of one user, so that nobody uses up the room of others."""
+
+    def __init__(self) -> None:
+        self._seen: dict[bytes, tuple[float, float]] = {}  # digest -> (forget at, created)
+        self._forgotten = float("-inf")
+
+    def add(self, digest: bytes, now: float, until: float, created: float) -> bool:
+        """Whether this one is new. until: when it is good no more."""
+        while self._seen and next(iter(self._seen.values()))[0] <= now:
+            del self._seen[next(iter(self._seen))]
+        if digest in self._seen or created <= self._forgotten:
+            return False
+        self._seen[digest] = until, created
         if len(self._seen) > CAPACITY:
-            _, (_, oldest) = self._seen.popitem(last=False)
-            self._forgotten = max(self._forgotten, oldest)
+            self._make_room(now)
+        return True
+
+    def _make_room(self, now: float) -> None:
+        """Once in a long while: those of clients ahead of our clock may keep the others from being forgotten."""
+        left = [(created, digest, until) for digest, (until, created) in self._seen.items() if until > now]
+        left.sort()
+        gone = max(0, len(left) - CAPACITY * 3 // 4)
+        if gone:
+            self._forgotten = left[gone - 1][0]
+        kept = sorted(left[gone:], key=lambda one: one[2])
+        self._seen = {digest: (until, created) for created, digest, until in kept}

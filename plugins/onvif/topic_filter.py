@@ -27,6 +27,8 @@ _ITEM = re.compile(
     r"""(?:\s+and\s+@Value\s*=\s*(["'])([^"']{0,64})\3)?\s*\]\s*\)\s*"""
 )
 _LONGEST = 2048
+#: Topics and items in one filter: each is looked at for each event.
+_MOST = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Filter:
                 items.append((match[2], match[4]))
             else:
                 raise event_fault("this filter is not known", "InvalidFilterFault")
+            if len(topics) + len(items) > _MOST:
+                raise event_fault(f"a filter has at most {_MOST} topics and items", "InvalidFilterFault")
         return cls(tuple(topics), tuple(items), camera)
 
     def matches(self, about: Property, value: str) -> bool:
