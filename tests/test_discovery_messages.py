@@ -12,7 +12,7 @@ from camd_plugins.discovery import messages
 from camd_plugins.discovery.matching import NONE, matches
 from camd_plugins.discovery.messages import Match, Message, Sequence, parse
 from camd_plugins.discovery.names import DEVICE, NAMESPACES, SOAP, TDN, TDS, TRANSMITTER, WSA, WSD
-from camd_plugins.discovery.reading import DEEPEST, MOST
+from camd_plugins.discovery.reading import DEEPEST, MOST, MOST_NAMESPACES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
@@ -114,6 +114,7 @@ class ReadingTests(SynchronousTestCase):
 
     def test_what_strangers_send(self) -> None:
         good = probe("").decode()
+        namespaces = " ".join(f'xmlns:n{number}="x"' for number in range(MOST_NAMESPACES))
         deep = "<d:x>" * DEEPEST + "</d:x>" * DEEPEST
         entities = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>' + good.replace(ID, "&b;")
         for name, data in {
@@ -125,7 +126,9 @@ class ReadingTests(SynchronousTestCase):
             "an action of nobody": good.replace(f"{WSD}/Probe", "Probe").encode(),
             "entities": entities.encode(), "entities in UTF-16": entities.encode("utf-16"),
             "an external entity": good.replace("<s:Envelope", '<!DOCTYPE x SYSTEM "file:///etc/passwd"><s:Envelope', 1).encode(),
-            "deep": probe(deep), "many": probe("<d:x/>" * MOST), "a large question": probe("x" * 5000),
+            "deep": probe(deep), "many": probe("<d:x/>" * MOST),
+            "many namespaces": probe(f"<d:x {namespaces}/>"),
+            "a large question": probe("x" * 5000),
             "large": probe("x" * 20000, "Hello"), "an unknown encoding": b'<?xml version="1.0" encoding="klingon"?><x/>',
             "a second document": (good + good).encode(), "bad UTF-8": good.replace(ID, ID + "\xff").encode("latin-1"),
         }.items():  # fmt: skip

@@ -13,6 +13,8 @@ from xml.parsers import expat
 from camd.errors import Invalid
 
 DEEPEST, MOST = 16, 256
+#: Namespaces of one document; devices declare all that they know, some 60.
+MOST_NAMESPACES = 100
 _SEPARATOR = " "
 
 
@@ -62,7 +64,7 @@ class _Reader:
         self.root: Element | None = None
         self._open: list[Element] = []
         self._declared: dict[str, str] = {}
-        self._count = 0
+        self._count = self._namespaces = 0
         self.parser = parser = expat.ParserCreate(namespace_separator=_SEPARATOR)
         parser.buffer_text = True
         parser.StartNamespaceDeclHandler = self._declare
@@ -75,6 +77,9 @@ class _Reader:
         raise Invalid("", "a document type is not allowed")
 
     def _declare(self, prefix: str | None, namespace: str | None) -> None:
+        self._namespaces += 1
+        if self._namespaces > MOST_NAMESPACES:
+            raise Invalid("", "too many namespaces")
         self._declared[prefix or ""] = namespace or ""
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
