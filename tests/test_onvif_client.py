@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +13,7 @@ from camd_plugins.onvif_client.description import Description, Profile
 from camd_plugins.onvif_client.follower import REFUSED, WAITS, Follower
 from camd_plugins.onvif_client.motor import LOOK, Motor
 from camd_plugins.onvif_client.notice import Notice, notices
-from camd_plugins.onvif_client.peer import DeviceError, Peer
+from camd_plugins.onvif_client.peer import DeviceError, Peer, _Answer
 from camd_plugins.onvif_client.range import Range
 from camd_plugins.onvif_client.resource import device_address
 from camd_plugins.onvif_client.service import Devices
@@ -414,6 +416,22 @@ class SmallTests(SynchronousTestCase):
         )
         self.assertFalse(Range.of([], "XRange"))
         self.assertFalse(Range.of([SimpleNamespace()], "XRange"))
+
+    def test_an_answer_that_drips_ends_in_time(self) -> None:
+        """Headers, too: a byte now and then kept a thread for as long as the device liked."""
+        for sent in (b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1"):
+            ours, theirs = socket.socketpair()
+            self.addCleanup(ours.close)
+            self.addCleanup(theirs.close)
+            theirs.sendall(sent)
+            answer = _Answer(ours, end=time.monotonic() + 0.05)
+            self.addCleanup(answer.close)
+            with self.assertRaises(TimeoutError):
+                answer.begin()
+                answer.read1(10)
+            theirs.sendall(b"a")
+            with self.assertRaises(TimeoutError):
+                answer.fp.raw.readinto(bytearray(1))
 
     def test_nothing_leads_elsewhere(self) -> None:
         peer = Peer("http://10.0.0.20:81/onvif/device_service")

@@ -16,7 +16,10 @@ import threading
 import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from io import BufferedReader, RawIOBase
+from typing import Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from camd.errors import SourceError
@@ -132,9 +135,10 @@ class Peer:
                 headers = {**headers, "Connection": "close", "User-Agent": "camd"}
                 if self._challenge:
                     headers["Authorization"] = self._authorization(method, path)
+                connection.response_class = partial(_Answer, end=end)
                 connection.request(method, path, body, headers)
                 with closing(connection.getresponse()) as answer:
-                    return Reply(answer.status, _read(answer, sock, end), {
+                    return Reply(answer.status, _read(answer), {
                         "Content-Type": answer.headers.get("Content-Type", "application/soap+xml"),
                         "www-authenticate": ", ".join(answer.headers.get_all("WWW-Authenticate") or ()),
                     })  # fmt: skip
@@ -185,15 +189,40 @@ class Peer:
         return f"Digest {quoted}{more}"
 
 
-def _read(answer: HTTPResponse, sock: socket.socket, end: float) -> bytes:
+class _Answer(HTTPResponse):
+    """One that is there by `end` (as of `time.monotonic`), its headers and the lengths of chunks included, however
+    it drips."""
+
+    def __init__(self, sock: socket.socket, *about: Any, end: float, **more: Any):
+        super().__init__(sock, *about, **more)
+        self.fp = BufferedReader(_Timed(self.fp.detach(), sock, end))
+
+
+class _Timed(RawIOBase):
+    def __init__(self, raw: Any, sock: socket.socket, end: float):
+        self._raw, self._sock, self._end = raw, sock, end
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._sock.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def _read(answer: HTTPResponse) -> bytes:
     data = bytearray()
     while piece := answer.read1(_PIECE):
         data += piece
-        left = end - time.monotonic()
-        if len(data) > MOST or left <= 0:
+        if len(data) > MOST:
             raise OSError("the answer is too long")
-        with suppress(OSError):  # it may have been closed at the end of the answer
-            sock.settimeout(left)
     return bytes(data)
 
 
