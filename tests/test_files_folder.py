@@ -7,6 +7,7 @@ import io
 import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -282,9 +283,28 @@ class ArchiveTests(FolderCase):
             self.unpack([("a",), ("ü.txt",), ("a", "x")]), {"a/x": b"a/x", "a/b/y": b"a/b/y", "ü.txt": "ü.txt".encode()}
         )
 
+    def test_what_is_named_often_is_looked_at_once(self) -> None:
+        self.add("a/b/x", b"x")
+        looks: list[Name] = []
+
+        def look(tree: Folder, folder: Name, recursive: bool) -> Any:
+            looks.append(folder)
+            return list_folder(tree, folder, recursive)
+
+        self.patch(archive_module, "list_folder", look)
+        self.assertEqual(select(self.tree, [("a", "b"), ("a",), ("a",), ("a", "b", "x")] * 200), [("a", "b", "x")])
+        self.assertEqual(looks, [("a",)])
+
     def test_nothing(self) -> None:
         self.assertEqual(self.unpack([()]), {})
         self.assertRaises(Gone, select, self.tree, [("nothing",)])
+
+    def test_a_folder_that_goes_while_its_file_comes(self) -> None:
+        self.add("a/x", b"x")
+        part = self.tree.begin(("a",))
+        self.tree.remove(("a",), recursive=True)
+        self.assertRaises(Conflict, self.tree.commit, part, ("a", "y"), False)
+        part.abandon()
 
     def test_pieces(self) -> None:
         self.add("x", b"x" * 1_000_000)

@@ -43,7 +43,10 @@ class _Output:
 def select(tree: Folder, names: Sequence[Name]) -> list[Name]:
     """Every file in these files and folders, once each. Blocks; raises Gone, TooLarge."""
     found: dict[Name, None] = {}
-    for name in names:
+    wanted = set(names)
+    for name in dict.fromkeys(names):
+        if any(name[:depth] in wanted for depth in range(len(name))):
+            continue  # with a folder above it
         status = tree.stat(name)
         if status is None:
             raise Gone("There is no such file")

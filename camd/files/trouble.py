@@ -6,10 +6,11 @@ import errno
 
 from ..errors import Conflict, StorageFull
 
-#: Where something cannot be written, whoever asks.
+#: Where something cannot be written, whoever asks; or not any more, for the folder has been deleted meanwhile.
 _REFUSED = frozenset(
-    (errno.EROFS, errno.EXDEV, errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.ENAMETOOLONG, errno.EACCES, errno.EPERM)
-)
+    (errno.ENOENT, errno.EROFS, errno.EXDEV, errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.ENAMETOOLONG,
+     errno.EACCES, errno.EPERM)
+)  # fmt: skip
 
 
 def trouble(error: OSError) -> Exception:
