@@ -60,7 +60,7 @@ class FindTests(IndexCase):
         page = self.index.read_now(queries.find, Filter(), 10, page.cursor)
         self.assertEqual(([r.filename for r in page.records], page.cursor), (names[20:], ""))
         self.assertEqual(self.find(10, "", 20), names[20:])
-        for cursor in ("x", "1", "1.x", "1.2.3", "9" * 50):
+        for cursor in ("x", "1", "1.x", "1.2.3", "9" * 50, "9" * 20 + ".1", "1." + "9" * 20):
             self.assertRaises(Invalid, self.index.read_now, queries.find, Filter(), 10, cursor)
 
     def test_filters(self) -> None:
