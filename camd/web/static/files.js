@@ -39,6 +39,7 @@ async function arrange() {
     byId("filter").value = "";
   }
   document.title = `${trailOf(folder).at(-1).name} – camd`;
+  byId("trail").hidden = folder === "/";
   byId("trail").replaceChildren(...trailOf(folder).map(step));
   await read();
 }

@@ -49,6 +49,7 @@ export class Recorders {
     const rtsp = this.rtsp === null || !camera ? [] : [
       ["RTSP, large picture", rtspOf(place, "main", false)], ["RTSP, small picture", rtspOf(place, "sub", false)],
     ];
+    write(part("silent"), this.rtsp === null ? "RTSP is switched off in the configuration, so recorders get no video." : "");
     const addresses = [
       ["ONVIF", addressOf("onvif/device_service")], ["User", place.user], ...rtsp,
       ...(camera ? [["Single picture (JPEG)", addressOf(`cam/${camera}/snapshot.jpg`)]] : []),

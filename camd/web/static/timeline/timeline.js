@@ -102,6 +102,7 @@ export class Timeline {
     const cursor = this.part("cursor");
     cursor.hidden = moment < scale.from || moment > scale.to;
     cursor.style.left = `${100 * scale.shareOf(moment)}%`;
+    cursor.style.setProperty("--share", scale.shareOf(moment));
     const band = this.part("clip");
     band.hidden = !clip || clip.end < scale.from || clip.start > scale.to;
     if (!band.hidden) {
