@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
+from camd_plugins.onvif.profiles import MOST_PROFILES
+
 from camd.media import Format
 
 from .onvif_case import NS, OnvifCase
@@ -53,6 +57,15 @@ class ProfileTests(MediaCase):
         expected = [f"Profile_{camera}_{name}" for camera in ("cam1", "door") for name in ("main", "sub")]
         self.assertEqual(self.profiles(), expected)
         self.assertEqual([one.get("token") for one in self.call("tr2:GetProfiles")], expected)
+
+    def test_programs_cannot_set_what_is_none(self) -> None:
+        """Every recorder asks for them first."""
+        for wrong in ({"x": 5}, {"x": {"camera": [1]}}, {"x": {"name": 1}}, {"x": {"more": ""}}, {"": {}},
+                      {"x": {"name": "x" * 300}}, {str(number): {} for number in range(MOST_PROFILES + 1)}):  # fmt: skip
+            answer = self.ask("PUT", "/api/state/onvif/profiles", json.dumps({"value": wrong}).encode(), by="operator",
+                              content_type="application/json")  # fmt: skip
+            self.assertEqual(answer.status, 422, wrong)
+        self.call("trt:GetProfiles")
 
     def test_who_may_see_one_camera_knows_of_no_other(self) -> None:
         self.assertEqual(self.profiles("limited"), ["Profile_cam1_main", "Profile_cam1_sub"])

@@ -21,6 +21,8 @@ from camd.state import Value
 
 from .context import Context
 from .operation import Operation, operations_of
+from .profiles import STATE as PROFILES
+from .profiles import check_profiles
 
 if TYPE_CHECKING:
     from camd.app import App
@@ -60,6 +62,8 @@ class Devices(Service):
         super().startService()
         ports = self._app.state[PORTS]
         ports.redefine(ports.spec, _check)
+        profiles = self._app.state[PROFILES]
+        profiles.redefine(profiles.spec, check_profiles)
         # The schema grows when cameras come and go.
         self._watches = [self._app.state.observe(name, self._soon) for name in ("onvif/", "system/schema")]
         self.refresh()

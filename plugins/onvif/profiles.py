@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from camd.errors import Invalid
 from camd.state import Principal
 
 from .cameras import RENDITIONS, CameraView, Directory, Rendition
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 MOST_PROFILES = 64
 STATE = "onvif/profiles"
 _LONGEST = 64
+#: What is kept of each, and what it is without.
+_KEPT = {"name": "", "camera": "", "encoder": "", "ptz": False, "analytics": False, "metadata": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +92,8 @@ class Profiles:
 
     def _made(self) -> dict[str, Profile]:
         saved = self._app.state[STATE].value or {}
-        known = {"name": "", "camera": "", "encoder": "", "ptz": False, "analytics": False, "metadata": False}
         return {
-            token: Profile(token, **{key: about.get(key, default) for key, default in known.items()})
+            token: Profile(token, **{key: about.get(key, default) for key, default in _KEPT.items()})
             for token, about in saved.items()
         }
 
@@ -136,7 +138,21 @@ class Profiles:
 
     async def _keep(self, made: dict[str, Profile], call: Call) -> None:
         saved = {
-            token: {key: value for key, value in asdict(profile).items() if key not in ("token", "fixed")}
+            token: {key: value for key, value in asdict(profile).items() if key in _KEPT}
             for token, profile in made.items()
         }
         await self._app.api.set({STATE: saved}, call.by, address=call.address)
+
+
+def check_profiles(value: Any) -> Any:
+    """The value of the state, if it is one: programs may set it, too. Raises Invalid."""
+    if len(value) > MOST_PROFILES or not all(0 < len(token) <= _LONGEST for token in value):
+        raise Invalid(STATE, f"at most {MOST_PROFILES} profiles, with tokens of 1 to {_LONGEST} characters")
+    for about in value.values():
+        if not isinstance(about, dict) or not about.keys() <= _KEPT.keys():
+            raise Invalid(STATE, f"a profile has {', '.join(_KEPT)}")
+        if not all(type(content) is type(_KEPT[key]) for key, content in about.items()):
+            raise Invalid(STATE, "a value is of another type")
+        if not all(len(content) <= 4 * _LONGEST for content in about.values() if isinstance(content, str)):
+            raise Invalid(STATE, "a text is too long")
+    return value
