@@ -73,6 +73,16 @@ class CamerasTests(SynchronousTestCase):
         self.assertEqual(len(self.loops("a")), 1)
         self.assertFalse(self.loops("a")[0][0]._stopping.is_set())
 
+    def test_whoever_still_has_a_camera_that_went_does_not_open_it(self) -> None:
+        self.configure(a={}, b={}, c={})
+        gone = self.cameras["c"]
+        self.assertEqual(gone.status, "idle")
+        self.configure(a={}, b={})
+        before = len(self.threads.loops)
+        gone.stream(Encoding("mjpeg")).subscribe(lambda item: None)
+        self.reactor.advance(3)
+        self.assertEqual(len(self.threads.loops), before)
+
     def test_a_size_opens_the_device_anew(self) -> None:
         self.play("a")
         self.play("b")

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from camd.errors import Invalid
 from camd.media import Encoding, Format, Frame, Gop, Packet
-from camd.media.pipeline import MOST_STREAMS, Codecs, Pipeline
+from camd.media.pipeline import MOST_STREAMS, MOST_VIDEOS, Codecs, Pipeline
 from camd.media.rendition import Rendition, fitted
 from camd.media.renditions import box
 from camd.media.statistics import Statistics
@@ -293,6 +293,37 @@ class PipelineTests(SynchronousTestCase):
         self.assertRaises(Invalid, self.watch, "mjpeg", 99)
         watching[0].close()
         self.watch("mjpeg", 99)
+
+    def test_the_renditions_can_always_be_had(self):
+        self.opened("bgr")
+        for quality in range(1, MOST_STREAMS):
+            self.watch("mjpeg", quality)
+        for codec in ("mjpeg", "h264", "bgr"):
+            for rendition in ("main", "sub"):
+                self.watch(codec, rendition=rendition)
+        self.watch("bgr", size=(160, 160))
+        self.assertRaises(Invalid, self.watch, "mjpeg", 99)
+
+    def test_the_limit_is_none_for_what_is_done_to_the_picture(self):
+        self.opened("mjpeg")
+        for number in range(MOST_STREAMS):
+            self.pipeline.stream(Encoding("mjpeg", fps=30.0 + number)).subscribe(self.got.append)
+        self.pipeline.process(masks=("mask",))
+        self.feed("mjpeg")
+        self.assertEqual({packet.data for packet in self.got}, {b"q85"})
+
+    def test_not_too_many_encoders(self):
+        self.opened("bgr")
+        idle = [Encoding("h264", bitrate=100_000 + number) for number in range(MOST_VIDEOS + 2)]
+        for encoding in idle:
+            self.pipeline.stream(encoding)
+        watching = [self.watch("h264", bitrate=encoding.bitrate) for encoding in idle[:MOST_VIDEOS]]
+        self.assertRaises(Invalid, self.pipeline.stream, idle[-1])
+        self.assertRaises(Invalid, self.pipeline.stream, Encoding("h264", fps=3))
+        self.watch("h264", bitrate=idle[0].bitrate)
+        self.watch("h264")
+        watching[1].close()
+        self.watch("h264", size=(64, 64))
 
     def test_what_there_is_not(self):
         for wrong in ({"codec": "vp9"}, {"codec": "mjpeg", "quality": 0}, {"codec": "bgr", "size": (1, 1)},

@@ -15,6 +15,7 @@ from ..state.spec import Spec, Value
 from ..state.state import State
 
 _R, _RW = Permission.Device_r, Permission.Device_rw
+_LOGO = "overlay/logo"
 _SPECS = (
     Spec("camera/rotate", int, default=0, choices=(0, 90, 180, 270), unit="degrees", read=_R, write=_RW, persist=True,
          doc="How far the picture is turned, clockwise."),
@@ -71,5 +72,12 @@ class Appearance:
     def _take(self, values: dict[str, Any]) -> None:
         overlay = {name.partition("/")[2]: value for name, value in values.items() if name.startswith("overlay/")}
         plain = {name: value for name, value in values.items() if "/" not in name}
-        self._process(overlay=overlay, **plain)
+        try:
+            self._process(overlay=overlay, **plain)
+        except Invalid as error:
+            if error.key != _LOGO or not self._values.get(_LOGO) or values[_LOGO] != self._values[_LOGO]:
+                raise
+            # Its file was there when it was set: that must not keep a mask from the picture, nor stop a move.
+            self.log.warn("the logo is not shown: {error}", error=error)
+            self._process(overlay={**overlay, "logo": ""}, **plain)
         self._values = values

@@ -226,7 +226,7 @@ class Camera:
         if self._linger is not None and self._linger.active():
             self._linger.cancel()
         self._linger = None
-        if self.status == "idle":
+        if self.status == "idle" and self._running:  # else it is on its way out
             self._open()
         elif self.status not in ("streaming", "opening"):
             self._show_card()

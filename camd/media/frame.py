@@ -80,3 +80,8 @@ class Encoding:
     size: tuple[int, int] | None = None
     fps: float | None = None
     bitrate: int | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is something that only who asks for it wants, and no rendition as it is set."""
+        return any((self.quality, self.size, self.fps, self.bitrate))

@@ -30,8 +30,9 @@ from .video import Coder, VideoEncoder, VideoStage
 if TYPE_CHECKING:
     from ..threads import Threads
 
-#: Sizes, rates and qualities of one camera that clients may ask for at the same time.
-MOST_STREAMS = 32
+#: Sizes, rates and qualities of one camera that clients may ask for at the same time, and how many of them
+#: may be encoded as video. The renditions as they are set can always be had.
+MOST_STREAMS, MOST_VIDEOS = 32, 8
 CODECS = ("source", "bgr", "mjpeg", "h264", "hevc")
 
 
@@ -109,9 +110,17 @@ class Pipeline:
         if encoding.codec == "source":
             return self.source
         stage = self._streams.get(encoding)
+        if encoding.is_own and encoding.codec in INTER and not (stage and stage.running):
+            self._check_videos(encoding)
         if stage is None:
             self._check(encoding)
-            self._make_room()
+            self._make_room(encoding)
+        return self._stage(encoding)
+
+    def _stage(self, encoding: Encoding) -> Stage:
+        """The one that makes it."""
+        stage = self._streams.get(encoding)
+        if stage is None:
             stage = self._streams[encoding] = self._make(encoding)
             self._route(encoding, stage)
         return stage
@@ -267,7 +276,12 @@ class Pipeline:
             return False
         return bool(self.why_encoding(encoding))
 
-    def _make_room(self) -> None:
+    def _check_videos(self, encoding: Encoding) -> None:
+        running = [one for one, stage in self._streams.items() if one.codec in INTER and one.is_own and stage.running]
+        if len(running) >= MOST_VIDEOS:
+            raise Invalid("size", f"{MOST_VIDEOS} different videos of this camera are watched already")
+
+    def _make_room(self, encoding: Encoding) -> None:
         if len(self._streams) < MOST_STREAMS:
             return
         self._streams = {
@@ -275,7 +289,8 @@ class Pipeline:
             for encoding, stage in self._streams.items()
             if any(stream.running for stream in stage.with_derived())
         }
-        if len(self._streams) >= MOST_STREAMS:
+        # Pictures in memory are asked for by what runs here, which no client may keep from its work.
+        if len(self._streams) >= MOST_STREAMS and encoding.is_own and encoding.codec != "bgr":
             raise Invalid("size", f"{MOST_STREAMS} different pictures of this camera are watched already")
 
     def _make(self, encoding: Encoding) -> Stage:
@@ -305,7 +320,7 @@ class Pipeline:
         if untouched:
             stage.upstream = self.source
         elif encoding.codec != "bgr":
-            stage.upstream = self.stream(replace(encoding, codec="bgr", quality=None, bitrate=None))
+            stage.upstream = self._stage(replace(encoding, codec="bgr", quality=None, bitrate=None))
 
     # ---------------------------------------------------------------- the work
 

@@ -135,6 +135,8 @@ class Conversation:
         except CamdError as error:
             found = error
         principal = await server.identify(request, url, camera, self.caller)
+        if isinstance(found, tuple) and server.cameras.get(camera) is not found[0]:
+            found = Gone("there is no such camera")  # any more: to check a password takes its time
         if not principal.may(Permission.Media_r):
             if principal.name == GUEST_NAME:
                 raise Unauthorized

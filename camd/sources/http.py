@@ -49,9 +49,7 @@ class HttpClient:
             if response.status not in (301, 302, 303, 307, 308) or not location:
                 return response, url
             self._finish(response)
-            url = urljoin(url, location)
-            if urlsplit(url).scheme not in ("http", "https"):
-                raise SourceError("it leads to an address that is no web address", retry=LATER)
+            url = _followed(url, location)
         raise SourceError(f"it leads from one address to the next, {_REDIRECTS} times", retry=LATER)
 
     def close(self) -> None:
@@ -107,3 +105,15 @@ class HttpClient:
         response.read(_REST)
         if not response.isclosed():
             self.close()
+
+
+def _followed(url: str, location: str) -> str:
+    """The address that an answer leads to. Raises SourceError if it is none."""
+    try:
+        url = urljoin(url, location)
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return url
+    except ValueError:  # no port, no IPv6 address
+        pass
+    raise SourceError("it leads to an address that is no web address", retry=LATER)

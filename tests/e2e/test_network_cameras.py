@@ -454,6 +454,9 @@ class WebTests(NetworkCase):
         playlist = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"
         web.pages["/list.m3u8"] = lambda request: request.answer(playlist, "application/vnd.apple.mpegurl")
         self.assertIn("no web address", str(self.refusal(self.opened, web.url + "/away")))
+        for number, address in enumerate(("http://h:99999/", "http://[::1/", "//:1/", "http://h:x/")):
+            web.pages[f"/{number}"] = lambda request, address=address: request.answer(b"", status=302, Location=address)
+            self.assertIn("no web address", str(self.refusal(self.opened, f"{web.url}/{number}")))
         self.refusal(self.opened, web.url + "/list.m3u8")
 
     def test_basic_and_digest(self) -> None:
