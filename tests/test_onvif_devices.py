@@ -56,6 +56,16 @@ class DeviceTests(OnvifCase):
         self.assertEqual(self.identity(9003), found[1])
         self.assertEqual(self.app.state.saved["onvif/uuid"], found[0][0].removeprefix("urn:uuid:"))
 
+    def test_they_are_where_the_page_is(self) -> None:
+        """A page that is for this machine only is not on the network at another port either."""
+        for url, kept in (("http://127.0.0.1:8080/", "127.0.0.1"), ("http://localhost:8080/", "::"),
+                          ("http://[fe80::1]:8080/", "fe80::1"), ("https://192.0.2.1:8443/", "192.0.2.1")):  # fmt: skip
+            self.app.listeners.urls[:] = ["rtsp://0.0.0.0:8554/", url]
+            self.clock.tcpServers.clear()
+            self.ports()
+            self.ports(cam1=9001)
+            self.assertEqual([interface for *_, interface in self.clock.tcpServers], [kept], url)
+
     def test_each_has_its_camera_and_no_other(self) -> None:
         self.ports(door=9002)
         self.assertEqual(self.sources(8080), ["VideoSource_cam1", "VideoSource_door"])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
@@ -96,12 +97,22 @@ class Devices(Service):
     def _open(self, port: int, camera: str) -> None:
         context = self._make(camera)
         self._single[port] = context, operations_of(context.services)
-        listening = self._listen(TCP6ServerEndpoint, port)
-        listening.addErrback(lambda _: self._listen(TCP4ServerEndpoint, port))  # a machine without IPv6
+        host = self._host()
+        if host:
+            listening = self._listen(TCP6ServerEndpoint if ":" in host else TCP4ServerEndpoint, port, host)
+        else:
+            listening = self._listen(TCP6ServerEndpoint, port, "::")
+            listening.addErrback(lambda _: self._listen(TCP4ServerEndpoint, port, ""))  # a machine without IPv6
         listening.addCallbacks(self._opened, self._failed, (port,), errbackArgs=(port, camera))
 
-    def _listen(self, kind: Any, port: int) -> Deferred[Any]:
-        address = "::" if kind is TCP6ServerEndpoint else ""
+    def _host(self) -> str:
+        """The one address at which the page is: whoever keeps it off the network does not want it there at another
+        port. "" if it is at all of them, which "localhost" stands for."""
+        pages = self._app.listeners.pages
+        host = (urlsplit(pages[0]).hostname if pages else None) or "localhost"
+        return "" if host == "localhost" else host
+
+    def _listen(self, kind: Any, port: int, address: str) -> Deferred[Any]:
         return maybeDeferred(kind(self._app.reactor, port, interface=address).listen, self._app.web.site)
 
     def _opened(self, listening: Any, port: int) -> None:
