@@ -90,7 +90,9 @@ class CproRecordingTests(RecordCase):
         self.recordings["cam1"].stop()
         self.assertEqual(self.rows("SELECT id, name FROM categories"), [{"id": 1, "name": "faults"}])
         self.assertGreaterEqual(self.rows()[0]["tag_markers"], 1)
-        self.assertEqual(self.post("/api/recording/tag", {"title": 7}).status, 400)
+        for wrong in ({"title": 7}, {"title": "x", "timestamp": 10**30}, {"title": "x", "offset_ms": -(10**30)}):
+            self.assertEqual(self.post("/api/recording/tag", wrong).status, 400, wrong)
+        self.assertTrue(self.post("/api/recording/tag", {"title": "x", "category": 10**30}).json["success"])
         self.assertEqual(self.post("/api/recording/tag", {"title": "x"}, by="viewer").status, 403)
 
     def test_snapshot(self) -> None:

@@ -26,6 +26,8 @@ _LEFT_OUT = (
     "includeAudio",
     "format",
 )
+#: Unix milliseconds; numbers beyond are not SQLite's.
+LATEST = 1 << 45
 _START = {"type": "object", "properties": {"duration": {"type": "number", "description": "Seconds"}}}
 _TAG = {
     "type": "object",
@@ -108,10 +110,12 @@ class Recordings:
             if type(offset) is not int:
                 raise Invalid("offset_ms", "Value must be of type int")
             moment = now - round(recorder.seconds * 1000) + offset
+        if not 0 <= moment <= LATEST:
+            raise Invalid("timestamp", f"Value must be between 0 and {LATEST}")
         category = body.get("category")
         if isinstance(category, str) and category:
             category = await recordings.category(category[:100])
-        elif type(category) is not int:
+        elif type(category) is not int or not 0 <= category <= LATEST:
             category = None
         title, note = field(body, "title", str)[:256], field(body, "note", str, "")[:4096]
         number = await recordings.tag_moment(moment, title, note, id, category, request.principal.name)
