@@ -64,7 +64,7 @@ class RecordingCase(SynchronousTestCase):
         folder.mkdir()
         clip = make_clip(folder, size=self.size)
         toml = self.more + "".join(f'[cameras.{name}]\nsource = "file:{clip}"\n' for name in CAMERAS)
-        self.daemon = Daemon(toml, everyone=True)
+        self.daemon = Daemon(toml, environment={"CAMD_HTTPS": "off"}, everyone=True)
         self.addCleanup(self.daemon.remove)
         self.addCleanup(self.daemon.stop)
         self.data = self.daemon.directory / "data"
