@@ -102,14 +102,16 @@ class FilesTests(SynchronousTestCase):
         self.assertEqual(self.browser.errors(), [])
 
     def test_what_is_dropped_lands_in_the_folder_that_is_shown(self) -> None:
-        (self.root / "overlays").mkdir(parents=True)
-        self.show()
-        self.browser.wait(f"{_NAMES}.join() === 'overlays'")
-        self.browser.click(".entry-name a")
+        self.browser.fill("#folder-name", "overlays\n")
+        self.browser.wait("document.getElementById('nothing').innerText.includes('makes this folder')")
         self.browser.wait("document.querySelector('.trail [aria-current]').innerText === 'overlays'")
         self.browser.driver.execute_script(_DROP)
         self.browser.wait(f"{_NAMES}.join() === 'dropped.txt'")
         self.assertEqual((self.root / "overlays" / "dropped.txt").read_text(), "dropped")
+        self.browser.click(".trail a")
+        self.browser.wait(f"{_NAMES}.join() === 'overlays'")
+        self.browser.click(".entry-name a")
+        self.browser.wait(f"{_NAMES}.join() === 'dropped.txt'")
         self.browser.driver.execute_script(_DROP)  # once more: there is one
         self.browser.wait("document.querySelector('.upload [data-part=replace]')?.checkVisibility()")
         self.assertEqual(self.browser.ask(_TROUBLE), "There is one of this name already.")

@@ -183,3 +183,70 @@ class RecordingsTests(SynchronousTestCase):
         other.open(self.daemon.url + "recordings.html")
         other.wait("document.getElementById('refused').checkVisibility()")
         self.assertFalse(other.ask("document.querySelector('[href=\"recordings.html\"]').checkVisibility()"))
+
+
+class LogicTests(SynchronousTestCase):
+    """The modules without DOM, run where they run."""
+
+    skip = MISSING
+
+    def setUp(self) -> None:
+        self.browser = browser()
+        self.browser.open(served().url + "login")
+
+    def run_module(self, module: str, script: str) -> Any:
+        """What `script`, the body of a function, returns; `m` is the module."""
+        return self.browser.driver.execute_script(
+            f"return import(new URL('timeline/{module}', document.baseURI)).then((m) => {{ {script} }});"
+        )
+
+    def test_days_are_as_long_as_the_clocks_make_them(self) -> None:
+        self.browser.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": "Europe/Berlin"})
+        self.addCleanup(self.browser.driver.execute_cdp_cmd, "Emulation.setTimezoneOverride", {"timezoneId": ""})
+        hours, marks, none = self.run_module("day.js", """
+          const days = ["2026-03-29", "2026-10-25", "2026-11-24"].map(m.dayFrom);
+          return [
+            days.map(({start, end}) => (end - start) / 3600e3),
+            m.marksOf({from: days[2].start, to: days[2].start + 3600e3}, 6).map(({text}) => text),
+            [m.dayFrom("2026-02-30"), m.dayFrom("today")],
+          ];
+        """)
+        self.assertEqual(hours, [23, 25, 24])
+        self.assertEqual(marks, ["00:00", "00:10", "00:20", "00:30", "00:40", "00:50", "01:00"])
+        self.assertEqual(none, [None, None])
+
+    def test_records_as_times(self) -> None:
+        spans, until, at, size = self.run_module("span.js", """
+          const video = (start, end, more = {}) => ({timestamp_start: start, timestamp_end: end, kind: "continuous",
+            media_type: "video", codec: "h264", resolution: "1x1", size: end - start, ...more});
+          const records = [video(0, 10_000), video(10_200, 20_000), video(25_000, 30_000, {kind: "event"}),
+            video(30_000, 40_000, {codec: "hevc"}), video(50_000, 50_000, {media_type: "image", kind: "snapshot"})];
+          return [
+            m.spansOf(records).map(({start, end, kind}) => [start, end, kind]),
+            [m.playableUntil(records, 5_000), m.playableUntil(records, 26_000), m.playableUntil(records, 22_000)],
+            [m.recordAt(records, 22_000), m.recordAt(records, 51_000, 2_000).kind, m.nextAfter(records, 20_000).kind],
+            m.bytesIn(records, 5_000, 12_000),
+          ];
+        """)
+        self.assertEqual(spans, [[0, 20_000, "continuous"], [25_000, 30_000, "event"], [30_000, 40_000, "continuous"],
+                                 [50_000, 50_000, "snapshot"]])  # fmt: skip
+        self.assertEqual(until, [20_000, 30_000, 22_000])
+        self.assertEqual(at, [None, "snapshot", "event"])
+        self.assertEqual(size, 6_800)
+
+    def test_a_scale_stays_within_its_day(self) -> None:
+        seen = self.run_module("scale.js", """
+          const scale = new m.Scale({start: 0, end: 86_400_000});
+          const seen = () => [scale.from, scale.to];
+          scale.zoom(2, 0);
+          const first = seen();
+          scale.move(5);
+          const last = seen();
+          scale.zoom(1e9, 86_400_000);
+          const shortest = scale.length;
+          scale.reveal(0);
+          const begin = scale.from;
+          scale.zoom(1e-9, 0);
+          return [first, last, shortest, begin, scale.isWhole];
+        """)
+        self.assertEqual(seen, [[0, 43_200_000], [43_200_000, 86_400_000], 60_000, 0, True])

@@ -1,6 +1,6 @@
 import { confirmed } from "./confirm.js";
 import { Listing } from "./filing/listing.js";
-import { escaped, folderIn, trailOf } from "./filing/name.js";
+import { escaped, folderIn, trailOf, within } from "./filing/name.js";
 import { Uploads, dropped } from "./filing/uploads.js";
 import { bytes } from "./quantity.js";
 import { counted } from "./settings/moment.js";
@@ -30,7 +30,7 @@ async function arrange() {
   const may = session.may("Storage_r");
   byId("filing").hidden = !may;
   byId("refused").hidden = may || session.me === null;
-  byId("pick").hidden = byId("delete").hidden = !mayChange();
+  for (const tool of ["pick", "delete", "new-folder"]) byId(tool).hidden = !mayChange();
   if (!may) return;
   const wanted = folderIn(location.hash);
   if (wanted !== folder) {
@@ -58,19 +58,25 @@ async function read() {
   const question = new URLSearchParams({ directory: folder, per_page: PAGE * pages });
   if (filter) question.set("filter", filter.includes("*") ? filter : `*${filter}*`);
   try {
-    const found = await shell.ask("GET", `api/files?${question}`);
+    const found = await shell.ask("GET", `api/files?${question}`).catch(absent);
     if (number !== asked) return;
     write(byId("trouble"), "");
     listing.show(folder, found.files);
     byId("more").hidden = found.pagination.pages <= 1 || PAGE * pages >= 1000;
     byId("nothing").hidden = found.files.length > 0;
-    const empty = mayChange() ? "Nothing here yet. Drop files, or use Upload." : "Nothing here.";
+    const empty = mayChange() ? `Nothing here yet. ${found.absent ? "The first file makes this folder." : "Drop files, or use Upload."}`
+      : "Nothing here.";
     write(byId("nothing"), filter ? "Nothing here has such a name." : empty);
   } catch (error) {
     if (number !== asked || session.leaving) return;
-    if (error.status === 404 && folder !== "/") return void (location.hash = ""); // somebody removed it
     write(byId("trouble"), error.message);
   }
+}
+
+/** A folder that nobody made yet, or somebody removed, is empty. */
+function absent(error) {
+  if (error.status !== 404) throw error;
+  return { files: [], pagination: { pages: 1 }, absent: true };
 }
 
 function room() {
@@ -142,6 +148,11 @@ byId("chosen").addEventListener("change", ({ target }) => {
 byId("zip").addEventListener("click", download);
 byId("delete").addEventListener("click", remove);
 byId("filter").addEventListener("input", readSoon);
+byId("new-folder").addEventListener("submit", (event) => {
+  event.preventDefault();
+  location.hash = escaped(within(folder, byId("folder-name").value.trim()));
+  event.target.reset();
+});
 byId("more").addEventListener("click", () => {
   pages += 1;
   read();

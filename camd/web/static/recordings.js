@@ -57,6 +57,7 @@ async function arrange() {
   timeline.show(cameras.map((id) => ({ id, name: nameOf(id) })));
   choose(camera);
   if (opened?.key !== day.key) await open(day, camera);
+  else if (begun && camera !== playback.camera) playback.seek(camera, playback.moment);
   draw();
 }
 
