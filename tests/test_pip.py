@@ -212,6 +212,18 @@ class SourceTests(PipCase):
             self.assertEqual((str(error), error.state), (f"there is no camera {gone}", "absent"))
             source.close()
 
+    def test_what_is_masked_in_one_of_them(self) -> None:
+        self.configure(cam1="fake:", cam2="fake:", both="pip:cam1,cam2")
+        self.open("cam1,cam2", noise(64, 48, 1))
+        both, got = self.app.cameras["both"], []
+        slow = both.stream(Encoding("bgr")).subscribe(got.append)
+        slow.pauseProducing()
+        self.give("both", noise(64, 48, 1))
+        self.app.cameras["cam2"].appearance._set("masks", [[[0, 0], [1, 0], [1, 1]]])
+        self.assertIsNone(both.newest(Encoding("bgr")))
+        slow.resumeProducing()
+        self.assertEqual(got, [])
+
     def test_closing_ends_the_demand(self) -> None:
         source, _ = self.open("cam1,cam2", self.first)
 

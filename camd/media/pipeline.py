@@ -169,6 +169,11 @@ class Pipeline:
                     stream.recall()
         self._reroute()
 
+    def recall(self) -> None:
+        """What the source gave until now is not to be seen any more; for one that is made of other cameras."""
+        for stream in self.streams:
+            stream.recall()
+
     def render(self, rendition: Rendition) -> None:
         """Make the rendition of that name so from now on; its clients stay."""
         self._renditions[rendition.name] = rendition

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from camd.media import Encoding
@@ -17,10 +18,10 @@ class Feed:
 
     newest: the newest Frame, None before the first one. new: it was not taken yet. missed: pictures replaced
     before they were taken. reason: why the camera gives none, "" if it does; gone: because there is no such
-    camera any more.
+    camera any more. recalled(): what it has shown is masked now; reactor thread.
     """
 
-    def __init__(self, app: App, camera: str, changed: threading.Condition):
+    def __init__(self, app: App, camera: str, changed: threading.Condition, recalled: Callable[[], None]):
         self.newest: Frame | None = None
         self.new = False
         self.missed = 0
@@ -29,6 +30,7 @@ class Feed:
         self._app = app
         self._camera = camera
         self._changed = changed
+        self._recalled = recalled
         self._subscription: Subscription | None = None  # reactor thread
         self._stopped = False
 
@@ -51,7 +53,9 @@ class Feed:
             self._gone()
         elif not self._stopped:
             stream = camera.stream(Encoding("bgr", size=size))
-            self._subscription = stream.subscribe(self._arrived, on_end=self._gone, fps=fps)
+            self._subscription = stream.subscribe(
+                self._arrived, on_end=self._gone, fps=fps, on_recall=self._recalled
+            )
 
     def _stop(self) -> None:
         self._stopped = True

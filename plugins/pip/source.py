@@ -38,6 +38,7 @@ class PictureInPicture:
 
     def __init__(self, app: App, address: str):
         self._app = app
+        self._name = f"{SCHEME}:{address}"
         self._layout = Layout.parse(address)
         self._changed = threading.Condition()
         self._first: Feed | None = None
@@ -54,8 +55,8 @@ class PictureInPicture:
     def open(self, settings: SourceSettings) -> Format:
         self.present()
         size = (settings.width, settings.height) if settings.width and settings.height else None
-        self._first = Feed(self._app, self._layout.first, self._changed)
-        self._second = Feed(self._app, self._layout.second, self._changed)
+        self._first = Feed(self._app, self._layout.first, self._changed, self._recall)
+        self._second = Feed(self._app, self._layout.second, self._changed, self._recall)
         self._first.start(size, settings.fps)
         self._shape = self._first_picture().image.shape
         height, width = self._shape[:2]
@@ -116,6 +117,13 @@ class PictureInPicture:
         first = self._app.cameras[self._layout.first]
         if not first.online:
             raise SourceError(f"{self._layout.first}: {first.reason or first.status}", "absent")
+
+    def _recall(self) -> None:
+        """What was composed shows what is masked now: away with it, and compose anew."""
+        for camera in self._app.cameras.values():
+            if camera.config.source == self._name:
+                camera.pipeline.recall()
+                camera.device.close()
 
     def _follow(self, camera: str, path: tuple[str, ...]) -> None:
         """Raises SourceError if the camera shows itself; path: those that show it."""
