@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -14,6 +16,7 @@ from camd.record import changes, queries
 from camd.record.entries import Filter, Tag
 from camd.record.index import Index
 from camd.record.repair import CUT, MISSING, Repair
+from camd.record.segment_file import read_label, write_label
 from camd.testing import FakeReactor, ThreadlessPool
 from camd.threads import Threads
 
@@ -203,6 +206,24 @@ class RepairTests(RecordCase):
 
     def path(self) -> Path:
         return self.media / self.rows()[-1]["filename"]
+
+    def test_a_disk_that_somebody_prepared(self) -> None:
+        """What is no number or text for the index must not keep camd from its start."""
+        whole = self.path().read_bytes()
+        with self.path().open("rb") as file:
+            label = read_label(file)
+        assert label is not None
+        at = whole.index(write_label(label))
+        rest = whole[at + len(write_label(label)) :]
+        for name, changes in (
+            (b"a.mp4", {"start": 10**30}), (b"b.mp4", {"start": -1}), (b"c.mp4", {"camera": "\ud800"}),
+            (b"d.mp4", {"kind": "x" * 1000}), (b"e\xff.mp4", {"start": 10**12}), (b"f.mp4", {"kind": ""}),
+        ):  # fmt: skip
+            poisoned = self.path().parent / os.fsdecode(name)
+            poisoned.write_bytes(whole[:at] + write_label(replace(label, **changes)) + rest)
+        self.again()
+        self.assertTrue(self.recordings.is_open)
+        self.assertEqual(len(self.rows()), 1)
 
     def test_cut_to_the_last_whole_fragment(self) -> None:
         path = self.path()

@@ -83,7 +83,8 @@ def cut(path: Path) -> Measured:
 
 
 def listed(root: Path) -> dict[str, int]:
-    """Size by name of all files below the place of recordings: <camera>/YYYY/MM/DD/<name>."""
+    """Size by name of all files below the place of recordings: <camera>/YYYY/MM/DD/<name>. Names that are no
+    text are not camd's."""
     return dict(_files(root, "", 4))
 
 
@@ -93,6 +94,8 @@ def _files(folder: Path, prefix: str, depth: int) -> Iterator[tuple[str, int]]:
     except FileNotFoundError:
         return
     for entry in entries:
+        if not entry.name.isprintable():  # half characters stand for bytes that are not UTF-8
+            continue
         if depth and entry.is_dir(follow_symlinks=False):
             yield from _files(Path(entry.path), f"{prefix}{entry.name}/", depth - 1)
         elif not depth and entry.is_file(follow_symlinks=False):

@@ -31,6 +31,8 @@ LABEL = bytes.fromhex("63616d64726563888f7461626c656c31")
 _MOST_PIECES = 1024
 #: A label is never larger (bytes).
 _LARGEST_LABEL = 4096
+#: What a label may say, for a disk may come from anywhere: Unix milliseconds, characters.
+LATEST, _LONGEST_TEXT = 1 << 45, 64
 
 
 class StorageError(StorageFull):
@@ -84,7 +86,9 @@ def _label(told: Any) -> Label | None:
     if not isinstance(told, dict):
         return None
     found: list[Any] = [told.get(name) for name in ("camera", "kind", "codec", "start", "synchronised")]
-    if [type(value) for value in found] != [str, str, str, int, bool]:
+    if [type(value) for value in found] != [str, str, str, int, bool] or not 0 <= found[3] <= LATEST:
+        return None
+    if not all(0 < len(text) <= _LONGEST_TEXT and text.isascii() and text.isprintable() for text in found[:3]):
         return None
     return Label(*found)
 
