@@ -48,6 +48,7 @@ class AskTests(SynchronousTestCase):
     def test_one_that_is_not_there(self) -> None:
         found = ask(self.folder / "disk")
         self.assertEqual((found.state, found.reason), ("error", "No such file or directory"))
+        self.assertEqual(ask(self.folder / "own", make=True).state, "ok")
 
     def test_a_share_is_written_to(self) -> None:
         self.patch(place, "type_of", lambda root, mounts: "nfs4")

@@ -58,13 +58,15 @@ def type_of(root: Path, mounts: str) -> str:
     return found
 
 
-def ask(root: Path) -> Found:
-    """Look at a place, and write there if its server may be gone. Blocks, perhaps for ever; raises
-    nothing."""
+def ask(root: Path, make: bool = False) -> Found:
+    """Look at a place, and write there if its server may be gone. make: it is camd's own. Blocks, perhaps for
+    ever; raises nothing."""
     type = ""
     with suppress(OSError):
         type = type_of(root, _MOUNTS.read_text(errors="replace"))
     try:
+        if make:
+            root.mkdir(0o750, exist_ok=True)
         os.statvfs(root)
         if type.startswith(NETWORK):
             _write(root / _PROBE)
@@ -124,7 +126,7 @@ class Place:
         root = self._storage.root
         self._asked = str(root)
         self._limit = self._reactor.callLater(LIMIT, self._silent)
-        self._threads.io(ask, root).addBoth(self._answered)
+        self._threads.io(ask, root, self._storage.is_own).addBoth(self._answered)
 
     def bear(self, work: Coroutine[Any, Any, Any] | Deferred[Any]) -> Deferred[None]:
         """Fires when this is done, or as soon as it is known that the place hangs; the work goes on by itself

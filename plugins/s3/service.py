@@ -59,7 +59,8 @@ class Copies(Service):
 
     def __init__(self, app: App):
         self._app = app
-        self._figures = Figures(app.metrics)
+        self._figures = Figures()
+        app.metrics.register(self._figures)
         self._journal = Journal(app.config.data_dir / NAME)
         self._options: Options
         self._bucket: Bucket | None = None
@@ -164,7 +165,7 @@ class Copies(Service):
 
     def _show(self, state: str, work: Work | None, count: int) -> None:
         lag = max(0, round(time.time() - work.since)) if work is not None and work.since else 0
-        self._figures.lag.set(lag)
+        self._figures.lag = lag
         values = {"state": state, "lag": lag, "waiting": count}
         if state != "waiting":
             values["reason"] = ""
@@ -178,18 +179,18 @@ class Copies(Service):
                 self._copy_now, bucket, f"{self._options['prefix']}{work.key}", work
             )
         except (FileNotFoundError, Gone):
-            self._figures.missed.inc()
+            self._figures.missed += 1
             self.log.warn("{name} was deleted before it was copied", name=work.name)
         except Changed as error:
-            self._figures.missed.inc()
+            self._figures.missed += 1
             self.log.error("{error}", error=error)
         except (CamdError, OSError) as error:
             if bucket is self._bucket and not self._ending:
                 self._failed(error)
             return False
         else:
-            self._figures.bytes.inc(sent)
-            self._figures.copied.inc()
+            self._figures.bytes += sent
+            self._figures.copied += 1
         self._delay = SOONEST
         if bucket is self._bucket:  # for another one, it is still to be done
             self._settle(work)
@@ -198,7 +199,7 @@ class Copies(Service):
 
     def _failed(self, error: Exception) -> None:
         reason = str(error) if isinstance(error, S3Error) else f"{type(error).__name__}: {error}"
-        self._figures.failures.inc()
+        self._figures.failures += 1
         self._again_at = self._app.reactor.seconds() + self._delay
         self.log.warn("copying to S3 waits for {delay} s: {reason}", delay=self._delay, reason=reason)
         self._delay = min(LATEST, self._delay * 2)
