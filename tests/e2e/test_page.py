@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import json
 import shutil
 import tempfile
@@ -13,6 +12,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from . import shared
 from .browser import MISSING, Browser
 from .daemon import PASSWORD, Daemon
 
@@ -54,12 +54,12 @@ _SMALL_TARGETS = """[...document.querySelectorAll("button, select, summary, inpu
 def served() -> tuple[Path, Daemon]:
     """The daemon of all tests here, and the file that its second camera waits for."""
     directory = Path(tempfile.mkdtemp(prefix="camd-page-"))
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    shared.until_others(__name__, shutil.rmtree, directory, ignore_errors=True)
     video = directory / "door.mjpeg"
     daemon = Daemon(_CONFIG.format(video=video), arguments=["--https", "off"], admin=True)
-    atexit.register(daemon.remove)
+    shared.until_others(__name__, daemon.remove)
     daemon.start()
-    atexit.register(daemon.stop)
+    shared.until_others(__name__, daemon.stop)
     return video, daemon
 
 
@@ -67,7 +67,7 @@ def served() -> tuple[Path, Daemon]:
 def browser(number: int) -> Browser:
     """One of the browsers of all tests here; its user is signed in as the administrator."""
     one = Browser()
-    atexit.register(one.close)
+    shared.until_others(__name__, one.close)
     one.sign_in(served()[1].url, "admin", PASSWORD)
     return one
 

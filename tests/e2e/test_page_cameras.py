@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import json
 import urllib.request
 from functools import cache
@@ -10,6 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from . import shared
 from .browser import MISSING, Browser
 from .daemon import PASSWORD, Daemon
 from .fakecam import FakeCamera
@@ -36,9 +36,9 @@ def camera() -> FakeCamera:
 def served() -> Daemon:
     """The daemon of all tests here; "admin" administers it."""
     daemon = Daemon(_CONFIG, arguments=["--https", "off"], admin=True, environment=camera().environment)
-    atexit.register(daemon.remove)
+    shared.until_others(__name__, daemon.remove)
     daemon.start()
-    atexit.register(daemon.stop)
+    shared.until_others(__name__, daemon.stop)
     return daemon
 
 
@@ -46,7 +46,7 @@ def served() -> Daemon:
 def browser() -> Browser:
     """The browser of all tests here, in which the administrator is signed in."""
     one = Browser()
-    atexit.register(one.close)
+    shared.until_others(__name__, one.close)
     one.sign_in(served().url, "admin", PASSWORD)
     return one
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import shutil
 import tempfile
@@ -12,6 +11,7 @@ from urllib.parse import quote
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from . import shared
 from .browser import MISSING, Browser
 from .daemon import PASSWORD, Daemon
 from .test_page_recordings import ask
@@ -41,9 +41,9 @@ _DROP = """
 def served() -> Daemon:
     """The daemon of all tests here; files may take 8 MB together."""
     daemon = Daemon('[limits]\nfiles = 8000000\n[cameras.cam1]\nsource = "test:"\n', arguments=["--https", "off"], admin=True)
-    atexit.register(daemon.remove)
+    shared.until_others(__name__, daemon.remove)
     daemon.start()
-    atexit.register(daemon.stop)
+    shared.until_others(__name__, daemon.stop)
     return daemon
 
 
@@ -51,7 +51,7 @@ def served() -> Daemon:
 def browser() -> Browser:
     """The browser of all tests here, in which the administrator is signed in."""
     one = Browser()
-    atexit.register(one.close)
+    shared.until_others(__name__, one.close)
     one.before(_KEEP)
     one.sign_in(served().url, "admin", PASSWORD)
     return one

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
 import re
 import socket
 from functools import cache
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from . import shared
 from .browser import MISSING, Browser
 from .daemon import PASSWORD, Daemon
 from .test_page_recordings import ask
@@ -35,9 +35,9 @@ _SOUGHT = "document.querySelector('.sought .found-device')"
 def served() -> Daemon:
     """The daemon of all tests here: the page's and, as a device of the network, its other side, too."""
     daemon = Daemon(_CONFIG.format(port=free_port()), arguments=["--https", "off"], admin=True)
-    atexit.register(daemon.remove)
+    shared.until_others(__name__, daemon.remove)
     daemon.start()
-    atexit.register(daemon.stop)
+    shared.until_others(__name__, daemon.stop)
     return daemon
 
 
@@ -51,7 +51,7 @@ def free_port() -> int:
 def browser() -> Browser:
     """The browser of all tests here, in which the administrator is signed in."""
     one = Browser()
-    atexit.register(one.close)
+    shared.until_others(__name__, one.close)
     one.before(_FOUND)
     one.sign_in(served().url, "admin", PASSWORD)
     return one
@@ -70,7 +70,7 @@ class OnvifTests(SynchronousTestCase):
     def test_a_device_is_found_and_added(self) -> None:
         self.browser.open(f"{self.daemon.url}#*")
         self.browser.wait("document.querySelector('[data-part=search]')")
-        self.browser.click(".adding [data-part=search]")
+        self.browser.click(".seeking [data-part=search]")
         self.browser.wait(_SOUGHT)
         self.assertIn("X1 · roof", self.browser.ask(f"{_SOUGHT}.innerText"))
         self.browser.click(".sought [data-part=add]")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import json
 import re
 import urllib.request
@@ -15,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from camd.auth.passwords import check_password
 from camd.errors import Invalid
 
+from . import shared
 from .browser import MISSING, Browser
 from .daemon import PASSWORD, Daemon
 
@@ -57,9 +57,9 @@ _UNNAMED = """[...document.querySelectorAll("input, select, textarea, button, su
 def served() -> Daemon:
     """The daemon of all tests here; "admin" administers it."""
     daemon = Daemon(_CONFIG, arguments=_HERE, admin=True)
-    atexit.register(daemon.remove)
+    shared.until_others(__name__, daemon.remove)
     daemon.start()
-    atexit.register(daemon.stop)
+    shared.until_others(__name__, daemon.stop)
     return daemon
 
 
@@ -67,7 +67,7 @@ def served() -> Daemon:
 def browser(number: int) -> Browser:
     """One of the browsers of all tests here."""
     one = Browser()
-    atexit.register(one.close)
+    shared.until_others(__name__, one.close)
     return one
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import json
 import shutil
 import tempfile
@@ -13,6 +12,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from . import shared
 from .browser import MISSING, Browser
 from .daemon import PASSWORD, Daemon
 from .test_page import write_video
@@ -39,12 +39,12 @@ _CAM = "cameras/cam1"
 def served() -> Daemon:
     """The daemon of all tests here: one camera that gives pixels, one that gives JPEG."""
     directory = Path(tempfile.mkdtemp(prefix="camd-page-"))
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    shared.until_others(__name__, shutil.rmtree, directory, ignore_errors=True)
     write_video(directory / "door.mjpeg")
     daemon = Daemon(_CONFIG.format(video=directory / "door.mjpeg"), arguments=["--https", "off"], admin=True)
-    atexit.register(daemon.remove)
+    shared.until_others(__name__, daemon.remove)
     daemon.start()
-    atexit.register(daemon.stop)
+    shared.until_others(__name__, daemon.stop)
     return daemon
 
 
@@ -52,7 +52,7 @@ def served() -> Daemon:
 def browser() -> Browser:
     """The browser of all tests here, in which the administrator is signed in."""
     one = Browser()
-    atexit.register(one.close)
+    shared.until_others(__name__, one.close)
     one.sign_in(served().url, "admin", PASSWORD)
     return one
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import json
 import shutil
 import tempfile
@@ -13,6 +12,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from . import shared
 from .browser import MISSING, Browser
 from .daemon import PASSWORD, Daemon
 from .test_recording import make_clip
@@ -39,12 +39,12 @@ _KEEP = """
 def served() -> Daemon:
     """The daemon of all tests here: it records one camera, was stopped for a moment, and records again."""
     folder = Path(tempfile.mkdtemp(prefix="camd-page-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    shared.until_others(__name__, shutil.rmtree, folder, ignore_errors=True)
     daemon = Daemon(_CONFIG.format(clip=make_clip(folder, 3, size="320x180")), arguments=["--https", "off"], admin=True)
-    atexit.register(daemon.remove)
+    shared.until_others(__name__, daemon.remove)
     (daemon.directory / "data" / "state.json").write_text(json.dumps({"cameras/cam1/recording/mode": "continuous"}))
     daemon.start()
-    atexit.register(daemon.stop)
+    shared.until_others(__name__, daemon.stop)
     wait_for(lambda: recorded(daemon, 2), what="two seconds of video")
     daemon.stop()
     daemon.start()
@@ -70,7 +70,7 @@ def recorded(daemon: Daemon, seconds: float, records: int = 1) -> bool:
 def browser() -> Browser:
     """The browser of all tests here, in which the administrator is signed in."""
     one = Browser()
-    atexit.register(one.close)
+    shared.until_others(__name__, one.close)
     one.before(_KEEP)
     one.sign_in(served().url, "admin", PASSWORD)
     return one

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 from functools import cache
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from . import shared
 from .browser import MISSING, Browser
 from .daemon import PASSWORD, Daemon
 
@@ -46,9 +46,9 @@ _IN = 3.0
 def served() -> Daemon:
     """The daemon of all tests here."""
     daemon = Daemon(_CONFIG, arguments=["--https", "off"], admin=True)
-    atexit.register(daemon.remove)
+    shared.until_others(__name__, daemon.remove)
     daemon.start()
-    atexit.register(daemon.stop)
+    shared.until_others(__name__, daemon.stop)
     return daemon
 
 
@@ -56,7 +56,7 @@ def served() -> Daemon:
 def browser() -> Browser:
     """The browser of all tests here, in which the administrator is signed in."""
     one = Browser()
-    atexit.register(one.close)
+    shared.until_others(__name__, one.close)
     one.before(_COUNT)
     one.sign_in(served().url, "admin", PASSWORD)
     return one
@@ -71,6 +71,7 @@ class WallTests(SynchronousTestCase):
         self.browser = browser()
         self.browser.shape(1280, 900)
         self.browser.open("about:blank")
+        self.addCleanup(self.browser.open, "about:blank")  # nine cameras are work, for whoever comes next
         self.browser.open(served().url + "#*")
         self.browser.wait(f"{_LOADED} === {_CAMERAS}")
 
