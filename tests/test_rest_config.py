@@ -112,6 +112,8 @@ class CameraTests(HotCase):
         self.change("/api/config/cameras", {"door": {"name": "x"}}, 403, by="limited")
         self.change("/api/config/cameras", {"door": None}, 403, by="limited")
         self.change("/api/cameras/cam1", {"name": "x"}, by="limited")
+        for path, body in (("cameras/cam1", {"source": "fake:door"}), ("config/cameras", {"cam1": {"source": "fake:door"}})):
+            self.change(f"/api/{path}", body, 403, by="limited")
         mine = {"cam1": {"source": "fake:", "name": "y"}}
         self.change("/api/config/cameras", mine, method="PUT", by="limited")
         self.assertIn("door", self.app.cameras)

@@ -55,6 +55,8 @@ class Changing:
         now = self._app.configuration.configured.cameras.get(camera)
         same = {"password": HIDDEN, "source": None if now is None else shown_source(now.source)}
         values = {key: value for key, value in values.items() if value is None or value != same.get(key)}
+        if values.get("source") is not None:
+            self.check_camera(call, "")  # all that camd can see could be shown as a camera of one's own
         sealed = await self._app.threads.io(seal_login, self._app.config.data_dir, camera, values)
         return {("cameras", camera, key): value for key, value in sealed.items()}
 
