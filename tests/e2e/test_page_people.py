@@ -285,7 +285,7 @@ class PeopleTests(SynchronousTestCase):
         self.settings("account", self.other)
         places = """[...document.querySelectorAll(".places a")]
           .filter((one) => one.checkVisibility()).map((one) => one.innerText)"""
-        self.assertEqual(self.other.ask(places), ["Cameras", "Your account", "Tokens", "Certificate"])
+        self.assertEqual(self.other.ask(places), ["Cameras", "Your account", "Tokens", "For recorders", "Certificate"])
         self.other.click(".places [href='#certificate']")
         self.settings("certificate", self.other)
         self.assertFalse(self.other.ask("document.querySelector('#key-file').checkVisibility()"))
