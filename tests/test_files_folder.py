@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from camd.files import archive as archive_module
 from camd.files import folder as folder_module
 from camd.files import part as part_module
 from camd.files.archive import select
+from camd.files.folder import Removed
 from camd.files.listing import list_folder, type_of
 from camd.files.part import check_space
 
@@ -173,7 +175,7 @@ class LinkTests(FolderCase):
         for name in (("secret",), ("out",), ("out", "secret"), ("fifo",)):
             self.assertRaises(Gone, self.tree.remove, name, True)
         (self.root / "a" / "out").symlink_to(self.outside)
-        self.assertEqual(self.tree.remove(("a",), recursive=True), (0, 0))
+        self.assertEqual(self.tree.remove(("a",), recursive=True), Removed(0, 0))
         self.assertEqual((self.outside / "secret").read_bytes(), b"secret")
 
     def test_an_archive(self) -> None:
@@ -193,7 +195,7 @@ class LinkTests(FolderCase):
 class RemoveTests(FolderCase):
     def test_a_file(self) -> None:
         self.add("a/x", b"123")
-        self.assertEqual(self.tree.remove(("a", "x")), (1, 3))
+        self.assertEqual(self.tree.remove(("a", "x")), Removed(1, 3))
         self.assertRaises(Gone, self.tree.remove, ("a", "x"))
         self.assertEqual(self.there, ["a"])
 
@@ -201,7 +203,7 @@ class RemoveTests(FolderCase):
         for path in ("a/x", "a/b/y", "a/b/z", "c"):
             self.add(path, b"123")
         self.assertRaises(Conflict, self.tree.remove, ("a",))
-        self.assertEqual(self.tree.remove(("a",), recursive=True), (3, 9))
+        self.assertEqual(self.tree.remove(("a",), recursive=True), Removed(3, 9))
         self.assertEqual(self.there, ["c"])
 
     def test_not_everything(self) -> None:
@@ -282,6 +284,32 @@ class ArchiveTests(FolderCase):
         self.assertEqual(
             self.unpack([("a",), ("ü.txt",), ("a", "x")]), {"a/x": b"a/x", "a/b/y": b"a/b/y", "ü.txt": "ü.txt".encode()}
         )
+
+    def test_many_at_once_are_counted_rightly(self) -> None:
+        """Or a quota is used up by what is not there."""
+        parts = [self.tree.begin(()) for _ in range(40)]
+        for number, part in enumerate(parts):
+            part.write([b"x" * number])
+        with ThreadPoolExecutor(8) as pool:
+            freed = list(pool.map(lambda part: self.tree.commit(part, ("x",), True), parts))
+        self.assertEqual(freed.count(None), 1)
+        left = sum(part.size for part in parts) - sum(size or 0 for size in freed)
+        self.assertEqual(left, (self.root / "x").stat().st_size)
+
+    def test_what_goes_is_counted_though_not_all_goes(self) -> None:
+        self.add("a/x", b"123")
+        part = self.tree.begin(("a",))
+        rmdir = os.rmdir
+
+        def late(name: str, **options: Any) -> None:
+            (self.root / "a" / "new").write_bytes(b"1")
+            rmdir(name, **options)
+
+        self.patch(folder_module.os, "rmdir", late)
+        gone = Removed()
+        self.assertRaises(Conflict, self.tree.remove, ("a",), True, gone)
+        self.assertEqual(gone, Removed(1, 3))
+        part.abandon()
 
     def test_what_is_named_often_is_looked_at_once(self) -> None:
         self.add("a/b/x", b"x")

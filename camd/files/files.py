@@ -15,7 +15,7 @@ from ..state.permission import Permission
 from ..state.spec import Spec
 from ..state.state import State
 from .archive import select
-from .folder import Folder
+from .folder import Folder, Removed
 from .listing import Listing, list_folder
 from .name import Name
 from .part import Part, check_space
@@ -103,21 +103,21 @@ class Files:
     async def finish(self, part: Part, target: Name, demands: Demands) -> bool:
         """Give it its name: whether something was replaced. Raises Conflict, Unmet, StorageFull."""
 
-        def commit() -> tuple[bool, int]:
-            there = self.tree.stat(target)
-            demands.check(there)
-            return there is not None, self.tree.commit(part, target, demands.overwrite)
-
-        replaced, freed = await self.io(commit)
+        freed: int | None = await self.io(self.tree.commit, part, target, demands.overwrite, demands.check)
+        replaced = freed is not None
         self.count += not replaced
-        self.used += part.size - freed
+        self.used += part.size - (freed or 0)
         self._publish("replaced" if replaced else "added", target)
         return replaced
 
     async def remove(self, name: Name, recursive: bool = False) -> None:
         """Delete a file, or a folder with all that is in it. Raises Gone, Conflict, Invalid."""
-        count, size = await self.io(self.tree.remove, name, recursive)
-        self.count, self.used = max(0, self.count - count), max(0, self.used - size)
+        gone = Removed()
+        try:
+            await self.io(self.tree.remove, name, recursive, gone)
+        finally:
+            self.count, self.used = max(0, self.count - gone.count), max(0, self.used - gone.size)
+            self._publish()
         self._publish("removed", name)
 
     def _publish(self, change: str = "", name: Name = ()) -> None:

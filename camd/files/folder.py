@@ -10,8 +10,10 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import Conflict, Gone, Invalid
@@ -31,11 +33,21 @@ _ABSENT = frozenset(
 )
 
 
+@dataclass(slots=True)
+class Removed:
+    """How many files and bytes."""
+
+    count: int = 0
+    size: int = 0
+
+
 class Folder:
     """The tree below one folder, which itself may be a link. root: absolute."""
 
     def __init__(self, root: Path):
         self.root = root
+        # To see what is there and to change it is one step, or what several change at once is counted wrongly.
+        self._changing = threading.Lock()
 
     def prepare(self) -> None:
         """Make the top if it is missing."""
@@ -105,45 +117,79 @@ class Folder:
             except OSError as error:
                 raise trouble(error) from error
 
-    def commit(self, part: Part, name: Name, overwrite: bool) -> int:
-        """Give a whole file its name, safely on disk; returns how many bytes lie there no more. Raises
-        Conflict if there is one already and it may not be overwritten, StorageFull."""
+    def commit(
+        self, part: Part, name: Name, overwrite: bool,
+        check: Callable[[os.stat_result | None], None] = lambda there: None,
+    ) -> int | None:  # fmt: skip
+        """Give a whole file its name, safely on disk; returns how many bytes lie there no more, None if there was
+        nothing. check(there) may raise. Raises Conflict if there is one already and it may not be overwritten,
+        StorageFull."""
         with self.at(name[:-1], make=True) as folder:
-            there = self.stat(name)
-            if there is not None and stat.S_ISDIR(there.st_mode):
-                raise Conflict("There is a folder of this name")
             try:
                 part.sync()
-                if overwrite:
-                    os.rename(part.name, name[-1], src_dir_fd=part.folder, dst_dir_fd=folder)
-                else:
-                    _rename_to_new(part, name[-1], folder)
+                with self._changing:
+                    there = self.stat(name)
+                    if there is not None and stat.S_ISDIR(there.st_mode):
+                        raise Conflict("There is a folder of this name")
+                    check(there)
+                    if overwrite:
+                        os.rename(part.name, name[-1], src_dir_fd=part.folder, dst_dir_fd=folder)
+                    else:
+                        _rename_to_new(part, name[-1], folder)
                 os.fsync(folder)
             except OSError as error:
                 raise trouble(error) from error
         part.close()
-        return there.st_size if there is not None else 0
+        return None if there is None else there.st_size
 
-    def remove(self, name: Name, recursive: bool = False) -> tuple[int, int]:
-        """Delete a file, or with `recursive` a folder with all that is in it: how many files and bytes. Raises
-        Gone, Conflict for a folder without it."""
+    def remove(self, name: Name, recursive: bool = False, gone: Removed | None = None) -> Removed:
+        """Delete a file, or with `recursive` a folder with all that is in it. gone: what went, which is right too if
+        this raises: Gone, Conflict for a folder without `recursive`, or into which something came meanwhile."""
+        gone = Removed() if gone is None else gone
         if not name:
             raise Invalid("path", "the top folder cannot be deleted")
         with self.at(name[:-1]) as folder:
             try:
                 found = os.stat(name[-1], dir_fd=folder, follow_symlinks=False)
                 if stat.S_ISREG(found.st_mode):
-                    os.unlink(name[-1], dir_fd=folder)
-                    return 1, found.st_size
+                    self._unlink(folder, name[-1], gone)
+                    return gone
                 if not stat.S_ISDIR(found.st_mode):
                     raise Gone(_THERE)
             except OSError as error:
                 raise _missing(error) from None
             if not recursive:
                 raise Conflict("This is a folder; with recursive=true all that is in it goes, too")
-            gone = _remove_tree(folder, name[-1])
-            os.fsync(folder)
+            try:
+                self._remove_tree(folder, name[-1], gone)
+                os.fsync(folder)
+            except OSError as error:
+                raise trouble(error) from error
         return gone
+
+    def _remove_tree(self, folder: int, name: str, gone: Removed) -> None:
+        """Delete a folder, links in it as such."""
+        below = _enter(folder, name, make=False)
+        try:
+            with os.scandir(below) as entries:
+                inside = list(entries)
+            for entry in inside:
+                with suppress(FileNotFoundError, Gone):  # somebody else was faster
+                    if entry.is_dir(follow_symlinks=False):
+                        self._remove_tree(below, entry.name, gone)
+                    else:
+                        self._unlink(below, entry.name, gone)
+        finally:
+            os.close(below)
+        os.rmdir(name, dir_fd=folder)
+
+    def _unlink(self, folder: int, name: str, gone: Removed) -> None:
+        with self._changing:
+            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            os.unlink(name, dir_fd=folder)
+        if stat.S_ISREG(found.st_mode) and not name.startswith(PREFIX):  # what is being written was not counted
+            gone.count += 1
+            gone.size += found.st_size
 
     def clean(self) -> tuple[int, int]:
         """Delete what was being written when camd ended; how many files and bytes there are. Passes over what it may
@@ -202,25 +248,3 @@ def _rename_to_new(part: Part, name: str, folder: int) -> None:
         os.rename(part.name, name, src_dir_fd=part.folder, dst_dir_fd=folder)
     else:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-
-
-def _remove_tree(folder: int, name: str) -> tuple[int, int]:
-    """Delete a folder, links in it as such; the files and bytes that were in it."""
-    count = size = 0
-    below = _enter(folder, name, make=False)
-    try:
-        with os.scandir(below) as entries:
-            inside = list(entries)
-        for entry in inside:
-            if entry.is_dir(follow_symlinks=False):
-                more = _remove_tree(below, entry.name)
-                count, size = count + more[0], size + more[1]
-            else:
-                found = entry.stat(follow_symlinks=False)
-                os.unlink(entry.name, dir_fd=below)
-                if stat.S_ISREG(found.st_mode):
-                    count, size = count + 1, size + found.st_size
-    finally:
-        os.close(below)
-    os.rmdir(name, dir_fd=folder)
-    return count, size
