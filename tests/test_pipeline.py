@@ -325,6 +325,12 @@ class PipelineTests(SynchronousTestCase):
         watching[1].close()
         self.watch("h264", size=(64, 64))
 
+    def test_what_is_not_encoded_does_not_count(self):
+        self.opened("h264")
+        for number in range(MOST_VIDEOS + 2):
+            self.pipeline.stream(Encoding("h264", fps=60.0 + number)).subscribe(self.got.append, Gop())
+        self.watch("h264", bitrate=100_000)
+
     def test_what_there_is_not(self):
         for wrong in ({"codec": "vp9"}, {"codec": "mjpeg", "quality": 0}, {"codec": "bgr", "size": (1, 1)},
                       {"codec": "mjpeg", "rendition": "third"}, {"codec": "h264", "bitrate": 1}):

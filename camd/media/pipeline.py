@@ -282,8 +282,10 @@ class Pipeline:
         return bool(self.why_encoding(encoding))
 
     def _check_videos(self, encoding: Encoding) -> None:
-        running = [one for one, stage in self._streams.items() if one.codec in INTER and one.is_own and stage.running]
-        if len(running) >= MOST_VIDEOS:
+        if not self.why_encoding(encoding):
+            return
+        own = [one for one, stage in self._streams.items() if one.codec in INTER and one.is_own and stage.running]
+        if sum(bool(self.why_encoding(one)) for one in own) >= MOST_VIDEOS:
             raise Invalid("size", f"{MOST_VIDEOS} different videos of this camera are watched already")
 
     def _make_room(self, encoding: Encoding) -> None:
