@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from camd.errors import Conflict, Gone, Invalid
 from camd.record import changes, queries
-from camd.record.entries import Filter, Tag
+from camd.record.entries import LARGEST_PAGE, Filter, Tag
 from camd.record.index import Index
 from camd.record.repair import CUT, MISSING, Repair
 from camd.record.segment_file import read_label, write_label
@@ -92,6 +92,22 @@ class FindTests(IndexCase):
         self.failureResultOf(self.index.write(changes.untag, id), Gone)
         self.assertEqual(self.index.read_now(queries.one, 1).tags, 1)
         self.failureResultOf(self.index.write(changes.tag, Tag(0, 1, "x", category=9)), Gone)
+
+    def test_those_of_other_cameras_hide_nothing(self) -> None:
+        """A page is full of what one may see, or there is no more."""
+
+        def fill(connection: sqlite3.Connection) -> None:
+            for camera, count in (("a", LARGEST_PAGE + 1), ("b", 1)):
+                for n in range(count):
+                    changes.lose(connection, camera, 10 + n, 11 + n, "why")
+                    changes.tag(connection, Tag(0, 10 + n, "x", camera=camera))
+            changes.tag(connection, Tag(0, 5000, "for all"))
+
+        self.successResultOf(self.index.write(fill))
+        for cameras, gaps, tags in ((frozenset("b"), ["b"], ["b", ""]), (frozenset(), [], [""])):
+            found = [self.index.read_now(question, cameras, 0, 9999) for question in (queries.gaps, queries.tags)]
+            self.assertEqual([[one.camera for one in page] for page in found], [gaps, tags])
+        self.assertEqual(len(self.index.read_now(queries.gaps, None, 0, 9999)), LARGEST_PAGE)
 
     def test_a_hundred_thousand(self) -> None:
         count = 100_000

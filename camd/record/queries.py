@@ -170,24 +170,34 @@ def filenames(connection: Connection) -> dict[str, tuple[str, int]]:
     }
 
 
+#: With `_list`: whether a row is of one of these cameras.
+_OF_CAMERAS = "(? IS NULL OR camera IN (SELECT value FROM json_each(?)))"
+
+
+def _list(cameras: frozenset[str] | None) -> tuple[str | None, str | None]:
+    text = None if cameras is None else json.dumps(sorted(cameras))
+    return text, text
+
+
 def gaps(connection: Connection, cameras: frozenset[str] | None, start: int, end: int) -> list[Gap]:
     """The gaps of these cameras (None: all) that have a part in this time, in its order."""
     rows = connection.execute(
         "SELECT camera, timestamp_start, timestamp_end, reason FROM gaps WHERE timestamp_start < ?"
-        " AND coalesce(timestamp_end, ?) > ? ORDER BY timestamp_start LIMIT ?",
-        (end, end, start, LARGEST_PAGE),
+        f" AND coalesce(timestamp_end, ?) > ? AND {_OF_CAMERAS} ORDER BY timestamp_start LIMIT ?",
+        (end, end, start, *_list(cameras), LARGEST_PAGE),
     )
-    return [Gap(*row) for row in rows if cameras is None or row[0] in cameras]
+    return [Gap(*row) for row in rows]
 
 
 def tags(connection: Connection, cameras: frozenset[str] | None, start: int, end: int) -> list[Tag]:
     """The tags of these cameras (None: all) in this time, in its order."""
     rows = connection.execute(
         "SELECT id, timestamp, title, note, coalesce(camera, ''), category_id, created_by FROM tags"
-        " WHERE deleted = 0 AND timestamp >= ? AND timestamp < ? ORDER BY timestamp LIMIT ?",
-        (start, end, LARGEST_PAGE),
+        f" WHERE deleted = 0 AND timestamp >= ? AND timestamp < ? AND (camera IS NULL OR {_OF_CAMERAS})"
+        " ORDER BY timestamp LIMIT ?",
+        (start, end, *_list(cameras), LARGEST_PAGE),
     )
-    return [Tag(*row) for row in rows if cameras is None or not row[4] or row[4] in cameras]
+    return [Tag(*row) for row in rows]
 
 
 def one_tag(connection: Connection, id: int) -> Tag:
