@@ -239,6 +239,14 @@ class RecorderTests(RecordCase):
         self.film(60, 2.0)
         self.assertEqual(self.value("state"), "recording")
 
+    def test_what_is_masked_from_now_on_is_forgotten(self) -> None:
+        self.set(pre=2.0, post=3.0, mode="event")
+        self.film(60)
+        masks = self.app.state["cameras/cam1/masks"]
+        self.successResultOf(masks.set([[[0, 0], [1, 0], [1, 1]]], EVERYONE))
+        recorder = self.recordings.recorders["cam1"]
+        self.assertEqual((list(recorder._ring), recorder._ring.bytes), ([], 0))
+
     def test_events_with_what_was_before(self) -> None:
         self.set(pre=2.0, post=3.0, mode="event")
         self.film(150)

@@ -97,7 +97,10 @@ class Recorder:
         self._has_gap = False
         self._closed = False
         self.settings = RecordingSettings(camera.id, state, self._set, self._command, self.keep_picture)
-        self._watch = state.observe(f"cameras/{camera.id}/outputs", lambda _: self._listen())
+        self._watches = (
+            state.observe(f"cameras/{camera.id}/outputs", lambda _: self._listen()),
+            state.observe(f"cameras/{camera.id}/masks", lambda _: self._recall()),
+        )
         for name in ("schedule", "events", "post", "mode"):
             self._set(name)
         if not self.kind:  # what the last run of camd left open
@@ -155,7 +158,8 @@ class Recorder:
         nothing is wanted any more."""
         if not self._closed:
             wanted, self._closed = self.kind, True
-            self._watch.close()
+            for watch in self._watches:
+                watch.close()
             self._timelapse.stop()
             self._leave()
             if wanted and wanted != "timelapse":
@@ -236,6 +240,11 @@ class Recorder:
             self._on_event(
                 Event("recording", self.camera.id, data={"state": "recording" if kind else "stopped"})
             )
+
+    def _recall(self) -> None:
+        """Something is masked now that may be seen on what waits for an event."""
+        if self._ring is not None:
+            self._ring.clear()
 
     def _publish(self, wanted: str) -> None:
         state = "paused" if self._intent.paused else "recording" if wanted else "stopped"
