@@ -223,6 +223,11 @@ class RestTests(PlayCase):
         self.assertEqual((answer.status, answer.code), (416, "RANGE_NOT_SATISFIABLE"))
         answer = self.ask("HEAD", "/api/recordings/1", by="viewer")
         self.assertEqual((answer.body, answer.headers["content-length"]), (b"", str(len(whole))))
+        self.path.write_bytes(whole[:-1])  # less than is promised: the client would wait for the rest
+        self.assertEqual(self.ask("GET", "/api/recordings/1", by="viewer").status, 404)
+        self.path.unlink()
+        self.path.symlink_to(Path(__file__).absolute())
+        self.assertEqual(self.ask("GET", "/api/recordings/1", by="viewer").status, 404)
         self.path.unlink()
         self.assertEqual(self.ask("GET", "/api/recordings/1", by="viewer").status, 404)
         self.assertEqual(self.ask("GET", "/api/recordings/2", by="viewer").status, 404)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -257,9 +258,14 @@ class RecordingsNoun:
 
     def _open(self, found: Record) -> BinaryIO:
         try:
-            return self._recordings.path(found).open("rb")
+            descriptor = os.open(self._recordings.path(found), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
             raise Gone("The file of this recording is missing") from None
+        file = os.fdopen(descriptor, "rb")
+        if os.fstat(descriptor).st_size < found.size:
+            file.close()
+            raise Gone("The file of this recording is shorter than it was")
+        return file
 
     def _send(self, request: Request, reader: Reader, headers: dict[str, str], status: int = 200) -> None:
         if request.finished or request.channel is None:  # the client has left
@@ -324,6 +330,8 @@ class _Slice:
 
     def read(self, size: int) -> bytes:
         data = self._file.read(min(size, self._left))
+        if not data and self._left:  # the client waits for what was promised: cut it off
+            raise EOFError("the file became shorter while it was sent")
         self._left -= len(data)
         return data
 
