@@ -210,7 +210,7 @@ class MetricsTests(RecordCase):
             f'camd_recording_bytes_total{{camera="cam1"}} {float(size)}',
             'camd_recording_active{camera="cam1"} 1.0',
             'camd_recording_active{camera="door"} 0.0',
-            "camd_storage_free_bytes ",
+            "camd_recording_free_bytes ",
         ):
             self.assertIn(line, text)
         status = self.ask("GET", "/api/status", by="admin").json

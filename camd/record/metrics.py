@@ -35,8 +35,8 @@ class RecordingMetrics(Collector):
         yield from (active, written, lost)
         storage = self._recordings.storage
         if storage.space is not None:
-            yield GaugeMetricFamily("camd_storage_free_bytes", "Free for recordings.", storage.space.free)
+            yield GaugeMetricFamily("camd_recording_free_bytes", "Free for recordings.", storage.space.free)
         if storage.days_left is not None:
             yield GaugeMetricFamily(
-                "camd_storage_seconds_left", "Until recordings have to go.", storage.days_left * 86400
+                "camd_recording_seconds_left", "Until recordings have to go.", storage.days_left * 86400
             )
