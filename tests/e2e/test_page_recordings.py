@@ -37,18 +37,19 @@ _KEEP = """
 
 @cache
 def served() -> Daemon:
-    """The daemon of all tests here: it records one camera, was stopped for a moment, and records again."""
+    """The daemon of all tests here: it records one camera, and was stopped for a moment twice."""
     folder = Path(tempfile.mkdtemp(prefix="camd-page-"))
     shared.until_others(__name__, shutil.rmtree, folder, ignore_errors=True)
     daemon = Daemon(_CONFIG.format(clip=make_clip(folder, 3, size="320x180")), arguments=["--https", "off"], admin=True)
     shared.until_others(__name__, daemon.remove)
     (daemon.directory / "data" / "state.json").write_text(json.dumps({"cameras/cam1/recording/mode": "continuous"}))
-    daemon.start()
     shared.until_others(__name__, daemon.stop)
-    wait_for(lambda: recorded(daemon, 2), what="two seconds of video")
-    daemon.stop()
+    for _ in range(2):
+        daemon.start()
+        files = set((daemon.directory / "data" / "media").rglob("*.mp4"))
+        wait_for(lambda files=files: has_grown(daemon, files), what="some seconds of video")
+        daemon.stop()
     daemon.start()
-    wait_for(lambda: recorded(daemon, 1, records=2), what="a second file")
     return daemon
 
 
@@ -60,10 +61,10 @@ def ask(daemon: Daemon, method: str, path: str, body: Any = None) -> Any:
         return json.loads(answer.read() or "null")
 
 
-def recorded(daemon: Daemon, seconds: float, records: int = 1) -> bool:
-    """Whether there are so many files, the newest so long."""
-    found = ask(daemon, "GET", "api/recordings?camera=cam1")["recordings"]
-    return len(found) >= records and found[0]["duration"] >= seconds
+def has_grown(daemon: Daemon, before: set[Path]) -> bool:
+    """Whether there is a new file with some seconds of video."""
+    files = set((daemon.directory / "data" / "media").rglob("*.mp4")) - before
+    return any(path.stat().st_size > 300_000 for path in files)
 
 
 @cache
@@ -93,7 +94,7 @@ class RecordingsTests(SynchronousTestCase):
         first = self.ask("GET", "api/recordings?camera=cam1")["recordings"][-1]
         self.assertEqual(self.browser.ask("[...document.querySelectorAll('.row-name')].map((one) => one.innerText)"),
                          ["Front door", "Yard"])  # fmt: skip
-        self.assertEqual(self.browser.ask(_MARKS % ("cam1", "gap")), 1)
+        self.assertGreater(self.browser.ask(_MARKS % ("cam1", "gap")), 0)
         self.assertIn("missing", self.browser.ask("document.querySelector('[data-kind=gap]').title"))
 
         self.browser.find("[role=slider]").send_keys("\ue011")  # Home: the day begins with nothing

@@ -20,10 +20,11 @@ export class Archive {
     this.known = 0; // everything that ended before is known
   }
 
-  /** The records of a camera, in the order of time. */
+  /** The records of a camera, in the order of time, but for those that have only begun. */
   of(camera) {
     if (!this.sorted.has(camera)) {
-      const ours = [...this.records.values()].filter((record) => record.camera === camera);
+      const ours = [...this.records.values()].filter((record) => record.camera === camera
+        && (record.media_type !== "video" || record.timestamp_end > record.timestamp_start));
       this.sorted.set(camera, ours.sort((one, other) => one.timestamp_start - other.timestamp_start));
     }
     return this.sorted.get(camera);
