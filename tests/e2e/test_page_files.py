@@ -142,7 +142,8 @@ class FilesTests(SynchronousTestCase):
         self.browser.click("dialog [data-part=no]")
         self.browser.click("#delete")
         self.browser.click("dialog [data-part=yes]")
-        self.browser.wait("document.getElementById('nothing').innerText.includes('such a name')")
+        self.browser.wait("document.getElementById('nothing').checkVisibility()")
+        self.assertIn("such a name", self.browser.ask("document.getElementById('nothing').innerText"))
         self.assertEqual([path.name for path in self.root.iterdir()], ["three.jpg"])
 
     def test_who_may_only_read_changes_nothing(self) -> None:
