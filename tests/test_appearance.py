@@ -52,3 +52,11 @@ class AppearanceTests(SynchronousTestCase):
         failure = self.failureResultOf(self.state["cameras/cam1/overlay/logo"].set(path + "x", EVERYONE))
         self.assertEqual(failure.check(Invalid), Invalid)
         self.assertEqual(self.done.reasons, ("masked", "zoomed"))
+
+    def test_masks_that_cannot_be_restored_hide_everything(self) -> None:
+        self.state = State({"cameras/cam1/masks": [[[0, 0], "damaged"]], "cameras/cam1/overlay/text": "still here"})
+        self.appearance = Appearance("cameras/cam1/", self.state, self.process)
+        self.assertEqual(self.done.masks, (((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)),))
+        self.assertEqual(self.state["cameras/cam1/overlay/text"].value, "still here")
+        self.set("masks", [])
+        self.assertEqual(self.done.masks, ())

@@ -36,6 +36,8 @@ _SPECS = (
     Spec("camera/overlay/logo", str, default="", read=_R, write=Permission.System_rw, persist=True,
          doc="A PNG file on camd's machine that is shown in the opposite corner."),
 )
+#: A mask over the whole picture.
+_EVERYTHING = [[[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]]
 
 
 class Appearance:
@@ -59,7 +61,8 @@ class Appearance:
                 observable.publish(self._set(name, wanted))
             except Invalid as error:  # such as a logo that is gone
                 self.log.warn("{name} not restored: {error}", name=observable.name, error=error)
-                observable.publish(spec.default)
+                # Masks that cannot be read must not become none: better nothing is seen until somebody sets them.
+                observable.publish(self._set(name, _EVERYTHING if name == "masks" else spec.default))
 
     def change(self, **values: Any) -> None:
         """Take these values of the Processing beside those set here: view, brightness, gamma, ..."""
