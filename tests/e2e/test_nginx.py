@@ -188,7 +188,7 @@ class BelowTests(NginxCase):
         browser.open(self.url)
         browser.wait("document.body.dataset.phase === 'open' && document.querySelector('.control')")
         width = "document.querySelector('.frame video')?.videoWidth || document.querySelector('.frame canvas')?.width"
-        self.assertEqual(browser.wait(width), 320)
+        browser.wait(f"({width}) === 320")
         seen = browser.ask(
             "performance.getEntriesByType('resource').map((one) => new URL(one.name).pathname)"
         )
