@@ -38,6 +38,8 @@ def _given(request: Request, names: tuple[str, ...], numbers: frozenset[str] = _
     for name in names:
         if values := request.args.get(name.encode()):
             text = values[-1].decode("latin-1")
+            if not text:
+                raise Invalid(name, "Value must not be empty")
             given[name] = _number(name, text) if name in numbers else text
     return given
 

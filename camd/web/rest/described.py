@@ -26,8 +26,9 @@ _QUALITY = Parameter(
 _MAX_AGE = Parameter(
     "max_age", {"type": "number", "minimum": 0, "maximum": 3600}, "Oldest picture that will do, in seconds"
 )
+_SIDE = "(1[6-9]|[2-9][0-9]|[1-9][0-9]{2,3})"
 _RENDITION = Parameter("rendition", {"type": "string", "enum": list(RENDITIONS)}, "Which one; main without")
-_SIZE = Parameter("size", {"type": "string", "pattern": "^[0-9]{2,5}x[0-9]{2,5}$"}, "A box like 640x360 to fit into")
+_SIZE = Parameter("size", {"type": "string", "pattern": f"^{_SIDE}x{_SIDE}$"}, "A box like 640x360 to fit into")
 _FPS = Parameter("fps", {"type": "number", "minimum": 0.1, "maximum": 1000}, "Pictures a second at most")
 _BITRATE = Parameter("bitrate", {"type": "integer", "minimum": 16_000, "maximum": 100_000_000}, "Bit/s, of H.264")
 _PICTURE: Schema = {"type": "string", "contentMediaType": "image/jpeg"}

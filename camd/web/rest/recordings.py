@@ -86,7 +86,7 @@ _NEW_TAG = record(
 _ID = Parameter("id", text(least=1, most=18), "The number of it", "path")
 _START = Parameter("start", _MOMENT, "What ends after this, Unix milliseconds")
 _END = Parameter("end", _MOMENT, "What begins before this, Unix milliseconds")
-_CAMERA = Parameter("camera", listing(text(), most=100), "Only of this camera", many=True)
+_CAMERA = Parameter("camera", listing(text(most=32), most=16), "Only of this camera", many=True)
 _FILTERS = (
     _CAMERA,
     Parameter("kind", listing(text(), most=10), "Only of this kind", many=True),
@@ -126,7 +126,8 @@ class RecordingsNoun:
             }
         )
         return [
-            Operation("GET", "/api/recordings", read, "List recordings", {200: Answer("The newest first", page)},
+            Operation("GET", "/api/recordings", read, "List recordings",
+                      {200: Answer("The newest first", page), 422: Answer("The cursor is none of a page")},
                       self.list, parameters=_FILTERS),
             Operation("GET", "/api/recordings/{id}/info", read, "Read about a recording",
                       {200: Answer("It", RECORDING), 404: Answer("There is none")}, self.read, parameters=(_ID,)),
