@@ -33,7 +33,7 @@ _TAG = {
     "type": "object",
     "properties": {
         "category": {"type": ["string", "integer"]}, "title": {"type": "string"}, "note": {"type": "string"},
-        "timestamp": {"type": "integer"}, "offset_ms": {"type": "integer"},
+        "timestamp": {"type": "integer"}, "offset_ms": {"type": ["integer", "null"]},
     },
     "required": ["title"],
 }  # fmt: skip
