@@ -12,12 +12,13 @@ from pathlib import Path
 
 import av
 
-from camd.media import Packet
+from camd.media import Format, Packet
 from camd.record import calls
 from camd.wire import nal
 from camd.wire.boxes import fragments
 from camd.wire.samples import samples
 
+from .coded_video import coded
 from .edge_case import Answer
 from .record_case import RecordCase
 from .video_case import EACH_HALF, video
@@ -133,9 +134,38 @@ class RangeTests(PlayCase):
         packets = self.film(100)
         self.assertEqual(pictures(self.body(self.range(1001_000, 1090_000))), given(packets[30:90]))
 
-    def test_a_video_that_becomes_another_one(self) -> None:
+    def test_a_video_of_another_size(self) -> None:
+        packets = [*self.record(60), *self.record(60, 3.0, size=(160, 90)), *self.record(60, 6.0)]
+        film = self.body(self.range(1000_000, 1010_000))
+        for made, whole in zip(pictures(film), given(packets), strict=True):
+            self.assertTrue(made.endswith(whole))  # its parameter sets are before it
+        with av.open(io.BytesIO(film)) as container:
+            shown = [(frame.width, round(float(frame.time), 3)) for frame in container.decode(video=0)]
+        self.assertEqual([width for width, _ in shown], [320] * 60 + [160] * 60 + [320] * 60)
+        self.assertEqual([time for _, time in shown][::60], [0.0, 3.0, 6.0])
+        entries = film[film.index(b"stsd") + 4 :]
+        self.assertEqual((entries[:8], entries[12:16], film.count(b"avc3")), (b"\0\0\0\0\0\0\0\2", b"avc3", 2))
+        # tfhd: a sample entry is named, the second one (ISO/IEC 14496-12 section 8.8.7)
+        headers = film.split(b"tfhd")[1:]
+        chosen = [int.from_bytes(one[8:12], "big") if one[3] & 2 else 1 for one in headers]
+        self.assertEqual(chosen, [1, 1, 2, 2, 1, 1])
+        self.assertEqual(self.ffprobe(film), ("", "180"))
+
+    def test_one_part_of_it_is_untouched(self) -> None:
         self.record(60)
-        self.record(60, 3.0, size=(160, 90))
+        packets = self.record(60, 3.0, size=(160, 90))
+        film = self.body(self.range(1003_000, 1010_000))
+        self.assertEqual((pictures(film), film.count(b"avc1")), (given(packets), 1))
+
+    def test_a_video_of_another_codec(self) -> None:
+        self.record(60)
+        self.camera().pipeline.opened(Format("hevc", 320, 180, 30.0))
+        self.set(mode="continuous")
+        self.play([
+            Packet(one.data, "hevc", 3 + at / 30, 1003 + at / 30, 3 + at / 30, one.keyframe)
+            for at, one in enumerate(coded("hevc", 60))
+        ])  # fmt: skip
+        self.set(mode="off")
         answer = self.range(1000_000, 1010_000)
         self.assertEqual(answer.status, 409)
         self.assertIn("1003000", answer.json["error"]["message"])
@@ -163,15 +193,19 @@ class RangeTests(PlayCase):
         )
         self.assertEqual(self.range(1000_000, 1001_000, by="nobody").status, 403)
 
-    def test_ffprobe_has_nothing_to_say(self) -> None:
+    def ffprobe(self, film: bytes) -> tuple[str, str]:
+        """What it complains about, and how many pictures it decodes."""
         if not shutil.which("ffprobe"):
             self.skipTest("needs ffprobe: apt install ffmpeg")
-        self.record(300)
         path = Path(self.mktemp())
-        path.write_bytes(self.body(self.range(1002_000, 1005_000)))
+        path.write_bytes(film)
         command = "ffprobe -v warning -count_frames -show_entries stream=nb_read_frames -of csv=p=0"
         done = subprocess.run([*command.split(), str(path)], capture_output=True, text=True, check=True)
-        self.assertEqual((done.stderr, done.stdout.strip().strip(",")), ("", "90"))
+        return done.stderr, done.stdout.strip().strip(",")
+
+    def test_ffprobe_has_nothing_to_say(self) -> None:
+        self.record(300)
+        self.assertEqual(self.ffprobe(self.body(self.range(1002_000, 1005_000))), ("", "90"))
 
 
 class RestTests(PlayCase):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +17,7 @@ from ..errors import Conflict, Gone, Invalid
 from ..wire import fmp4
 from ..wire.boxes import Box, children, fragments, whole_end
 from ..wire.fmp4 import Run, Sample
+from ..wire.in_band import in_band
 from ..wire.samples import StoredSample, samples, timescales
 from ..wire.track import Track
 from .entries import Record
@@ -29,19 +30,25 @@ _LARGEST_HEAD = 1 << 20
 
 @dataclass(slots=True)
 class _Part:
-    """A file that has something of the range. scale: ticks a second; begin, end: the range in ticks of the
-    file; entry: its sample entry."""
+    """A file that has something of the range. begin, end: the range in ticks of the file; entry: the number of its
+    sample entry in what is made; before: what its key frames have before them there."""
 
     path: Path
     record: Record
     track: Track
     begin: int
     end: int
+    entry: int = 1
+    before: bytes = b""
 
 
 class Playback:
-    """The bytes of one MP4, by `read`. start, end: Unix milliseconds. first: when its first visible picture
-    was taken. Raises Gone if no picture is in the range, Conflict if the video changed its codec within."""
+    """The bytes of one MP4, by `read`. start, end: Unix milliseconds. Raises Gone if no picture is in the
+    range, Conflict if the video changed its codec within.
+
+    Where it became another one of the same codec, of another size for example, there is a sample entry for each,
+    and key frames bring their parameter sets, for not every player looks at more than the first entry.
+    """
 
     content_type = "video/mp4"
 
@@ -50,14 +57,7 @@ class Playback:
         self._sequence = 0
         if not self._parts:
             raise Gone("The files of this time are not there")
-        track = self._parts[0].track
-        for part in self._parts:
-            if part.track.entry != track.entry or part.track.timescale != track.timescale:
-                raise Conflict(
-                    f"the video became another one at {part.record.start} (Unix milliseconds): "
-                    "ask for one part of it"
-                )
-        self._track = track
+        self._track = _common(self._parts)
         self._zero = self._parts[0].record.start
         self._bytes = self._made()
         self._left = memoryview(next(self._bytes))
@@ -94,7 +94,7 @@ class Playback:
                         hidden = max(0, part.begin - origin)
                         yield fmp4.init_segment(self._track, wall=part.record.start / 1000, hidden=hidden)
                         shift = -origin
-                    yield self._fragment(file, found, shift)
+                    yield self._fragment(file, part, found, shift)
                     before = found[-1].time + found[-1].duration + shift
         if not begun:
             raise Gone("There is no picture in this time")
@@ -105,13 +105,36 @@ class Playback:
         place = round((part.record.start - self._zero) * scale / 1000) - origin
         return before if abs(place - before) < JOINT * scale or place < before else place
 
-    def _fragment(self, file: BinaryIO, found: list[StoredSample], shift: int) -> bytes:
+    def _fragment(self, file: BinaryIO, part: _Part, found: list[StoredSample], shift: int) -> bytes:
         self._sequence += 1
         made = []
         for sample in found:
             file.seek(sample.offset)
-            made.append(Sample((file.read(sample.size),), sample.duration, sample.keyframe, sample.shift))
-        return fmp4.fragment(self._sequence, Run(self._track, found[0].time + shift, made))
+            data = file.read(sample.size)
+            pieces = (part.before, data) if sample.keyframe and part.before else (data,)
+            made.append(Sample(pieces, sample.duration, sample.keyframe, sample.shift))
+        return fmp4.fragment(self._sequence, Run(self._track, found[0].time + shift, made, part.entry))
+
+
+def _common(parts: Sequence[_Part]) -> Track:
+    """The track that describes all of them. Raises Conflict."""
+    first = parts[0].track
+    entries = {first.entry: 1}
+    for part in parts:
+        track = part.track
+        if track.entry[4:8] != first.entry[4:8] or track.timescale != first.timescale:
+            raise Conflict(
+                f"the video became one of another codec at {part.record.start} (Unix milliseconds): "
+                "ask for one part of it"
+            )
+        part.entry = entries.setdefault(track.entry, len(entries) + 1)
+    if len(entries) == 1:
+        return first
+    made = {entry: in_band(entry) for entry in entries}
+    for part in parts:
+        part.before = made[part.track.entry][1]
+    entry, *further = (entry for entry, _ in made.values())
+    return replace(first, entry=entry, further=tuple(further))
 
 
 def _open(path: Path, record: Record, start: int, end: int) -> _Part | None:
@@ -159,7 +182,7 @@ def _fragments(file: BinaryIO, part: _Part) -> Iterator[list[StoredSample]]:
     """The samples of the range, fragment by fragment, from the last key frame before it on."""
     all_of_them = list(fragments(file, 0, whole_end(file)))
     for number in range(_first(file, all_of_them, part), len(all_of_them)):
-        found = samples(file, *all_of_them[number])
+        found = _pictures(file, all_of_them[number], part)
         keys = [at for at, sample in enumerate(found) if sample.keyframe and sample.time <= part.begin]
         if keys:
             found = found[keys[-1] :]
@@ -171,24 +194,15 @@ def _fragments(file: BinaryIO, part: _Part) -> Iterator[list[StoredSample]]:
 
 def _first(file: BinaryIO, places: list[tuple[Box, Box]], part: _Part) -> int:
     """The fragment with the last key frame at or before the range."""
-    times = _Times(file, places)
-    number = max(0, bisect_right(times, part.begin) - 1)
+    number = max(0, bisect_right(places, part.begin, key=lambda place: _pictures(file, place, part)[0].time) - 1)
     while number > 0:
-        if any(sample.keyframe and sample.time <= part.begin for sample in samples(file, *places[number])):
+        if any(sample.keyframe and sample.time <= part.begin for sample in _pictures(file, places[number], part)):
             break
         number -= 1
     return number
 
 
-class _Times(Sequence[int]):
-    """When each fragment begins, looked up as it is asked for."""
+def _pictures(file: BinaryIO, place: tuple[Box, Box], part: _Part) -> list[StoredSample]:
+    """The samples of a fragment that are video."""
+    return [sample for sample in samples(file, *place) if sample.track == part.track.number]
 
-    def __init__(self, file: BinaryIO, places: list[tuple[Box, Box]]):
-        self._file = file
-        self._places = places
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def __getitem__(self, number: int) -> int:  # type: ignore[override]
-        return samples(self._file, *self._places[number])[0].time

@@ -37,7 +37,8 @@ _EVERY_SAMPLE_HAS = 0x000701  # where the data is; duration, size, flags
 _COMPOSITION = 0x000800
 _PRFT = Struct(">I4sIIQQ").pack
 _MOOF = Struct(">I4sI4sII").pack
-_TRAF = Struct(">I4sI4sIII4sIQI4sIII").pack
+_TRAF = Struct(">I4sI4sII").pack
+_TIME = Struct(">I4sIQI4sIII").pack
 _ENTRY = Struct(">III").pack
 _MDAT = Struct(">I4s").pack
 
@@ -58,11 +59,13 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Consecutive samples of one track. time: decode time of the first one, ticks since the track's start."""
+    """Consecutive samples of one track. time: decode time of the first one, ticks since the track's start;
+    entry: which of the track's sample entries describes them, from 1 on."""
 
     track: Track
     time: int
     samples: Sequence[Sample]
+    entry: int = 1
 
 
 def content_type(*tracks: Track) -> str:
@@ -90,7 +93,7 @@ def _track_box(track: Track, created: int, hidden: int) -> bytes:
         handler, media = (b"soun", full_box(b"smhd", 0, 0, bytes(4)))
     tables = box(
         b"stbl",
-        full_box(b"stsd", 0, 0, pack(">I", 1), track.entry),
+        full_box(b"stsd", 0, 0, pack(">I", 1 + len(track.further)), track.entry, *track.further),
         # The samples are in the fragments.
         full_box(b"stts", 0, 0, bytes(4)), full_box(b"stsc", 0, 0, bytes(4)),
         full_box(b"stsz", 0, 0, bytes(8)), full_box(b"stco", 0, 0, bytes(4)),
@@ -125,7 +128,11 @@ def fragment(sequence: int, *runs: Run, wall: float | None = None) -> bytes:
 def fragment_pieces(sequence: int, *runs: Run, wall: float | None = None) -> list[Buffer]:
     """The same in pieces, for who writes them one after the other: nothing is copied."""
     forms = [_form(run) for run in runs]
-    size = 24 + sum(64 + width * len(run.samples) for run, (_, width) in zip(runs, forms, strict=True))
+    chosen = [pack(">I", run.entry) if run.entry > 1 else b"" for run in runs]  # 8.8.7
+    size = 24 + sum(
+        64 + len(entry) + width * len(run.samples)
+        for run, (_, width), entry in zip(runs, forms, chosen, strict=True)
+    )
     at = first = size + 8  # offsets count from the "moof"
     head: list[bytes] = []
     body: list[Buffer] = []
@@ -133,10 +140,12 @@ def fragment_pieces(sequence: int, *runs: Run, wall: float | None = None) -> lis
         ntp = int((wall + _FROM_1900) * (1 << 32)) & 0xFFFFFFFFFFFFFFFF
         head.append(_PRFT(32, b"prft", 1 << 24 | _CAPTURED, runs[0].track.number, ntp, runs[0].time))
     head.append(_MOOF(size, b"moof", 16, b"mfhd", 0, sequence & 0xFFFFFFFF))
-    for run, (flags, width) in zip(runs, forms, strict=True):
+    for run, (flags, width), entry in zip(runs, forms, chosen, strict=True):
         count = len(run.samples)
-        head.append(_TRAF(64 + width * count, b"traf", 16, b"tfhd", 0x020000, run.track.number,
-                          20, b"tfdt", 1 << 24, run.time, 20 + width * count, b"trun", flags, count, at))
+        head.append(_TRAF(64 + len(entry) + width * count, b"traf", 16 + len(entry), b"tfhd",
+                          0x020002 if entry else 0x020000, run.track.number))
+        head.append(entry)
+        head.append(_TIME(20, b"tfdt", 1 << 24, run.time, 20 + width * count, b"trun", flags, count, at))
         for sample in run.samples:
             length = sum(map(len, sample.pieces))
             head.append(_ENTRY(sample.duration, length, _SYNC if sample.keyframe else _NOT_SYNC))

@@ -24,8 +24,8 @@ VIDEO_TIMESCALE = 90000
 class Track:
     """One track; equal tracks need no new init segment.
 
-    codec: for `codecs=` (RFC 6381), "avc1.42C01F". timescale: ticks a second. entry: its sample entry, a box.
-    width, height: pixels; 0 for sound.
+    codec: for `codecs=` (RFC 6381), "avc1.42C01F". timescale: ticks a second. entry: its sample entry, a box;
+    further: others, in a file whose video becomes another one. width, height: pixels; 0 for sound.
     """
 
     codec: str
@@ -34,6 +34,7 @@ class Track:
     width: int = 0
     height: int = 0
     number: int = 1
+    further: tuple[bytes, ...] = ()
 
     @property
     def is_video(self) -> bool:
