@@ -203,7 +203,7 @@ class CameraTests(SynchronousTestCase):
         self.camera.start()
         waits = []
         for _ in range(5):
-            call = self.camera._retry
+            call = self.camera._retry._due
             waits.append(round(call.getTime() - self.reactor.seconds(), 3))
             self.reactor.advance(waits[-1])
         self.assertEqual(waits, [*BACKOFF, BACKOFF[-1]])
@@ -222,6 +222,19 @@ class CameraTests(SynchronousTestCase):
         self.assertIn(b"no picture", self.got[-1])
         self.picture()  # it was only slow
         self.assertEqual(self.value("state"), "streaming")
+
+    def test_a_slow_camera_is_not_stalled_between_its_pictures(self):
+        self.camera.start()
+        self.watch()
+        self.opened(Format("mjpeg", 640, 480, 0.1))
+        self.reactor.pump([1] * 11)
+        self.assertEqual(self.value("state"), "opening")
+        for _ in range(2):
+            self.picture()
+            self.reactor.pump([1] * 11)
+            self.assertEqual(self.value("state"), "streaming")
+        self.reactor.pump([1] * 45)
+        self.assertEqual(self.value("state"), "stalled")
 
     def silent(self, start):
         """Start while the device answers, or while it does not; then it is silent, and then it answers."""

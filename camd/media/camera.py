@@ -32,7 +32,6 @@ from ..state.event import Event
 from ..state.state import State
 from .appearance import Appearance
 from .backoff import Backoff
-from .capture import STALL
 from .condition import Condition
 from .controls import Controls
 from .device import Device
@@ -359,9 +358,9 @@ class Camera:
         self.controls.tick(self.status == "streaming")
         silent = self._reactor.seconds() - self._heard
         waits = self.status == "opening" or (self.status == "idle" and self._looking)
-        if self.status == "streaming" and silent > STALL:
+        if self.status == "streaming" and silent > self.device.silence:
             self.condition.become("stalled", f"no picture for {silent:.0f} s")  # the capture loop may hang
-        elif waits and self._reactor.seconds() - self._asked > SILENT:
+        elif waits and self._reactor.seconds() - self._asked > max(SILENT, self.device.silence):
             self.condition.become("stalled", "the device does not answer")
         if self.pipeline.source.running:
             if self.status != "streaming" and silent >= CARD_AFTER:

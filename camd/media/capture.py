@@ -19,10 +19,15 @@ if TYPE_CHECKING:
 
 #: The longest wait in one read: how soon a stop is noticed (seconds).
 READ_TIMEOUT = 0.25
-#: A silent device is a failure, even if its descriptor lives: after this, or five frame intervals.
-STALL = 1.5
+#: A silent device is a failure, even if its descriptor lives: after this (seconds), or so many frame intervals.
+STALL, _INTERVALS = 1.5, 5
 #: A device may take this long from open to its first picture (seconds).
 FIRST_PICTURE = 8.0
+
+
+def patience(fps: float) -> float:
+    """How long a device of that rate may be silent (seconds). fps: 0 if nobody knows it."""
+    return max(STALL, _INTERVALS / fps if fps > 0 else 0)
 
 
 class Capture:
@@ -67,12 +72,12 @@ class Capture:
             format = self._source.open(self._settings)
             self._waiting = Gop() if format.codec in INTER else Latest()
             self._reactor.callFromThread(self._tell_opened, format)
-            self._read(max(STALL, 5 / format.fps if format.fps > 0 else 0))
+            self._read(patience(format.fps))
         finally:
             self._source.close()
 
     def _read(self, stall: float) -> None:
-        limit = FIRST_PICTURE
+        limit = max(FIRST_PICTURE, stall)
         heard = time.monotonic()
         while not self._stopping.is_set():
             item = self._source.read(READ_TIMEOUT)

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from ..state.spec import Value
 from .calls import Calls
-from .capture import Capture
+from .capture import Capture, patience
 from .frame import Format, Frame, Packet
 from .source import Capabilities, Source, SourceSettings
 from .statistics import Statistics
@@ -34,7 +34,8 @@ class Device:
 
     renew(): a fresh source of the same device. name: of the camera, for the log. returned(): is called when a
     call that was given up has come back after all. statistics: gets what was lost when a capture ends. heard:
-    clock time of the newest picture, told by whoever gets them.
+    clock time of the newest picture, told by whoever gets them. silence: without a picture for so long (seconds)
+    it stalls.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Device:
         returned: Callable[[], None],
     ):
         self.calls = Calls(lambda f, *args: threads.io(f, *args), reactor, f"camera {name}", returned)
-        self.heard = 0.0
+        self.heard = self.silence = 0.0
         self._source = source
         self._renew = renew
         self._threads = threads
@@ -109,9 +110,10 @@ class Device:
         def is_open(format: Format) -> None:
             self._alive = self._reactor.seconds()
             self._patience = max(OVERDUE, _INTERVALS / format.fps if format.fps > 0 else 0)
+            self.silence = patience(format.fps)
             opened(format)
 
-        self._alive, self._patience = self._reactor.seconds(), OVERDUE
+        self._alive, self._patience, self.silence = self._reactor.seconds(), OVERDUE, 0.0
         capture = self._capture = Capture(self._source, settings, is_open, arrived, self._reactor)
         self._ended = ended
         self._closed = capture.start(self._threads)
