@@ -21,6 +21,7 @@ from .config import CameraConfig, Config, load
 from .config.change import Read
 from .configuration import Configuration
 from .encoders import card, h264, jpeg, video_decoder
+from .encoders import sound as sound_encoders
 from .events import Events
 from .extensions import Extensions
 from .files import Files
@@ -29,6 +30,7 @@ from .log import levels
 from .media.camera import Camera
 from .media.cameras import Cameras
 from .media.pipeline import Codecs
+from .media.sound import Sound
 from .plugins import Plugins
 from .processing import Processing
 from .processing.scale import scale
@@ -38,7 +40,7 @@ from .record.place import Place
 from .record.recordings import Recordings
 from .rtsp.server import RtspServer
 from .services import RootService, Step
-from .sources import file, network, testpicture, v4l2
+from .sources import alsa, beep, file, network, testpicture, v4l2
 from .sources.default import default_source
 from .state import Spec, State, Store
 from .state import store as state_store
@@ -51,8 +53,8 @@ from .web.web import Web
 from .web.websocket import StateFactory
 
 #: Parts of camd that use the plugin hooks like anyone's plugin.
-CORE = {"v4l2": v4l2, "file": file, "network": network, "test": testpicture, "jpeg": jpeg, "h264": h264, "ptz": ptz,
-        "profiles": profiles, "recording": recording_calls, "backup": backup_calls}
+CORE = {"v4l2": v4l2, "file": file, "network": network, "test": testpicture, "jpeg": jpeg, "h264": h264,
+        "alsa": alsa, "beep": beep, "sound": sound_encoders, "ptz": ptz, "profiles": profiles, "recording": recording_calls, "backup": backup_calls}
 
 
 class App:
@@ -86,7 +88,7 @@ class App:
         )
         self.cameras = Cameras(
             self.state, self.extensions.sources, self._make_camera, self.threads.allow_sources,
-            lambda camera: open_login(config.data_dir, camera),
+            lambda camera: open_login(config.data_dir, camera), self.extensions.microphones, self._make_sound,
         )
         self.recordings = Recordings(config, self.state, self.threads, reactor, self.events.publish,
                                      lambda: self.clock.was_right)
@@ -123,6 +125,9 @@ class App:
             config, source, self.state, self.threads, self.codecs, self.reactor, self.events.publish,
             lambda: self.cameras.renew(config.id),
         )
+
+    def _make_sound(self, config: CameraConfig, microphone: Any) -> Sound:
+        return Sound(config, microphone, self.extensions.encoders, self.state, self.threads, self.reactor)
 
     def _certificate_changed(self, expiry: float) -> None:
         self.core_metrics.certificate_expiry = expiry

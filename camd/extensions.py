@@ -14,6 +14,7 @@ from .state import Spec, store
 if TYPE_CHECKING:
     from .app import App
     from .hookspecs import Method
+    from .media.sound import Microphone
     from .media.source import Source
 
 
@@ -22,7 +23,7 @@ REPORT = "plugins.json"
 
 
 class Extensions:
-    """Sources by scheme, encoders by codec, methods by name, and the plugins' services.
+    """Sources and microphones by scheme, encoders by codec, methods by name, and the plugins' services.
 
     Every plugin's part is taken under `plugins.guard`: a bad one is switched off, the rest goes on.
     Reactor thread only.
@@ -32,6 +33,7 @@ class Extensions:
 
     def __init__(self, app: App):
         self.sources: dict[str, Callable[[str], Source]] = {}
+        self.microphones: dict[str, Callable[[str], Microphone]] = {}
         self.encoders: dict[str, Callable[..., Any]] = {}
         self.methods: dict[str, Method] = {}
         self._app = app
@@ -48,7 +50,8 @@ class Extensions:
         for name, module in core.items():
             plugins.register(name, module)
         plugins.discover(app.config.plugins.blocked)
-        for hook, known in (("camd_sources", self.sources), ("camd_encoders", self.encoders)):
+        for hook, known in (("camd_sources", self.sources), ("camd_microphones", self.microphones),
+                            ("camd_encoders", self.encoders)):
             for name, added in await plugins.call_async(hook, app=app):
                 for key, factory in added.items():
                     if known.setdefault(key, factory) is not factory:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from twisted.web.resource import IResource
 
     from .app import App
+    from .media.sound import Microphone
     from .media.source import Source
     from .state import Event, Spec
 
@@ -115,9 +116,16 @@ def camd_sources(app: App) -> dict[str, Callable[[str], Source]]:
 
 
 @hookspec
+def camd_microphones(app: App) -> dict[str, Callable[[str], Microphone]]:
+    """Kinds of microphones: scheme of `sound = "<scheme>:<address>"` -> function(address) -> Microphone, see
+    `camd.media.sound`."""
+
+
+@hookspec
 def camd_encoders(app: App) -> dict[str, Callable[..., Any]]:
     """Encoders, run in the encode pool: "mjpeg" -> function(quality) -> function(Frame) -> Packet; "h264" ->
-    function(VideoSettings) -> VideoEncoder, see `camd.media.video`."""
+    function(VideoSettings) -> VideoEncoder, see `camd.media.video`; "aac" and "opus" -> function() ->
+    SoundEncoder, see `camd.media.sound`."""
 
 
 @hookspec

@@ -293,7 +293,7 @@ class MistakeTests(ConfigCase):
 
     def test_unknown_key_of_a_camera(self) -> None:
         problem = self.problem('[cameras.a]\nsource = "test:"\nresolution = "x"\n')
-        known = "source, name, enabled, size, fps, format, username, password, password_file, onvif"
+        known = "source, name, enabled, size, fps, format, sound, username, password, password_file, onvif"
         self.assertEqual(problem.hint, f"known here: {known}")
 
     def test_a_device_is_where_its_pictures_are(self) -> None:

@@ -63,6 +63,17 @@ class CameraConfig:
             shown="the source's choice",
         ),
     )
+    sound: str = field(
+        default="",
+        metadata=about(
+            kinds.microphone(),
+            Effect.LIVE,
+            'The microphone that belongs to the camera: `"alsa:hw:1"` is a device as `arecord -L` names them, '
+            '`"alsa:auto"` the one in the camera itself, `"test:"` a beep at each full second. Without it camd hears '
+            "nothing; see sound.md.",
+            shown="no sound",
+        ),
+    )
     username: str = field(
         default="",
         metadata=about(

@@ -265,6 +265,19 @@ def source() -> Kind:
     return Kind(expected, check)
 
 
+def microphone() -> Kind:
+    """`kind:address`, or nothing."""
+    expected = '"kind:address", like "alsa:hw:1", or ""'
+
+    def check(value: Any) -> str:
+        text = _of_type(expected, str)(value).strip()
+        if text and not _SOURCE.fullmatch(text):
+            raise Unfit(f"expected {expected}, got {_describe(value)}", 'write "alsa:default", "alsa:auto" or "test:"')
+        return text
+
+    return Kind(expected, check)
+
+
 def device_address() -> Kind:
     """The address of an ONVIF device, without a login: that is the camera's."""
     expected = '"http://host/onvif/device_service"'

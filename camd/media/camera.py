@@ -27,7 +27,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..config import CameraConfig
-from ..errors import SourceError
+from ..errors import SourceError, Unsupported
 from ..state.event import Event
 from ..state.state import State
 from .appearance import Appearance
@@ -35,7 +35,7 @@ from .backoff import Backoff
 from .condition import Condition
 from .controls import Controls
 from .device import Device
-from .frame import Encoding, Format, Frame, Packet
+from .frame import SOUND, Encoding, Format, Frame, Packet
 from .meter import Meter
 from .pipeline import Codecs, Pipeline
 from .placeholder import Placeholder
@@ -47,9 +47,11 @@ from .settings import Settings
 from .source import Capabilities, Source
 from .statistics import Statistics
 from .stream import Deliver, Stream, Subscription
+from .timer import Timer
 
 if TYPE_CHECKING:
     from ..threads import Threads
+    from .sound import Sound
 
 #: The source is closed this long after its last subscriber left (seconds).
 LINGER = 5.0
@@ -83,6 +85,7 @@ class Camera:
     ):
         self.id = config.id
         self.config = config
+        self.sound: Sound | None = None  # given by Cameras
         self.statistics = Statistics()
         self.pipeline = Pipeline(codecs, threads, self.statistics, self._demanded, self._released)
         self.meter = Meter()
@@ -91,10 +94,10 @@ class Camera:
         fresh = renew or (lambda: source)
         self.device = Device(source, fresh, threads, reactor, self.id, self.statistics, self.look)
         self._reactor = reactor
-        self._linger: Any = None
-        self._retry: Any = None
+        self._linger = Timer(reactor, self.device.close)
+        self._retry = Timer(reactor, self._look)
         self._backoff = Backoff()
-        self._looking = False
+        self._looking = self._look_again = False
         self._asked = 0.0  # clock time of the last call that the device has to return from
         self._heard = 0.0  # clock time of the newest picture, or of the demand that waits for one
         self._running = False
@@ -102,7 +105,6 @@ class Camera:
         self._ticker.clock = reactor
         self._reopened: Deferred[bool] | None = None
         self._starts_again: Deferred[None] | None = None
-        self._look_again = False
         prefix = f"cameras/{self.id}/"
         self.settings = Settings(config, state, self._restart, self._set_quality)
         self.condition = Condition(self.id, self.settings.publish, on_event)
@@ -115,8 +117,12 @@ class Camera:
     # ---------------------------------------------------------------- what others use
 
     def stream(self, encoding: Encoding = Encoding("mjpeg")) -> Stream:
-        """The stream of that encoding: subscribe to it to see pictures. Encoding("bgr") has Frames."""
-        return self.pipeline.stream(encoding)
+        """The stream of that encoding: subscribe to see pictures, or to hear. Encoding("bgr") has Frames."""
+        if encoding.codec not in SOUND:
+            return self.pipeline.stream(encoding)
+        if self.sound is None:
+            raise Unsupported(f"the camera {self.id} has no sound: its configuration names no microphone")
+        return self.sound.stream(encoding.codec)
 
     def frames(
         self,
@@ -136,8 +142,8 @@ class Camera:
 
     def newest(self, encoding: Encoding = Encoding("mjpeg")) -> Frame | Packet | None:
         """The newest picture that is there already. Asking keeps an open device open."""
-        if self._linger is not None and self._linger.active():
-            self._linger.reset(LINGER)
+        if self._linger.is_running:
+            self._linger.start(LINGER)
         return self.pipeline.newest(encoding)
 
     @property
@@ -213,18 +219,15 @@ class Camera:
         self.ptz.close()
         if self._ticker.running:
             self._ticker.stop()
-        for call in (self._linger, self._retry):
-            if call is not None and call.active():
-                call.cancel()
+        self._linger.cancel()
+        self._retry.cancel()
         return self.device.stop(PATIENCE)
 
     # ---------------------------------------------------------------- demand
 
     def _demanded(self) -> None:
         self._heard = self._reactor.seconds()
-        if self._linger is not None and self._linger.active():
-            self._linger.cancel()
-        self._linger = None
+        self._linger.cancel()
         if self.status == "idle" and self._running:  # else it is on its way out
             self._open()
         elif self.status not in ("streaming", "opening"):
@@ -232,7 +235,7 @@ class Camera:
 
     def _released(self) -> None:
         if self.device.is_open and self._running:
-            self._linger = self._reactor.callLater(LINGER, self.device.close)
+            self._linger.start(LINGER)
 
     def _restart(self) -> Deferred[bool]:
         """The settings changed: open the device with them. Fires with True when it is open again,
@@ -341,8 +344,8 @@ class Camera:
         self._settle(failure)
         if news and self.pipeline.source.running:
             self._show_card()
-        if self._retry is None or not self._retry.active():
-            self._retry = self._reactor.callLater(self._backoff.after(error), self._look)
+        if not self._retry.is_running:
+            self._retry.start(self._backoff.after(error))
 
     def _settle(self, outcome: bool | Failure) -> None:
         """Answer those who asked for a restart."""

@@ -15,11 +15,13 @@ from ..state.spec import Spec
 from ..state.state import State
 from .camera import Camera
 from .mount import Login, Mount
+from .sound import Microphone, Sound
 from .source import Source, SourceSettings
 from .trial import Trial, try_source
 
 #: Makes a Camera of its configuration and an open-able source.
 Make = Callable[[CameraConfig, Source], Camera]
+MakeSound = Callable[[CameraConfig, Callable[[CameraConfig], Microphone]], Sound]
 
 
 class Missing:
@@ -45,6 +47,8 @@ class Cameras(Mapping[str, Camera]):
 
     kinds: scheme -> function(address) -> Source, from the plugins. on_count(n) hears how many
     sources may be open at once. login(config): the user name and the password of a camera; blocks.
+    microphones: scheme -> function(address) -> Microphone, from the plugins; make_sound(config, microphone): the
+    Sound of a camera that has a microphone.
     """
 
     log = Logger()
@@ -56,12 +60,16 @@ class Cameras(Mapping[str, Camera]):
         make: Make,
         on_count: Callable[[int], None] = lambda count: None,
         login: Callable[[CameraConfig], tuple[str, str]] = lambda config: ("", ""),
+        microphones: Mapping[str, Callable[[str], Microphone]] | None = None,
+        make_sound: MakeSound | None = None,
     ):
         self._state = state
         self._kinds = kinds
         self._make = make
         self._on_count = on_count
         self._login = login
+        self._microphones = microphones or {}
+        self._make_sound = make_sound
         self._mounts: dict[str, Mount] = {}
         self._cameras: dict[str, Camera] = {}
         self._main: str | None = None
@@ -90,7 +98,7 @@ class Cameras(Mapping[str, Camera]):
         for camera in list(self._cameras.values()):
             if camera.id not in configs:
                 self._remove(camera)
-        self._on_count(len(configs))
+        self._on_count(len(configs) + sum(bool(config.sound) for config in configs.values()))
         kept, self._cameras = self._cameras, {}
         for config in configs.values():
             camera = kept.get(config.id)
@@ -98,6 +106,7 @@ class Cameras(Mapping[str, Camera]):
                 mount = self._mounts[config.id] = Mount(self.source(config), self._login_of(config))
                 self._cameras[config.id] = self._make(config, mount)
                 self._cameras[config.id].start()
+                self._listen(self._cameras[config.id])
                 continue
             self._cameras[config.id] = camera
             if camera.config != config:
@@ -112,6 +121,19 @@ class Cameras(Mapping[str, Camera]):
         if is_other:
             self._mounts[camera.id].exchange(self.source(config), self._login_of(config))
         camera.reconfigure(config, is_other)
+        self._listen(camera)
+
+    def _listen(self, camera: Camera) -> None:
+        """There is sound if the configuration names a microphone."""
+        config, sound = camera.config, camera.sound
+        if sound is not None and config.sound:
+            sound.reconfigure(config)
+        elif sound is not None:
+            camera.sound = None
+            sound.end()
+        elif config.sound and self._make_sound is not None:
+            camera.sound = self._make_sound(config, self._microphone)
+            camera.sound.start()
 
     def renew(self, camera: str) -> Source:
         """A fresh source for a camera whose present one hangs."""
@@ -144,7 +166,8 @@ class Cameras(Mapping[str, Camera]):
 
     def stop(self) -> Deferred[Any]:
         """Fires when every device is closed."""
-        return DeferredList([camera.stop() for camera in self._cameras.values()], consumeErrors=True)
+        sounds = [camera.sound for camera in self._cameras.values() if camera.sound is not None]
+        return DeferredList([one.stop() for one in (*self._cameras.values(), *sounds)], consumeErrors=True)
 
     @property
     def kinds(self) -> list[str]:
@@ -157,21 +180,29 @@ class Cameras(Mapping[str, Camera]):
 
     def source(self, config: CameraConfig) -> Source:
         """The source of a camera, not opened; one that says why not if nobody provides it."""
-        scheme, _, address = config.source.partition(":")
-        factory = self._kinds.get(scheme)
+        return self._device("source", config.source, config.id, self._kinds)
+
+    def _microphone(self, config: CameraConfig) -> Microphone:
+        return self._device("microphone", config.sound, config.id, self._microphones)
+
+    def _device(self, what: str, name: str, camera: str, kinds: Mapping[str, Callable[[str], Any]]) -> Any:
+        scheme, _, address = name.partition(":")
+        factory = kinds.get(scheme)
         if factory is None:
-            known = ", ".join(self.kinds) or "none"
-            return Missing(f"no source of the kind {scheme!r}; there are: {known}")
+            known = ", ".join(sorted(kinds)) or "none"
+            return Missing(f"no {what} of the kind {scheme!r}; there are: {known}")
         try:
             return factory(address)
         except SourceError as error:
             return Missing(str(error))
         except Exception as error:
-            self.log.failure("source of camera {camera}", camera=config.id)
-            return Missing(f"the source could not be made: {error}")
+            self.log.failure("{what} of camera {camera}", what=what, camera=camera)
+            return Missing(f"the {what} could not be made: {error}")
 
     def _remove(self, camera: Camera) -> None:
         del self._cameras[camera.id], self._mounts[camera.id]
+        if camera.sound is not None:
+            camera.sound.end()
         camera.stop().addErrback(lambda failure: self.log.failure("camera {camera}", failure, camera=camera.id))
         camera.pipeline.source.end()
         for observable in self._state.select(f"cameras/{camera.id}/*"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 
 from ..errors import SourceError
-from .frame import INTER, Format, Frame, Packet
+from .frame import INTER, PCM, Format, Frame, Packet
 from .policy import Gop, Latest, Policy
 from .source import Source, SourceSettings
 
@@ -33,7 +33,7 @@ def patience(fps: float) -> float:
 class Capture:
     """Opens a source, reads until stopped, closes it; all of that in one capture thread.
 
-    The hand-over keeps the newest picture, or of coded video a bounded queue cut at key frames: what
+    The hand-over keeps the newest picture, of sound a bounded queue, and of coded video one cut at key frames: what
     the reactor had no time for is counted in `missed`. One callFromThread a picture, and none while one
     is under way. opened(format) and arrived(item) are called in the reactor thread.
     """
@@ -55,6 +55,7 @@ class Capture:
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._waiting: Policy = Latest()
+        self._what = "picture"
         self._called = False
 
     def start(self, threads: Threads) -> Deferred[None]:
@@ -70,7 +71,8 @@ class Capture:
             return
         try:
             format = self._source.open(self._settings)
-            self._waiting = Gop() if format.codec in INTER else Latest()
+            self._waiting = Gop() if format.codec in INTER or format.codec == PCM else Latest()
+            self._what = "sound" if format.codec == PCM else "picture"
             self._reactor.callFromThread(self._tell_opened, format)
             self._read(patience(format.fps))
         finally:
@@ -85,7 +87,7 @@ class Capture:
                 heard, limit = time.monotonic(), stall
                 self._hand_over(item)
             elif time.monotonic() - heard > limit:
-                raise SourceError(f"no picture for {limit:.1f} s", state="stalled")
+                raise SourceError(f"no {self._what} for {limit:.1f} s", state="stalled")
 
     def _hand_over(self, item: Frame | Packet) -> None:
         with self._lock:

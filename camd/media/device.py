@@ -119,6 +119,13 @@ class Device:
         self._closed = capture.start(self._threads)
         self._closed.addBoth(self._over, capture)
 
+    def exchange(self) -> None:
+        """Take a fresh source from now on; the one that is open ends, and tells."""
+        if self._capture is not None:
+            self._statistics.lost += self._source.dropped()
+        self._source = self._renew()
+        self.close()
+
     def close(self) -> None:
         """Ask the capture to end; it tells when it has."""
         if self._capture is not None:

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
 #: Codecs whose packets need those before them: one left out breaks all until the next key frame.
 INTER = frozenset({"h264", "hevc"})
+#: Codecs of sound, as clients get it; before it is coded it is "pcm".
+SOUND = frozenset({"aac", "opus"})
+PCM = "pcm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,9 @@ class Packet:
     codec: "mjpeg" (one whole JPEG), "h264" or "hevc" (one access unit in the byte stream format of
     Annex B, a key frame with its parameter sets before it), or a packed raw layout in FFmpeg's names
     ("yuyv422"). card: a placeholder drawn by camd, not a picture of the camera.
+
+    Sound: "pcm" (a block of samples, signed 16 bit, interleaved), "aac" (one raw frame of AAC-LC, without ADTS) or
+    "opus" (one packet); pts is then that of its first sample, and each one is a key frame.
     """
 
     data: bytes
@@ -69,7 +75,8 @@ class Format:
 class Encoding:
     """Names one stream of a camera: (camera, Encoding) is its address.
 
-    codec: "source" (untouched), "bgr" (Frames), "mjpeg", "h264", "hevc" (only as the camera gives it).
+    codec: "source" (untouched), "bgr" (Frames), "mjpeg", "h264", "hevc" (only as the camera gives it),
+    "aac" or "opus" (its sound, if it has any).
     rendition: "main" or "sub", which tells size, rate and bitrate; size (a box in pixels, into which
     the picture is fitted), fps (1/s), bitrate (bit/s) and quality (JPEG, 1..100) ask for another one.
     """
