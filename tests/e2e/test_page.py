@@ -345,6 +345,20 @@ class LogicTests(SynchronousTestCase):
         for jump in (chased[0], chased[5]):
             self.assertAlmostEqual(jump["seek"], 99.97)
 
+    def test_a_player_finds_the_ice_servers_in_a_link_header(self) -> None:
+        found = self.run_module("player/ice.js", r"""
+          return [
+            m.iceServersIn(null), m.iceServersIn('<https://a/>; rel="next", <stun:a.lan>; rel="other"'),
+            m.iceServersIn('<stun:a.lan:3478>; rel="ice-server", <turn:b?transport=tcp>; rel="ice-server"; '
+              + 'username="a, \\"b\\""; credential="<c>;\\\\"; credential-type="password"'),
+          ];
+        """)
+        self.assertEqual(found[:2], [[], []])
+        self.assertEqual(found[2], [
+            {"urls": "stun:a.lan:3478"},
+            {"urls": "turn:b?transport=tcp", "username": 'a, "b"', "credential": "<c>;\\"},
+        ])
+
     def test_what_is_drawn_lies_in_the_scene(self) -> None:
         found = self.run_module("view.js", """
           const shown = m.windowOf([0.5, 0, 0.5, 1], {pan: 1, tilt: 1, zoom: 2});

@@ -33,6 +33,9 @@ _KIND = f"{_SCREEN}?.tagName"
 _WAY = "document.querySelector('.ways [data-part=way]').innerText"
 _WHY = "document.querySelector('.ways [data-part=why]').textContent"
 _CAM = "cameras/cam1"
+_REMEMBER_PEER = """window.RTCPeerConnection = class extends RTCPeerConnection {
+  constructor(...args) { super(...args); window.peer = this; }
+}"""
 
 
 @cache
@@ -132,7 +135,11 @@ class WayTests(PictureCase):
         if not there:
             self.assertTrue(self.browser.ask("document.querySelector('.way input[value=webrtc]').disabled"))
             return
+        self.post({"webrtc/ice_servers": [{"urls": "stun:127.0.0.1:9"}]})
+        self.addCleanup(self.post, {"webrtc/ice_servers": []})
+        self.browser.driver.execute_script(_REMEMBER_PEER)
         self.browser.click(".way input[value=webrtc]")
+        self.browser.wait("window.peer?.getConfiguration().iceServers[0]?.urls.includes('stun:127.0.0.1:9')")
         self.browser.wait(f"{_WAY} === 'WebRTC' && {_SCREEN}?.srcObject && {_SCREEN}.videoWidth === 640", timeout=20)
         self.browser.wait(f"{_SCREEN}.currentTime > 0.5")
         self.post({"webrtc/enabled": False})

@@ -1,3 +1,4 @@
+import { iceServersIn } from "./ice.js";
 import { Screen } from "./screen.js";
 
 const GATHERING = 1_000; // milliseconds; on a local network all candidates are there at once
@@ -37,7 +38,10 @@ export class WebRtc {
 
   async open(address) {
     const { peer } = this;
-    await peer.setLocalDescription(await peer.createOffer());
+    const [iceServers, offer] = await Promise.all([serversAt(address), peer.createOffer()]);
+    if (this.screen.closed) return;
+    if (iceServers.length) peer.setConfiguration({ iceServers });
+    await peer.setLocalDescription(offer); // from here on addresses are looked for
     await gathered(peer);
     if (this.screen.closed) return;
     const response = await fetch(address, {
@@ -74,6 +78,12 @@ export class WebRtc {
     this.session = null;
     if (session) await fetch(session, { method: "DELETE", keepalive: true }).catch(() => {});
   }
+}
+
+/** Asked for before the offer: browsers take no others once they look for addresses. */
+async function serversAt(address) {
+  const response = await fetch(address, { method: "OPTIONS" }).catch(() => null);
+  return response?.ok ? iceServersIn(response.headers.get("Link")) : [];
 }
 
 function gathered(peer) {
