@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import CamdError
 from ..media.frame import Frame, Packet
 from ..media.rendition import VideoSettings
+from .planes import Planes
 
 #: The clock of the encoder's timestamps (1/s); 90 kHz is what RTP has, too.
 _CLOCK = 90_000
@@ -24,6 +25,7 @@ class H264Codec:
         self.name = name
         self._settings = settings
         self._context: Any = None
+        self._planes: Planes | None = None
 
     def encode(self, frame: Frame, keyframe: bool) -> Packet | None:
         """The access unit; raises CamdError if the encoder refuses the picture or its settings."""
@@ -31,10 +33,10 @@ class H264Codec:
 
         height, width = frame.image.shape[:2]
         try:
-            if self._context is None:
+            if self._planes is None:
+                self._planes = Planes(width // 2 * 2, height // 2 * 2)
                 self._context = self._make(width, height)
-            picture = av.VideoFrame.from_ndarray(frame.image[: height // 2 * 2, : width // 2 * 2], "bgr24")
-            picture = picture.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1)
+            picture = self._planes.fill(frame.image)
             picture.pts, picture.time_base = round(frame.pts * _CLOCK), Fraction(1, _CLOCK)
             picture.pict_type = av.video.frame.PictureType.I if keyframe else av.video.frame.PictureType.NONE
             packets = self._context.encode(picture)
@@ -48,7 +50,7 @@ class H264Codec:
         return Packet(data, "h264", frame.pts, frame.wall, frame.grabbed, keyframe=packets[0].is_keyframe)
 
     def close(self) -> None:
-        self._context = None
+        self._context = self._planes = None
 
     def _make(self, width: int, height: int) -> Any:
         import av
