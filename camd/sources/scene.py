@@ -173,7 +173,7 @@ class Scene:
             axis=1,
         ).astype(numpy.float32)
         image = numpy.empty((height, width, 3), numpy.uint8)
-        noise = numpy.random.default_rng(1).random((64, width, 1), numpy.float32)
+        noise = _noise(1, 64, width)
         for top in range(0, height, 64):  # in bands, for a 4K picture of floats takes 100 MB
             band = sky[top:top + 64, None, :]
             image[top:top + 64] = band + noise[:len(band)]  # the noise dithers: no visible steps
@@ -226,6 +226,16 @@ class Scene:
             image[row * BLOCK:(row + 1) * BLOCK, :len(line)] = line
 
 
+def _noise(seed: int, height: int, width: int) -> numpy.ndarray:
+    """The same every time, 0 to 1. By OpenCV: numpy.random would take 6 MB for the two times that it is used."""
+    import cv2
+    import numpy
+
+    noise = numpy.empty((height, width, 1), numpy.float32)
+    cv2.setRNGSeed(seed)
+    return cv2.randu(noise, 0.0, 1.0)
+
+
 def _light(colour: Colour, width: int, height: int, power: float) -> numpy.ndarray:
     """A soft patch of light to be added to a picture: full in the middle, nothing at the rim."""
     import numpy
@@ -233,7 +243,7 @@ def _light(colour: Colour, width: int, height: int, power: float) -> numpy.ndarr
     x = numpy.linspace(-1, 1, width, dtype=numpy.float32)[None, :]
     y = numpy.linspace(-1, 1, height, dtype=numpy.float32)[:, None]
     falling = numpy.clip(1 - (x * x + y * y), 0, 1) ** power
-    noise = numpy.random.default_rng(2).random((height, width, 1), numpy.float32)
+    noise = _noise(2, height, width)
     light = falling[..., None] * numpy.array(colour, numpy.float32)
     return (light + noise * (light > 0)).astype(numpy.uint8)
 
