@@ -68,7 +68,7 @@ class Cameras(Mapping[str, Camera]):
         self._make = make
         self._on_count = on_count
         self._login = login
-        self._microphones = microphones or {}
+        self._microphones = {} if microphones is None else microphones  # may be filled later
         self._make_sound = make_sound
         self._mounts: dict[str, Mount] = {}
         self._cameras: dict[str, Camera] = {}
