@@ -17,6 +17,7 @@ from ..wire.fmp4 import Run, Sample
 from ..wire.track import VIDEO_TIMESCALE
 from .fragments import InitSegment, InitSegments, Timeline
 from .frame import Packet
+from .sound_fragments import TRACK, SoundTimeline, sound_runs
 
 #: A segment lasts so long at least, a part at most (seconds).
 SEGMENT, PART = 1.0, 0.5
@@ -63,21 +64,23 @@ class Segment:
 class Segments:
     """Cuts Packets. Reactor thread only; a part costs about 10 us and a copy of its pictures.
 
-    first: the number of the first segment. complete: the newest whole ones; current: the one that grows.
+    first: the number of the first segment; with_sound: they have a track of it beside that of the pictures. complete: the newest whole ones; current: the one that grows.
     discontinuities: how many have gone with old segments. longest, longest_part: seconds, since the start.
     """
 
-    def __init__(self, first: int = 0):
+    def __init__(self, first: int = 0, with_sound: bool = False):
         self.complete: deque[Segment] = deque()
         self.current: Segment | None = None
         self.discontinuities = 0
         self.longest = SEGMENT
         self.longest_part = PART
         self._next = first
-        self._inits = InitSegments()
+        self._inits = InitSegments(*((TRACK,) if with_sound else ()))
         self._timeline = Timeline()
+        self._sounds = SoundTimeline()
         self._sequence = 0
         self._pictures: list[tuple[Packet, int]] = []  # of the part under way, with their times
+        self._heard: list[Packet] = []  # since the part before
         self._begun_at = 0  # the current segment, in ticks
         self._broken = False
 
@@ -111,11 +114,17 @@ class Segments:
         self._pictures.append((packet, time))
         return finished
 
+    def hear(self, packet: Packet) -> None:
+        """Take the next packet of sound: it rides along with the part that is complete next."""
+        if self._pictures:
+            self._heard.append(packet)
+
     def forget(self) -> None:
         """Nobody is to see what there is; go on with the next key frame."""
         self.discontinuities += sum(segment.discontinuity for segment in self.shown)
         self.complete.clear()
         self._pictures.clear()
+        self._heard.clear()
         self.current, self._broken = None, True
 
     def find(self, number: int) -> Segment | None:
@@ -148,11 +157,13 @@ class Segments:
         self._sequence += 1
         first = self._pictures[0][0]
         run = Run(segment.init.track, times[0], samples)
-        data = fmp4.fragment(self._sequence, run, wall=first.wall)
+        heard = sound_runs(self._heard, self._sounds, self._timeline.origin)
+        data = fmp4.fragment(self._sequence, run, *heard, wall=first.wall)
         part = Part(data, (end - times[0]) / VIDEO_TIMESCALE, first.keyframe)
         segment.parts.append(part)
         self.longest_part = max(self.longest_part, part.duration)
         self._pictures.clear()
+        self._heard.clear()
         if segment.size > MOST_BYTES:
             self.current, self._broken = None, True
 

@@ -159,14 +159,15 @@ class Stream:
         self._dropped_before = 0
         self._derived: dict[Callable[[Any], Any], Stage] = {}
 
-    def derive(self, work: Callable[[Any], Any]) -> Stage:
-        """The Stage that makes work(item) of every item: one for all who ask with this function."""
+    def derive(self, work: Callable[[Any], Any], kind: Callable[[Stream, Any], Stage] | None = None) -> Stage:
+        """The Stage that makes work(item) of every item: one for all who ask with this function. kind: of Stage."""
         if work not in self._derived:
             from .stage import Stage
 
-            stage = self._derived[work] = Stage(self, work)
+            stage = self._derived[work] = (kind or Stage)(self, work)
             if self.history is not None:
-                stage.policy, stage.history = Gop, History()
+                stage.policy = Gop
+                stage.history = History() if stage.history is None else stage.history
         return self._derived[work]
 
     def with_derived(self) -> Iterator[Stream]:

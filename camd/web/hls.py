@@ -47,9 +47,11 @@ class Presentation:
     on_stop() is called once, when nobody does any longer or the camera is gone.
     """
 
-    def __init__(self, stream: Stream, reactor: Any, delays: Delays, on_stop: Callable[[], None]):
+    def __init__(
+        self, stream: Stream, sound: Stream | None, reactor: Any, delays: Delays, on_stop: Callable[[], None]
+    ):
         # Growing with each start: no address ever means another segment.
-        self.segments = Segments(first=int(time.time()))
+        self.segments = Segments(first=int(time.time()), with_sound=sound is not None)
         self._stream = stream
         self._reactor = reactor
         self._delays = delays
@@ -59,6 +61,7 @@ class Presentation:
         self._subscription = stream.subscribe(
             self._add, Gop(), kind="hls", on_end=self.stop, on_recall=self.segments.forget
         )
+        self._heard = sound and sound.subscribe(self.segments.hear, Gop(), kind="")
 
     def touch(self) -> None:
         """Somebody asked."""
@@ -87,6 +90,8 @@ class Presentation:
         if self._idle.active():
             self._idle.cancel()
         self._subscription.close()
+        if self._heard is not None:
+            self._heard.close()
         for waiting in tuple(self._waiting):
             self._end(waiting, False)
         self._on_stop()
@@ -129,9 +134,13 @@ class Hls(Resource):
         encoding = video_of(request)
         presentation = self._presentations.get(encoding)
         if presentation is None and start:
-            stream = self._camera.stream(encoding)
+            camera = self._camera
             presentation = Presentation(
-                stream, self._reactor, self._delays, lambda: self._presentations.pop(encoding, None) and None
+                camera.stream(encoding),
+                camera.sound and camera.sound.stream("aac"),
+                self._reactor,
+                self._delays,
+                lambda: self._presentations.pop(encoding, None) and None,
             )
             self._presentations[encoding] = presentation
         if presentation is not None:

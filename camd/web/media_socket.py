@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..direct import keep_unsent
-from ..errors import Invalid, Refused
+from ..errors import Invalid, Refused, Unsupported
 from ..media.cameras import Cameras
 from ..media.frame import Encoding
 from ..state.permission import Permission
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 #: Channels of one client.
 MAX_CHANNELS = 64
-_CODECS = frozenset({"mjpeg", "h264"})
+_CODECS = frozenset({"mjpeg", "h264", "aac"})
 _WISHES = frozenset({"channel", "camera", "codec", "rendition", "size", "fps", "quality", "bitrate"})
 
 
@@ -87,7 +87,10 @@ class MediaProtocol(ClientProtocol):
         camera = self.factory.cameras.get(id)
         if camera is None:
             raise Invalid("camera", "no such camera")
-        watch = Watch(self, channel, camera, wanted, lambda: self._end_one(watch, "the camera is gone"))
+        try:
+            watch = Watch(self, channel, camera, wanted, lambda: self._end_one(watch, "the camera is gone"))
+        except Unsupported as error:
+            raise Invalid("codec", str(error)) from None
         return watch
 
     # -- what it gets

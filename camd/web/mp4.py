@@ -12,7 +12,10 @@ from ..direct import DirectWriter, keep_unsent
 from ..errors import Invalid
 from ..media.camera import Camera
 from ..media.fragments import Fragment, Fragmenter
+from ..media.frame import Encoding
 from ..media.policy import Gop
+from ..media.sound_fragments import LIMIT, SoundedFragmenter, SoundedStage
+from ..media.stage import Stage
 from ..state.permission import Principal
 from .choice import video_of
 from .delays import Delays
@@ -27,7 +30,7 @@ CONTENT_TYPE = b"video/mp4"
 class Mp4Stream(Resource):
     """GET: the coded video from a key frame on, each picture when it is there, until the client leaves or may not
     see it any more. A slow client loses pictures up to a key frame. rendition, size, fps, bitrate, codec: see
-    `choice`."""
+    `choice`. Of a camera that has sound it comes beside the pictures."""
 
     isLeaf = True
 
@@ -42,7 +45,7 @@ class Mp4Stream(Resource):
         if isinstance(camera, bytes):
             return camera
         try:
-            stage = camera.stream(video_of(request)).derive(Fragmenter(in_band=True))
+            stage = fragments(camera, video_of(request))
         except Invalid as error:
             return respond(request, 400, message=str(error))
         headers = request.responseHeaders
@@ -53,7 +56,8 @@ class Mp4Stream(Resource):
         writer = request.stream()
         keep_unsent(writer.transport)
         file = _File(writer, self._delays)
-        subscription = stage.subscribe(file.write, Gop(), kind="mp4", on_end=request.loseConnection)
+        policy = Gop() if camera.sound is None else Gop(LIMIT)
+        subscription = stage.subscribe(file.write, policy, kind="mp4", on_end=request.loseConnection)
         request.registerProducer(subscription, True)
 
         def changed(by: Principal | None) -> None:
@@ -76,6 +80,14 @@ class Mp4Stream(Resource):
         return b""
 
 
+def fragments(camera: Camera, encoding: Encoding) -> Stage:
+    """The video of a camera, with its sound if it has any. Raises Invalid."""
+    video = camera.stream(encoding)
+    if camera.sound is None:
+        return video.derive(Fragmenter(in_band=True))
+    return video.derive(SoundedFragmenter(camera.sound.stream("aac")), SoundedStage)
+
+
 class _File:
     """What one client gets: the init segment of the first picture, then pictures. Readers of files take no
     second one; a video whose parameter sets change says so in band."""
@@ -91,4 +103,5 @@ class _File:
         else:
             self._begun = True
             self._writer.write_pair(fragment.init.data, fragment.data)
-        self._delays.note("mp4", fragment.grabbed)
+        if not fragment.is_sound:
+            self._delays.note("mp4", fragment.grabbed)

@@ -1,4 +1,4 @@
-"""Watch: one channel of the WebSocket at /api/media, the pictures of one camera in one encoding."""
+"""Watch: one channel of the WebSocket at /api/media, the pictures of one camera in one encoding, or its sound."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..media.camera import Camera
 from ..media.fragments import Fragment, Fragmenter, InitSegment
-from ..media.frame import Encoding, Packet
+from ..media.frame import SOUND, Encoding, Packet
 from ..media.policy import Gop, Latest
+from ..media.sound_fragments import SoundFragmenter
 from ..media.stream import Subscription
 from ..wire.websocket import binary_head
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 #: Kind, flags, channel, sequence, wall clock; big-endian, 16 bytes.
 HEADER = Struct(">BBHId")
-#: What a message holds: a whole JPEG, what comes before the first fragment, one picture as a fragment of MP4.
+#: What a message holds: a whole JPEG, what comes before the first fragment, one picture or one packet of sound as a
+#: fragment of MP4.
 JPEG, INIT, FRAGMENT = 1, 2, 3
 #: Flags.
 KEYFRAME, CARD = 1, 2
@@ -50,7 +52,8 @@ class Watch:
             stream = camera.stream(replace(encoding, fps=None))
             self._pictures = stream.subscribe(self._send_jpeg, Latest(), "grid", on_end, encoding.fps)
         else:
-            stage = camera.stream(encoding).derive(Fragmenter())
+            work = SoundFragmenter() if encoding.codec in SOUND else Fragmenter()
+            stage = camera.stream(encoding).derive(work)
             self._pictures = stage.subscribe(self._send_fragment, Gop(), "mse", on_end)
 
     @property
