@@ -550,15 +550,15 @@ class SettingTests(CproEdge):
         saved = self.json("POST", "/api/camera/profiles", {"profile": "slides"})
         self.assertEqual(saved, {"success": True, "profiles": [*built_in, "slides"], "active": "slides"})
         for path, body in (
-            ("profile", {"profile": "unknown"}),
             ("profile", {}),
             ("profile", {"profile": ""}),
             ("profiles", {"profile": 7}),
-            ("profiles", {"profile": "indoor"}),
             ("profiles", {"profile": "x", "more": 1}),
         ):
             answer = self.ask("POST", f"/api/camera/{path}", body, by="admin")
             self.assertEqual((answer.status, answer.json["error"]["details"]), (400, {"key": "profile"}))
+        self.assertEqual(self.ask("POST", "/api/camera/profile", {"profile": "unknown"}, by="admin").status, 404)
+        self.assertEqual(self.ask("POST", "/api/camera/profiles", {"profile": "indoor"}, by="admin").status, 409)
         for path in ("profile", "profiles"):
             self.assertEqual(self.ask("POST", f"/api/camera/{path}", {"profile": "indoor"}, by="viewer").status, 403)
 

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from camd.app import CORE
 from camd.config import CameraConfig
-from camd.errors import Invalid, SourceError
+from camd.errors import Invalid, SourceError, Unsupported
 from camd.media import Encoding, Format, Frame, SourceSettings
 from camd.state import EVERYONE
 from camd.testing import ThreadlessPool, app_for_tests
@@ -320,7 +320,7 @@ class ModeTests(PipCase):
 
     def test_without_such_a_camera(self) -> None:
         self.configure(cam1="fake:1")
-        error = self.failureResultOf(self.app.state["pip/mode"].set("on", EVERYONE), Invalid).value
+        error = self.failureResultOf(self.app.state["pip/mode"].set("on", EVERYONE), Unsupported).value
         self.assertIn("add one with source = pip:", str(error))
 
     def test_in_the_product_s_words(self) -> None:

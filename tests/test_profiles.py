@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, ensureDeferred, fail, maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from camd.errors import Invalid, SourceError
+from camd.errors import Conflict, Invalid, SourceError
 from camd.media import Capabilities
 from camd.media.controls import ADJUSTMENTS, REFRESH, Controls
 from camd.media.profiles import BUILT_IN, MOST, Choice, Level, Profiles
@@ -257,13 +257,14 @@ class ProfileTests(ControlsCase):
         self.assertRaises(Invalid, self.profiles.values, "evening")
 
     def test_what_is_refused(self) -> None:
-        for name in ("", "  ", "x" * 41, "a\nb", "indoor"):
+        for name in ("", "  ", "x" * 41, "a\nb"):
             self.assertRaises(Invalid, self.profiles.save, name)
+        self.assertRaises(Conflict, self.profiles.save, "indoor")
         for name in ("indoor", "evening", ""):
             self.assertRaises(Invalid, self.profiles.delete, name)
         for number in range(MOST):
             self.profiles.save(f"profile {number}")
-        self.assertIn("at most", str(self.assertRaises(Invalid, self.profiles.save, "one more")))
+        self.assertIn("at most", str(self.assertRaises(Conflict, self.profiles.save, "one more")))
         self.profiles.save("profile 3")
         self.failureResultOf(self.state["cameras/cam1/profile"].set("unknown", EVERYONE), Invalid)
 

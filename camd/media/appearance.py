@@ -16,16 +16,25 @@ from ..state.state import State
 
 _R, _RW = Permission.Device_r, Permission.Device_rw
 _LOGO = "overlay/logo"
+#: One of four lines, in all the ways in which they end.
+_BREAK, _LINE = r"(\r\n|[\n\v\f\r\x1c-\x1e\x85\u2028\u2029])", r"[^\n\v\f\r\x1c-\x1e\x85\u2028\u2029]*"
+#: What `processing` takes, as JSON Schema says it.
+_SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+_POINT = {"type": "array", "items": _SHARE, "minItems": 2, "maxItems": 2}
+_POLYGON = {"type": "array", "items": _POINT, "minItems": 3, "maxItems": 32}
 _SPECS = (
     Spec("camera/rotate", int, default=0, choices=(0, 90, 180, 270), unit="degrees", read=_R, write=_RW, persist=True,
          doc="How far the picture is turned, clockwise."),
     Spec("camera/flip", str, default="none", choices=("none", "horizontal", "vertical", "both"), read=_R, write=_RW,
          persist=True, doc="How the picture is mirrored, after it was turned."),
     Spec("camera/crop", list, default=[0.0, 0.0, 1.0, 1.0], read=_R, write=_RW, persist=True,
+         schema={"minItems": 4, "maxItems": 4, "items": _SHARE},
          doc="The part of the picture that is shown: x, y, width and height, each 0 to 1."),
     Spec("camera/masks", list, default=[], read=_R, write=_RW, persist=True,
+         schema={"maxItems": 32, "items": _POLYGON},
          doc="Parts of the picture that nobody ever sees: polygons of points [x, y], each 0 to 1."),
-    Spec("camera/overlay/text", str, default="", read=_R, write=_RW, persist=True, doc="Text on the picture."),
+    Spec("camera/overlay/text", str, default="", read=_R, write=_RW, persist=True, doc="Text on the picture.",
+         schema={"maxLength": 200, "pattern": f"^({_LINE}{_BREAK}){{0,3}}{_LINE}{_BREAK}?$"}),
     Spec("camera/overlay/time", bool, default=False, read=_R, write=_RW, persist=True,
          doc="Whether date and time are on the picture."),
     Spec("camera/overlay/position", str, default="top-left", read=_R, write=_RW, persist=True,
@@ -34,6 +43,7 @@ _SPECS = (
     Spec("camera/overlay/size", int, default=4, min=2, max=20, unit="%", read=_R, write=_RW, persist=True,
          doc="Height of the letters, in parts of the picture's."),
     Spec("camera/overlay/logo", str, default="", read=_R, write=Permission.System_rw, persist=True,
+         schema={"format": "png-path"},
          doc="A PNG file on camd's machine that is shown in the opposite corner."),
 )
 #: A mask over the whole picture.

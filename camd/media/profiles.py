@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger
 
-from ..errors import CamdError, Invalid, SourceError
+from ..errors import CamdError, Conflict, Invalid, SourceError
 from ..state.observable import Observable
 from ..state.permission import SYSTEM, Permission
 from ..state.spec import Spec, Value
@@ -131,14 +131,14 @@ class Profiles:
 
     def save(self, name: str) -> list[str]:
         """Keep the values of all controls under this name, except of those that are inactive; all names.
-        Raises Invalid."""
+        Raises Invalid, and Conflict for a name that is built in, or if there are too many."""
         name = name.strip()
         if not name or len(name) > _LONGEST or not name.isprintable():
             raise Invalid("name", f"a name has 1 to {_LONGEST} printable characters")
         if name in BUILT_IN:
-            raise Invalid("name", f"{name} is built in; choose another name")
+            raise Conflict(f"{name} is built in; choose another name")
         if name not in self._own and len(self._own) >= MOST:
-            raise Invalid("name", f"a camera has at most {MOST} profiles of its own; delete one first")
+            raise Conflict(f"A camera has at most {MOST} profiles of its own; delete one first")
         inactive = self._controls.inactive
         values = {control: self._controls.observable(control).value for control in self._controls.names}
         self._keep({**self._own, name: {

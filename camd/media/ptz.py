@@ -34,7 +34,14 @@ _SPECS = (
          doc="How much is enlarged; 1: not at all."),
 )  # fmt: skip
 _MOVING = Spec("camera/ptz/moving", bool, default=False, read=_R, doc="Whether the camera is moving.")
+_SHARE = {"type": "number", "minimum": -1, "maximum": 1}
+_PLACE = {
+    "type": "array", "minItems": 3, "maxItems": 3,
+    "prefixItems": [_SHARE, _SHARE, {"type": "number", "minimum": 1, "maximum": 16}],
+}  # fmt: skip
 _PRESETS = Spec("camera/ptz/presets", dict, default={}, read=_R, write=_RW, persist=True,
+                schema={"maxProperties": MOST_PRESETS, "additionalProperties": _PLACE,
+                        "propertyNames": {"pattern": r"\S", "minLength": 1, "maxLength": 64}},
                 doc="Places to go to, by name: pan, tilt and zoom; `home` is the one at rest.")  # fmt: skip
 
 

@@ -20,8 +20,10 @@ _DEFAULTS: dict[str, dict[str, Value]] = {
     "sub": {"size": "640x360", "fps": 15.0, "quality": 0, "bitrate": 500_000},
 }
 _PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium")
+#: 16 to 16384, as in a pattern.
+_SIDE = "(1[6-9]|[2-9][0-9]|[1-9][0-9]{2,3}|1[0-5][0-9]{3}|16[0-2][0-9]{2}|163[0-7][0-9]|1638[0-4])"
 _SPECS = (
-    Spec("camera/size", str, unit="px",
+    Spec("camera/size", str, unit="px", schema={"pattern": "^$|^" + _SIDE + "x" + _SIDE + "$"},
          doc="The box into which the picture is fitted, never enlarged; empty: as it is."),
     Spec("camera/fps", float, min=0, max=1000, unit="frames/s", doc="Pictures a second at most; 0: all."),
     Spec("camera/quality", int, min=0, max=100, unit="%",

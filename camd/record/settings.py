@@ -15,19 +15,25 @@ from ..state.permission import Permission
 from ..state.spec import Spec, Value
 from ..state.state import State
 from .intent import MODES
-from .schedule import Schedule
+from .schedule import DAYS, MOST, Schedule
 
 _R, _RW = Permission.Media_r, Permission.Media_rw
 STATES = ("stopped", "recording", "paused")
 
+#: Ranges of a day, as `Schedule` reads them; none is without a length.
+_TIMES = {"type": "array", "maxItems": MOST, "items": {
+    "type": "string",
+    "pattern": r"^(?!(.*)-\1$)([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$",
+}}  # fmt: skip
 #: Chosen by people, and kept.
 _CHOSEN = (
     Spec("recording/mode", str, default="off", choices=MODES,
          doc="When is recorded: never, always, at the times of `schedule`, around events, or a picture "
          "now and then."),
-    Spec("recording/schedule", dict, default={},
+    Spec("recording/schedule", dict, default={}, schema={"properties": dict.fromkeys(DAYS, _TIMES),
+                                                         "additionalProperties": False},
          doc='Local times by day: {"mon": ["08:00-18:00"], "sat": ["22:00-06:00"]}.'),
-    Spec("recording/events", list, default=["motion", "trigger"],
+    Spec("recording/events", list, default=["motion", "trigger"], schema={"items": {"type": "string"}},
          doc="Kinds of events that are recorded in the mode `event`."),
     Spec("recording/pre", float, default=5.0, min=0, max=60, unit="s",
          doc="Recorded before an event, at least; kept in memory meanwhile."),

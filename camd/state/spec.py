@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import Invalid
@@ -29,6 +30,8 @@ class Spec:
     unit: as shown to people ("%", "K", "frames/s"); min, max and step are in this unit.
     read, write: permissions; write None means that only the owner publishes.
     persist: a value set by a client survives a restart.
+    schema: what else its owner accepts only, in words of JSON Schema: pattern, items, maxItems... For the
+    documents; the owner checks.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Spec:
     write: Permission | None = None
     persist: bool = False
     doc: str = ""
+    schema: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -120,6 +124,8 @@ class Spec:
             entry["unit"] = self.unit
         if self.persist:
             entry["persist"] = True
+        if self.schema:
+            entry["schema"] = dict(self.schema)
         return entry
 
 

@@ -28,12 +28,29 @@ _LEFT_OUT = (
 )
 #: Unix milliseconds; numbers beyond are not SQLite's.
 LATEST = 1 << 45
-_START = {"type": "object", "properties": {"duration": {"type": "number", "description": "Seconds"}}}
+#: How long may be asked for (seconds).
+LONGEST = 86400
+_START = {
+    "type": "object",
+    "properties": {
+        "duration": {
+            "type": ["number", "null"], "exclusiveMinimum": 0, "maximum": LONGEST,
+            "description": "Seconds; without it until it is stopped",
+        },
+        **{name: {"description": "Not kept"} for name in _LEFT_OUT},
+    },
+    "additionalProperties": False,
+}
 _TAG = {
     "type": "object",
     "properties": {
-        "category": {"type": ["string", "integer"]}, "title": {"type": "string"}, "note": {"type": "string"},
-        "timestamp": {"type": "integer"}, "offset_ms": {"type": ["integer", "null"]},
+        "category": {"description": "Its number or its name; what is neither is left out"},
+        "title": {"type": "string"}, "note": {"type": "string"},
+        "timestamp": {"type": "integer", "minimum": 0, "maximum": LATEST, "description": "Unix milliseconds"},
+        "offset_ms": {
+            "type": ["integer", "null"], "minimum": 0, "maximum": LATEST >> 1,
+            "description": "In place of `timestamp`: from the beginning of the recording",
+        },
     },
     "required": ["title"],
 }  # fmt: skip
@@ -56,8 +73,8 @@ class Recordings:
         for name in body.keys() - {"duration", *_LEFT_OUT}:
             raise Invalid(name, "is none of duration, " + ", ".join(_LEFT_OUT))
         duration = body.get("duration")
-        if duration is not None and (type(duration) not in (int, float) or not 0 < duration <= 86400):
-            raise Invalid("duration", "Value must be a number of seconds up to 86400")
+        if duration is not None and (type(duration) not in (int, float) or not 0 < duration <= LONGEST):
+            raise Invalid("duration", f"Value must be a number of seconds up to {LONGEST}")
         record = await self._app.recordings.begin_by_hand(id, duration)
         return {
             "success": True,
@@ -105,13 +122,13 @@ class Recordings:
         recorder = recordings[id]
         now = round(time.time() * 1000)
         moment = field(body, "timestamp", int, now)
-        offset = body.get("offset_ms", moment if moment <= recorder.seconds * 1000 else None)
-        if offset is not None:
-            if type(offset) is not int:
-                raise Invalid("offset_ms", "Value must be of type int")
-            moment = now - round(recorder.seconds * 1000) + offset
         if not 0 <= moment <= LATEST:
             raise Invalid("timestamp", f"Value must be between 0 and {LATEST}")
+        offset = body.get("offset_ms", moment if moment <= recorder.seconds * 1000 else None)
+        if offset is not None:
+            if type(offset) is not int or not 0 <= offset <= LATEST >> 1:
+                raise Invalid("offset_ms", f"Value must be a whole number up to {LATEST >> 1}")
+            moment = now - round(recorder.seconds * 1000) + offset
         category = body.get("category")
         if isinstance(category, str) and category:
             category = await recordings.category(category[:100])

@@ -31,7 +31,7 @@ class Reply:
 
 def tells(answers: Mapping[int, str], body: dict[str, Any] | None = None) -> Callable[[Answer], Answer]:
     """Says for the documentation of the API what a function answers, and what the body must be (a JSON
-    Schema); without it that is one answer, 200."""
+    Schema); without it that is one answer, 200. A body without a member that it needs may be left out."""
 
     def note(answer: Answer) -> Answer:
         answer.answers, answer.body = answers, body  # type: ignore[attr-defined]
@@ -121,10 +121,12 @@ def field(body: dict[str, Any], name: str, kind: type, default: Any = None) -> A
 
 def _described(answer: Answer) -> dict[str, Any]:
     text = " ".join((answer.__doc__ or "").split())
+    body = getattr(answer, "body", None)
     return {
         "summary": text.partition(": ")[2] or text.partition(". ")[0],
         "answers": getattr(answer, "answers", {200: "Done"}),
-        "body": getattr(answer, "body", None),
+        "body": body,
+        "optional": body is not None and not body.get("required"),
     }
 
 

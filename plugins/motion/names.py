@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from camd.state import Permission, Spec
 
+from .zones import FEWEST_POINTS, MOST, MOST_POINTS
+
 _R, _RW = Permission.Device_r, Permission.Device_rw
+_POINT = {"type": "array", "items": {"type": "number", "minimum": 0, "maximum": 1}, "minItems": 2, "maxItems": 2}
+_ZONES = {
+    "maxItems": MOST,
+    "items": {"type": "array", "items": _POINT, "minItems": FEWEST_POINTS, "maxItems": MOST_POINTS},
+}
 
 
 def specs(camera: str) -> dict[str, Spec]:
@@ -22,7 +29,7 @@ def specs(camera: str) -> dict[str, Spec]:
         fact("motion/box", list, "Around what moves: x, y, width and height, each 0 to 1.", default=[]),
         setting("motion/enabled", bool, "Whether the camera is watched for motion.", default=False),
         setting("motion/zones", list, "Where motion counts: polygons of points [x, y], each 0 to 1;"
-                " without any, everywhere.", default=[]),
+                " without any, everywhere.", default=[], schema=_ZONES),
         setting("motion/sensitivity", int, "How small a difference counts.", default=50, min=0, max=100),
         setting("motion/minimum_size", float, "How large at least is what moves, in parts of the picture.",
                 default=0.5, min=0.0, max=100.0, unit="%"),

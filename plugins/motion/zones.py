@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 #: A polygon of points (x, y) in 0..1 of the picture, y downwards.
 Polygon = tuple[tuple[float, float], ...]
-MOST, MOST_POINTS = 16, 32
+MOST, FEWEST_POINTS, MOST_POINTS = 16, 3, 32
 #: Polygons are filled at this many pixels a block, so that one partly within counts by its area.
 _FINE = 4
 
@@ -25,8 +25,8 @@ def polygons(name: str, value: Sequence[Any]) -> tuple[Polygon, ...]:
 
 
 def _polygon(name: str, number: int, zone: Any) -> Polygon:
-    if not isinstance(zone, list) or not 3 <= len(zone) <= MOST_POINTS:
-        raise Invalid(name, f"zone {number} must be a list of 3 to {MOST_POINTS} points")
+    if not isinstance(zone, list) or not FEWEST_POINTS <= len(zone) <= MOST_POINTS:
+        raise Invalid(name, f"zone {number} must be a list of {FEWEST_POINTS} to {MOST_POINTS} points")
     for point in zone:
         if not isinstance(point, list) or len(point) != 2 or not all(map(_is_share, point)):
             raise Invalid(name, f"zone {number}: each point must be [x, y], both between 0 and 1")

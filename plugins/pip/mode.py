@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 
-from camd.errors import Invalid, SourceError
+from camd.errors import SourceError, Unsupported
 from camd.state import SYSTEM, Observable, Permission, Spec, Watch
 
 from .layout import SCHEME, Layout
@@ -50,10 +50,12 @@ class Mode(Service):
         if mode == "on":
             pips = [camera for camera in self._cameras if self._layout(camera) is not None]
             if not pips:
-                raise Invalid(MODE.name, f"no camera is a picture in picture; add one with source = {SCHEME}:...")
+                raise Unsupported(f"No camera is a picture in picture; add one with source = {SCHEME}:...")
             wanted = main.value if shown is not None else pips[0]
         else:
             wanted = main.value if shown is None else shown.first
+        # Not as whoever set the mode, for an observable does not hear who that was. The mode asks for the permission
+        # that choosing the main camera asks for, and nobody gets to see a camera by it that is not shown to them.
         return main.set(wanted, SYSTEM).addCallback(lambda _: mode)
 
     def _layout(self, camera: object) -> Layout | None:

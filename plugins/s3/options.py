@@ -20,8 +20,24 @@ _R, _RW = Permission.System_r, Permission.System_rw
 SECRET = "s3.key"
 #: Stands for the secret key, which goes in and never out.
 SET = "set"
+_PORT = "[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+#: What texts may be, whole. Servers by an IPv6 address are taken, too: that is more than a pattern should say.
+_PATTERNS = {
+    "endpoint": rf"|https?://[A-Za-z0-9_.-]+(:({_PORT}))?(/[A-Za-z0-9_.~/-]*)?",
+    "bucket": r"|[a-z0-9][a-z0-9.-]{1,62}",
+    "region": r"[a-z0-9-]{1,32}",
+    "prefix": r"[A-Za-z0-9/_.-]{0,200}",
+    "access_key": r"[A-Za-z0-9_.+/=-]{0,128}",
+    "secret_key": r"[!-~]{0,256}",
+}
+
+
+def _schema(name: str) -> dict[str, str]:
+    return {"pattern": f"^({_PATTERNS[name]})$"} if name in _PATTERNS else {}
+
+
 _SPECS = tuple(
-    Spec(f"s3/{name}", type(value), default=value, doc=doc, read=_R, write=_RW, persist=True)
+    Spec(f"s3/{name}", type(value), default=value, doc=doc, read=_R, write=_RW, persist=True, schema=_schema(name))
     for name, value, doc in (
         ("endpoint", "", "The server: https://host[:port]; empty: nothing is copied."),
         ("bucket", "", "The bucket, which must be there."),
@@ -38,15 +54,14 @@ _SECRET = Spec(
     doc="The secret of the key. It reads as `set`, or as nothing.",
     read=_R,
     write=_RW,
+    schema=_schema("secret_key"),
 )
-_CHECKS = {
-    "endpoint": lambda text: not text or _is_endpoint(text),
-    "bucket": re.compile(r"|[a-z0-9][a-z0-9.-]{1,62}").fullmatch,
-    "region": re.compile(r"[a-z0-9-]{1,32}").fullmatch,
-    "prefix": re.compile(r"[A-Za-z0-9/_.-]{0,200}").fullmatch,
-    "access_key": re.compile(r"[\w.+/=-]{0,128}", re.ASCII).fullmatch,
-    "files": lambda value: True,
-}
+
+
+def _fits(name: str, value: Value) -> bool:
+    if name == "endpoint":
+        return not value or _is_endpoint(str(value))
+    return name not in _PATTERNS or re.fullmatch(_PATTERNS[name], str(value)) is not None
 
 
 def _is_endpoint(text: str) -> bool:
@@ -72,7 +87,7 @@ class Options:
             name = spec.name.partition("/")[2]
 
             def apply(value: Value, name: str = name) -> Value:
-                if not _CHECKS[name](value):
+                if not _fits(name, value):
                     raise Invalid(f"s3/{name}", "is none")
                 self._values[name] = value
                 changed()
@@ -93,7 +108,7 @@ class Options:
         secret.publish(SET if self._secret else "")
 
     def _keep_secret(self, text: str) -> None:
-        if not re.fullmatch(r"[\x21-\x7e]{0,256}", text):
+        if not _fits("secret_key", text):
             raise Invalid("s3/secret_key", "is none")
         part = self._secret_file.with_suffix(".part")
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

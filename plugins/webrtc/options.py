@@ -16,7 +16,22 @@ _R, _RW = Permission.System_r, Permission.System_rw
 #: Fewer would hardly do: every viewer takes one at each address of the machine.
 _LEAST_PORTS = 2
 _PORT = {"min": 0, "max": 65535}
-_SERVER = re.compile(r"(stun|turns?):[A-Za-z0-9.\-\[\]:]+(\?transport=(udp|tcp))?")
+_SERVER = r"(stun|turns?):[A-Za-z0-9.\-\[\]:]+(\?transport=(udp|tcp))?"
+_MOST_ADDRESSES, _MOST_SERVERS, _LONGEST = 8, 4, 256
+_ADDRESSES = {
+    "maxItems": _MOST_ADDRESSES,
+    "items": {"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]},
+}
+_TEXT = {"type": "string", "maxLength": _LONGEST}
+_SERVERS = {
+    "maxItems": _MOST_SERVERS,
+    "items": {
+        "type": "object",
+        "properties": {"urls": {**_TEXT, "pattern": f"^{_SERVER}$"}, "username": _TEXT, "credential": _TEXT},
+        "required": ["urls"],
+        "additionalProperties": False,
+    },
+}
 
 _SPECS = tuple(
     Spec(f"webrtc/{name}", type(value), default=value, doc=doc, read=read, write=_RW, persist=True, **more)
@@ -24,8 +39,8 @@ _SPECS = tuple(
         ("enabled", True, _R, {}, "Whether browsers may watch over WebRTC."),
         ("port_min", 0, _R, _PORT, "First UDP port for viewers; 0: any port."),
         ("port_max", 0, _R, _PORT, "Last UDP port for viewers; 0: any port."),
-        ("addresses", [], _R, {}, "Further IP addresses of this machine, such as its router's."),
-        ("ice_servers", [], _RW, {},
+        ("addresses", [], _R, {"schema": _ADDRESSES}, "Further IP addresses of this machine, such as its router's."),
+        ("ice_servers", [], _RW, {"schema": _SERVERS},
          'STUN and TURN servers: {"urls": "turn:host:3478", "username": ..., "credential": ...}.'),
     )
 )  # fmt: skip
@@ -77,8 +92,8 @@ class Options:
 
 
 def _addresses(value: Any) -> Any:
-    if len(value) > 8:
-        raise Invalid("webrtc/addresses", "at most 8 addresses")
+    if len(value) > _MOST_ADDRESSES:
+        raise Invalid("webrtc/addresses", f"at most {_MOST_ADDRESSES} addresses")
     try:
         return [str(ipaddress.ip_address(str(address))) for address in value]
     except ValueError as error:
@@ -86,16 +101,16 @@ def _addresses(value: Any) -> Any:
 
 
 def _servers(value: Any) -> Any:
-    if len(value) > 4:
-        raise Invalid("webrtc/ice_servers", "at most 4 servers")
+    if len(value) > _MOST_SERVERS:
+        raise Invalid("webrtc/ice_servers", f"at most {_MOST_SERVERS} servers")
     for server in value:
         texts = server.values() if isinstance(server, dict) else ()
         known = isinstance(server, dict) and set(server) <= {"urls", "username", "credential"}
-        if not known or not all(isinstance(text, str) and len(text) <= 256 for text in texts):
+        if not known or not all(isinstance(text, str) and len(text) <= _LONGEST for text in texts):
             raise Invalid(
                 "webrtc/ice_servers", 'a server is {"urls": "stun:host:port"}, with username and credential'
             )
-        if not _SERVER.fullmatch(server.get("urls", "")):
+        if not re.fullmatch(_SERVER, server.get("urls", "")):
             raise Invalid(
                 "webrtc/ice_servers", "urls must be like stun:host:3478 or turn:host:3478?transport=udp"
             )

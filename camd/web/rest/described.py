@@ -209,6 +209,7 @@ DESCRIBED: tuple[Operation, ...] = (
         },
         doc="With HTTP Basic the body may be left out.",
         body=_LOGIN,
+        optional=True,
         tag="me",
     ),
     Operation(
@@ -251,7 +252,8 @@ def of_route(route: Route) -> list[Operation]:
     """What can be said of a route that nobody described: its methods, who may, and what its resource says
     of itself: in `described`, or in the first sentence of its docstring.
 
-    described: method -> {"summary", "answers": {status: text}, "body": JSON Schema or None}."""
+    described: method -> {"summary", "answers": {status: text}, "body": JSON Schema or None} and, where the body may
+    be left out, "optional": True."""
     resource = route.resource
     described = getattr(resource, "described", None)
     if described is not None:
@@ -265,6 +267,7 @@ def of_route(route: Route) -> list[Operation]:
                 parameters=(_CAMERA,) if "{id}" in route.path else (),
                 body=one["body"],
                 tag=_OF_PLUGINS,
+                optional=one.get("optional", False),
             )
             for method, one in described.items()
             if _needed(route, method) is not None

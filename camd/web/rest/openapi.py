@@ -196,7 +196,7 @@ def _operation(operation: Operation) -> Schema:
     if operation.parameters:
         entry["parameters"] = [_parameter(parameter) for parameter in operation.parameters]
     if operation.body is not None:
-        entry["requestBody"] = _body(operation.stated or operation.body)
+        entry["requestBody"] = _body(operation.stated or operation.body, operation.optional)
     answers = {str(status): _answer(status, answer) for status, answer in operation.answers.items()}
     refused = {str(status): {"$ref": f"#/components/responses/{status}"} for status in _refusals(operation)}
     entry["responses"] = {**refused, **answers}
@@ -236,13 +236,13 @@ def _parameter(parameter: Parameter) -> Schema:
         "description": parameter.doc,
         "schema": parameter.schema,
     }
-    if parameter.where == "path":
+    if parameter.where == "path" or parameter.required:
         entry["required"] = True
     return entry
 
 
-def _body(schema: Schema) -> Schema:
-    return {"required": True, "content": {"application/json": {"schema": schema}}}
+def _body(schema: Schema, optional: bool = False) -> Schema:
+    return {"required": not optional, "content": {"application/json": {"schema": schema}}}
 
 
 def _answer(status: int, answer: Answer) -> Schema:

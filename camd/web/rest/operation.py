@@ -42,7 +42,7 @@ class Parameter:
     """A value in the query, or with `where` "path" in the path.
 
     many: it may be given more than once and arrives as a list. rest: of a path, it takes all that
-    follows, with its slashes.
+    follows, with its slashes. required: nothing can be answered without it; what is in the path always is.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Parameter:
     where: str = "query"
     many: bool = False
     rest: bool = False
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Operation:
     one; raises CamdError. body: what a JSON body must be, checked before the handler; stated: what the document
     says of it, where the handler checks more, to tell every mistake at once. there(call): whether
     this very path has the method; without it all paths of the template have. body_limit: bytes of a body, 0 for
-    the usual."""
+    the usual. optional: the body may be left out, where something else than `resource` serves."""
 
     method: str
     path: str
@@ -85,6 +86,7 @@ class Operation:
     stated: Schema | None = None
     there: Callable[[Call], bool] | None = None
     body_limit: int = 0
+    optional: bool = False
 
     @property
     def success(self) -> int:

@@ -37,7 +37,11 @@ def read_query(operation: Operation, args: dict[bytes, list[bytes]]) -> dict[str
     found: dict[str, Any] = {}
     for parameter in operation.parameters:
         given = args.get(parameter.name.encode())
-        if parameter.where != "query" or given is None:
+        if parameter.where != "query":
+            continue
+        if given is None:
+            if parameter.required:
+                raise Rejected(400, f"{parameter.name}: it is needed", key=parameter.name)
             continue
         try:
             if parameter.many:

@@ -117,6 +117,7 @@ def of_writing(spec: Spec) -> Schema:
         schema["maxLength"] = _TEXT
     if spec.choices:
         schema["enum"] = list(spec.choices)
+    schema.update(spec.schema)
     return _described(schema, spec)
 
 
