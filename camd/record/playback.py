@@ -7,25 +7,21 @@ as it did, and the last picture stands. All of this blocks.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
 
 from ..errors import Conflict, Gone, Invalid
 from ..wire import fmp4
-from ..wire.boxes import Box, children, fragments, whole_end
 from ..wire.fmp4 import Run, Sample
 from ..wire.in_band import in_band
-from ..wire.samples import StoredSample, samples, timescales
+from ..wire.samples import StoredSample
 from ..wire.track import Track
 from .entries import Record
+from .video import Video
 
 #: Files of one recording follow each other without a step of time if it is smaller than this (seconds).
 JOINT = 0.5
-#: Index boxes are not larger (bytes).
-_LARGEST_HEAD = 1 << 20
 
 
 @dataclass(slots=True)
@@ -87,14 +83,15 @@ class Playback:
         before = 0  # the end of what was given, in ticks of the whole
         for part in self._parts:
             with part.path.open("rb") as file:
+                video = Video(file)
                 shift = self._shift(part, origin, before) if begun else 0
-                for found in _fragments(file, part):
+                for found in _fragments(video, part):
                     if not begun:
                         begun, origin, self._zero = True, found[0].time, part.record.start
                         hidden = max(0, part.begin - origin)
                         yield fmp4.init_segment(self._track, wall=part.record.start / 1000, hidden=hidden)
                         shift = -origin
-                    yield self._fragment(file, part, found, shift)
+                    yield self._fragment(video, part, found, shift)
                     before = found[-1].time + found[-1].duration + shift
         if not begun:
             raise Gone("There is no picture in this time")
@@ -105,12 +102,11 @@ class Playback:
         place = round((part.record.start - self._zero) * scale / 1000) - origin
         return before if abs(place - before) < JOINT * scale or place < before else place
 
-    def _fragment(self, file: BinaryIO, part: _Part, found: list[StoredSample], shift: int) -> bytes:
+    def _fragment(self, video: Video, part: _Part, found: list[StoredSample], shift: int) -> bytes:
         self._sequence += 1
         made = []
         for sample in found:
-            file.seek(sample.offset)
-            data = file.read(sample.size)
+            data = video.read(sample)
             pieces = (part.before, data) if sample.keyframe and part.before else (data,)
             made.append(Sample(pieces, sample.duration, sample.keyframe, sample.shift))
         return fmp4.fragment(self._sequence, Run(self._track, found[0].time + shift, made, part.entry))
@@ -140,7 +136,7 @@ def _common(parts: Sequence[_Part]) -> Track:
 def _open(path: Path, record: Record, start: int, end: int) -> _Part | None:
     try:
         with path.open("rb") as file:
-            track = _track(file)
+            track = Video(file).track
     except (OSError, Invalid):
         return None
     ticks = track.timescale / 1000
@@ -149,40 +145,10 @@ def _open(path: Path, record: Record, start: int, end: int) -> _Part | None:
     )
 
 
-def _track(file: BinaryIO) -> Track:
-    """The track of a file of ours, from its description."""
-    number, scale = next(iter(timescales(file).items()))
-    file.seek(0)
-    content: dict[bytes, memoryview] = {}
-    for kind, part in children(_moov(file)):
-        if kind == b"trak":
-            content = dict(children(part))
-            break
-    header = content[b"tkhd"]
-    width, height = (int.from_bytes(header[n : n + 2], "big") for n in (88, 92))
-    table = dict(children(dict(children(dict(children(content[b"mdia"]))[b"minf"]))[b"stbl"]))[b"stsd"]
-    return Track("", scale, bytes(table[8:]), width, height, number)
-
-
-def _moov(file: BinaryIO) -> bytes:
-    head = file.read(_LARGEST_HEAD)
-    for kind, content in children(head[: whole_head(head)]):
-        if kind == b"moov":
-            return bytes(content)
-    raise Invalid("", "a file without a description")
-
-
-def whole_head(head: bytes) -> int:
-    """Where the first two boxes end: "ftyp" and "moov"."""
-    first = int.from_bytes(head[:4], "big")
-    return first + int.from_bytes(head[first : first + 4], "big")
-
-
-def _fragments(file: BinaryIO, part: _Part) -> Iterator[list[StoredSample]]:
+def _fragments(video: Video, part: _Part) -> Iterator[list[StoredSample]]:
     """The samples of the range, fragment by fragment, from the last key frame before it on."""
-    all_of_them = list(fragments(file, 0, whole_end(file)))
-    for number in range(_first(file, all_of_them, part), len(all_of_them)):
-        found = _pictures(file, all_of_them[number], part)
+    for number in range(video.before(part.begin), len(video.places)):
+        found = video.pictures(number)
         keys = [at for at, sample in enumerate(found) if sample.keyframe and sample.time <= part.begin]
         if keys:
             found = found[keys[-1] :]
@@ -190,19 +156,3 @@ def _fragments(file: BinaryIO, part: _Part) -> Iterator[list[StoredSample]]:
         if not found:
             return
         yield found
-
-
-def _first(file: BinaryIO, places: list[tuple[Box, Box]], part: _Part) -> int:
-    """The fragment with the last key frame at or before the range."""
-    number = max(0, bisect_right(places, part.begin, key=lambda place: _pictures(file, place, part)[0].time) - 1)
-    while number > 0:
-        if any(sample.keyframe and sample.time <= part.begin for sample in _pictures(file, places[number], part)):
-            break
-        number -= 1
-    return number
-
-
-def _pictures(file: BinaryIO, place: tuple[Box, Box], part: _Part) -> list[StoredSample]:
-    """The samples of a fragment that are video."""
-    return [sample for sample in samples(file, *place) if sample.track == part.track.number]
-

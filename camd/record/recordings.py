@@ -20,11 +20,13 @@ from . import changes, queries
 from .entries import PAGE, Filter, Gap, Page, Record, Tag
 from .index import Index
 from .playback import Playback
+from .playlist import playlist
 from .recorder import Recorder
 from .repair import Repair, Report
 from .retention import Retention, Rule
 from .segment_file import StorageError
 from .storage import Storage
+from .thumbnails import Thumbnail, Thumbnails
 
 if TYPE_CHECKING:
     from ..threads import Threads
@@ -35,6 +37,8 @@ TICK = 1.0
 PATIENCE = 5.0
 #: A range that is played is not longer (milliseconds).
 LONGEST_RANGE = 24 * 3600_000
+#: And in a playlist, which has a line for each of its segments, not longer than this.
+LONGEST_PLAYLIST = 6 * 3600_000
 
 
 class Recordings:
@@ -57,6 +61,8 @@ class Recordings:
         self.storage = Storage(config, state, on_event, is_synchronised)
         self.index = Index(config.data_dir / "index.db", threads, reactor, wall)
         self.retention = Retention(self.index, self.storage, threads, reactor, self._rules, wall)
+        self.thumbnails = Thumbnails(self.storage, threads)
+        self.retention.on_removed = self.thumbnails.forget
         self.is_open = False
         self._config = config
         self._state = state
@@ -82,6 +88,7 @@ class Recordings:
         self._first = await self.index.read(queries.next_number)
         repair = await self._threads.io(self._repair)
         self.is_open = True
+        await self.thumbnails.start()
         await self.retention.start()
         self._ticker.start(TICK, now=False)
         if repair is not None and repair.strangers:
@@ -304,12 +311,27 @@ class Recordings:
 
     async def play(self, camera: str, start: int, end: int) -> Playback:
         """The video of this time as one MP4, ready to be read. Raises Invalid, and Gone if there is none."""
+        pieces = await self._pieces(camera, start, end, LONGEST_RANGE)
+        return await self._threads.io(Playback, pieces, start, end)
+
+    async def playlist(self, camera: str, start: int, end: int) -> bytes:
+        """The same as a playlist of HTTP Live Streaming."""
+        pieces = await self._pieces(camera, start, end, LONGEST_PLAYLIST)
+        return await self._threads.io(playlist, pieces, start, end)
+
+    async def _pieces(self, camera: str, start: int, end: int, longest: int) -> list[tuple[Path, Record]]:
         if end <= start:
             raise Invalid("end", "Value must be after start")
-        if end - start > LONGEST_RANGE:
-            raise Invalid("end", "At most 24 hours are played in one go")
+        if end - start > longest:
+            raise Invalid("end", f"At most {longest // 3600_000} hours are played in one go")
         records = await self._read(queries.in_range, camera, start, end)
         if not records:
             raise Gone("There is no recording of this time")
-        pieces = [(self.path(record), record) for record in records]
-        return await self._threads.io(Playback, pieces, start, end)
+        return [(self.path(record), record) for record in records]
+
+    async def thumbnail(
+        self, record: Record, at: int | None = None, is_wanted: Callable[[], bool] = lambda: True
+    ) -> Thumbnail:
+        """A small picture of a recording, or of a moment in it; see `Thumbnails.of`."""
+        self._check_open()
+        return await self.thumbnails.of(record, at, is_wanted)

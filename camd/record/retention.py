@@ -130,7 +130,8 @@ def forget_all(connection: Connection, names: Iterable[str]) -> None:
 
 
 class Retention:
-    """Reactor thread only. rules(): by camera; wall: Unix seconds."""
+    """Reactor thread only. rules(): by camera; wall: Unix seconds. on_removed(names) hears of the files that
+    are gone."""
 
     log = Logger()
 
@@ -144,6 +145,7 @@ class Retention:
         wall: Callable[[], float] = time.time,
     ):
         self.deleted = 0
+        self.on_removed: Callable[[list[str]], Any] = lambda names: None
         self._index = index
         self._storage = storage
         self._threads = threads
@@ -239,4 +241,5 @@ class Retention:
         gone = await self._threads.io(unlink, self._storage.root, names)
         await self._index.write(forget_all, gone)
         self.deleted += len(gone)
+        self.on_removed(gone)
         return len(gone)

@@ -53,6 +53,7 @@ class Storage:
         self.blocked = ""
         self.space: Space | None = None
         self.days_left: float | None = None
+        self.thumbnails = 0  # bytes that they take
         self.on_low: Callable[[], Any] = lambda: None
         self.on_change: Callable[[], None] = lambda: None
         self._on_event = on_event
@@ -68,7 +69,7 @@ class Storage:
                     doc="Free where recordings are kept.",
                 ),
                 Spec(
-                    "storage/used", int, unit="B", read=Permission.Storage_r, doc="What the recordings take."
+                    "storage/used", int, unit="B", read=Permission.Storage_r, doc="What the recordings take, with their thumbnails."
                 ),
                 Spec(
                     "storage/days_left",
@@ -129,7 +130,7 @@ class Storage:
         self.days_left = days
         self._since_look = 0
         self._names["storage/free"].publish(space.free)
-        self._names["storage/used"].publish(used)
+        self._names["storage/used"].publish(used + self.thumbnails)
         self._names["storage/days_left"].publish(None if days is None else round(days, 1))
 
     def note_written(self, count: int) -> None:

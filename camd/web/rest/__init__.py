@@ -21,6 +21,7 @@ from .described import DESCRIBED, of_alias, of_route
 from .documents import DocumentsNoun
 from .me import MeNoun
 from .operation import ANY, PUBLIC, READER, Operation
+from .playing import PlayingNoun
 from .plugins import PluginsNoun
 from .recordings import RecordingsNoun
 from .resource import Operations
@@ -53,6 +54,7 @@ def operations(app: App) -> list[Operation]:
         PluginsNoun(app.plugins),
         BackupNoun(app),
         RecordingsNoun(app),
+        PlayingNoun(app),
         DocumentsNoun(app, lambda: described(app, served)),
     )
     for noun in nouns:
