@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from itertools import pairwise
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -47,7 +48,7 @@ class SoundEncoderTests(SynchronousTestCase):
             encoder = camd_encoders()[codec]()
             packets = [packet for block in blocks(100) for packet in encoder.encode(block)]
             self.assertApproximates(len(packets), 100 * 700 / size, 3)
-            for before, after in zip(packets, packets[1:], strict=False):
+            for before, after in pairwise(packets):
                 self.assertApproximates(after.pts - before.pts, size / RATE, 1e-9)
                 self.assertApproximates(after.wall - after.pts, 1e9, 1e-4)
             self.assertTrue(all(packet.codec == codec and packet.keyframe for packet in packets))
