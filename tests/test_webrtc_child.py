@@ -277,4 +277,4 @@ class ViewerTests(ChildCase):
 
     def test_offers_that_are_none(self) -> None:
         for offer in ("", "x", "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\n", "m=video\r\n", "v=0\r\n\0"):
-            self.assertRaises(Refusal, viewer._video_of, offer)
+            self.assertRaises(Refusal, lambda text: viewer._video_of(viewer._media_of(text)), offer)

@@ -4,11 +4,11 @@ camd starts it as `python -m camd_plugins.webrtc.child`, writes to its standard 
 output (see `framing`), and logs what it says on standard error. It ends when camd closes its input.
 
     to the child                                            from it
-    do: offer, ask, session, feed, sdp, network             say: ready
-    do: candidates, ask, session, sdp                       say: answer, ask, sdp; or ask, error, text
+    do: offer, ask, session, feed, sdp, network, sound      say: ready
+    do: candidates, ask, session, sdp                       say: answer, ask, sdp, sound; or ask, error, text
     do: close, session                                      say: state, session, state
     do: forget, feed                                        say: keyframe, feed
-    and pictures                                            say: dropped, count
+    pictures and sound                                      say: dropped, count
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 
 import aioice.ice
 
-from .framing import Message, Picture, Unpacker, pack_message
+from .framing import Message, Picture, Sound, Unpacker, pack_message
 from .network import Loop, host_addresses
 from .profiles import know_more_profiles
 from .refusal import Refusal
@@ -55,6 +55,8 @@ class Child(asyncio.Protocol):
         for piece in self._unpacker.take(data):
             if isinstance(piece, Picture):
                 self._feed(piece.feed).publish(piece)
+            elif isinstance(piece, Sound):
+                self._feed(piece.feed).hear(piece)
             else:
                 self._do(piece)
 
@@ -102,7 +104,7 @@ class Child(asyncio.Protocol):
 
     async def _answered(self, ask: int, doing: Any) -> None:
         try:
-            reply = {"sdp": await doing}
+            reply = await doing
         except Refusal as refusal:
             reply = {"error": refusal.code, "text": str(refusal)}
         except Exception:
@@ -110,7 +112,7 @@ class Child(asyncio.Protocol):
             reply = {"error": "internal", "text": "the offer could not be answered; the log says more"}
         self._tell({"say": "answer", "ask": ask, **reply})
 
-    async def _offer(self, message: Message) -> str:
+    async def _offer(self, message: Message) -> Message:
         session, network = message["session"], message["network"]
         ports = network.get("ports")
         self._loop.ports = (ports[0], ports[1]) if ports else None
@@ -126,19 +128,19 @@ class Child(asyncio.Protocol):
         viewer = Viewer(self._feed(message["feed"]), network["ice_servers"], tell)
         self._viewers[session] = viewer
         try:
-            answer = await viewer.answer(message["sdp"], network["addresses"])
+            answer = await viewer.answer(message["sdp"], network["addresses"], message["sound"])
         except BaseException:
             await viewer.closed()
             raise
         answered = True
-        return answer
+        return {"sdp": answer, "sound": viewer.hears}
 
-    async def _candidates(self, message: Message) -> str:
+    async def _candidates(self, message: Message) -> Message:
         viewer = self._viewers.get(message["session"])
         if viewer is None:
             raise Refusal("session", "this session has ended")
         await viewer.add_candidates(message["sdp"])
-        return ""
+        return {"sdp": ""}
 
 
 async def serve(pipe_in: int, pipe_out: int) -> None:

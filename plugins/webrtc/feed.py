@@ -1,4 +1,4 @@
-"""Feed: the H.264 of one camera on its way to the child, once for all who watch it."""
+"""Feed: the H.264 of one camera, and its sound, on their way to the child, once for all who watch it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from camd.media import Gop
 
-from .framing import CLOCK
+from .framing import CLOCK, SOUND_CLOCK
 from .process import Process
 
 if TYPE_CHECKING:
-    from camd.media import Encoding, Packet, Stream
+    from camd.media import Encoding, Packet, Stream, Subscription
 
 #: Somebody who asks for a key frame too soon after the last one gets it then (seconds).
 _AGAIN = 1.0
@@ -20,7 +20,7 @@ _AGAIN = 1.0
 class Feed:
     """Subscribes to a stream for as long as it has sessions. Reactor thread only.
 
-    sessions: the ids of those who watch. on_end(feed): the camera is gone for good.
+    sessions: the ids of those who watch; hearers: of those among them who hear, too. on_end(feed): the camera is gone for good.
     """
 
     def __init__(
@@ -36,10 +36,12 @@ class Feed:
         self.number = number
         self.key = camera, encoding
         self.sessions: set[str] = set()
+        self.hearers: set[str] = set()
         self._stream = stream
         self._process = process
         self._reactor = reactor
         self._again: Any = None
+        self._sound: Subscription | None = None
         self._subscription = stream.subscribe(
             self._deliver, Gop(), kind="webrtc", on_end=lambda: on_end(self)
         )
@@ -47,10 +49,27 @@ class Feed:
 
     def flow(self, paused: bool) -> None:
         """The child reads too slowly: from here on the stream's policy decides what is left out."""
-        if paused:
-            self._subscription.pauseProducing()
-        else:
-            self._subscription.resumeProducing()
+        for subscription in (self._subscription, self._sound):
+            if subscription is None:
+                continue
+            if paused:
+                subscription.pauseProducing()
+            else:
+                subscription.resumeProducing()
+
+    def hear(self, session: str, sound: Stream) -> None:
+        """Somebody who watches hears the camera, too. sound: packets of Opus."""
+        self.hearers.add(session)
+        if self._sound is None:
+            self._sound = sound.subscribe(self._deliver_sound, Gop(), kind="webrtc")
+            self.flow(self._process.paused)
+
+    def leave(self, session: str) -> None:
+        """Somebody does not watch any more; with the last who hears the sound ends."""
+        self.sessions.discard(session)
+        self.hearers.discard(session)
+        if not self.hearers:
+            self._end_sound()
 
     def request_keyframe(self) -> None:
         """A viewer cannot go on without one."""
@@ -59,10 +78,16 @@ class Feed:
 
     def close(self) -> None:
         self._subscription.close()
+        self._end_sound()
         if self._again is not None:
             self._again.cancel()
             self._again = None
         self._process.tell({"do": "forget", "feed": self.number})
+
+    def _end_sound(self) -> None:
+        sound, self._sound = self._sound, None
+        if sound is not None:
+            sound.close()
 
     def _ask_again(self) -> None:
         self._again = None
@@ -70,3 +95,6 @@ class Feed:
 
     def _deliver(self, packet: Packet) -> None:
         self._process.send_picture(self.number, round(packet.pts * CLOCK), packet.keyframe, packet.data)
+
+    def _deliver_sound(self, packet: Packet) -> None:
+        self._process.send_sound(self.number, round(packet.pts * SOUND_CLOCK), packet.data)

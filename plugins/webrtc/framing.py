@@ -2,6 +2,7 @@
 
     length of the body (4 bytes) | kind (1 byte) | body
     body of a picture: feed (4 bytes) | time (8 bytes, 90 kHz) | 1 for a key frame | the access unit
+    body of a sound: feed (4 bytes) | time (8 bytes, 48 kHz) | the packet
 
 Both sides import this, and the child imports nothing of camd beside it.
 """
@@ -13,11 +14,12 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import Any, NamedTuple
 
-#: What RTP counts time in (1/s).
-CLOCK = 90_000
+#: What RTP counts time in (1/s): of pictures, and of sound.
+CLOCK, SOUND_CLOCK = 90_000, 48_000
 _HEAD = Struct(">IB")
 _PICTURE = Struct(">IQB")
-_MESSAGE_KIND, _PICTURE_KIND = 0, 1
+_SOUND = Struct(">IQ")
+_MESSAGE_KIND, _PICTURE_KIND, _SOUND_KIND = 0, 1, 2
 
 Message = dict[str, Any]
 
@@ -28,6 +30,14 @@ class Picture(NamedTuple):
     feed: int
     time: int
     keyframe: bool
+    data: bytes
+
+
+class Sound(NamedTuple):
+    """One packet of Opus. time: of RTP, in 1/SOUND_CLOCK seconds."""
+
+    feed: int
+    time: int
     data: bytes
 
 
@@ -42,6 +52,10 @@ def pack_picture(feed: int, time: int, keyframe: bool, data: bytes) -> tuple[byt
     return head + _PICTURE.pack(feed, time, keyframe), data
 
 
+def pack_sound(feed: int, time: int, data: bytes) -> bytes:
+    return _HEAD.pack(_SOUND.size + len(data), _SOUND_KIND) + _SOUND.pack(feed, time) + data
+
+
 class Unpacker:
     """Takes bytes as they come and gives what they contain. longest: bytes of a body; a longer one is a
     ValueError, as is everything else that the other side cannot have meant."""
@@ -50,7 +64,7 @@ class Unpacker:
         self._longest = longest
         self._buffer = bytearray()
 
-    def take(self, data: bytes) -> Iterator[Message | Picture]:
+    def take(self, data: bytes) -> Iterator[Message | Picture | Sound]:
         """What became whole with these bytes."""
         self._buffer += data
         while len(self._buffer) >= _HEAD.size:
@@ -65,10 +79,12 @@ class Unpacker:
             yield _parse(kind, body)
 
 
-def _parse(kind: int, body: bytes) -> Message | Picture:
+def _parse(kind: int, body: bytes) -> Message | Picture | Sound:
     if kind == _PICTURE_KIND and len(body) >= _PICTURE.size:
         feed, time, keyframe = _PICTURE.unpack_from(body)
         return Picture(feed, time, bool(keyframe), body[_PICTURE.size :])
+    if kind == _SOUND_KIND and len(body) >= _SOUND.size:
+        return Sound(*_SOUND.unpack_from(body), body[_SOUND.size :])
     message = json.loads(body) if kind == _MESSAGE_KIND else None
     if not isinstance(message, dict):
         raise ValueError(f"a piece of kind {kind} that is none")

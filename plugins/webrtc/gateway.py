@@ -23,6 +23,7 @@ from .process import Busy, ChildError, Process, spawn
 
 if TYPE_CHECKING:
     from camd.app import App
+    from camd.media import Stream
     from camd.state import Principal
 
 #: Viewers at the same time, and of them from one address.
@@ -261,14 +262,22 @@ class Gateway(Service):
     async def _answer(
         self, process: Process, session: Session, camera: Any, encodings: list[Encoding], sdp: str
     ) -> str:
-        message = {"do": "offer", "session": session.id, "sdp": sdp, "network": self.options.network()}
+        sound = _sound_of(camera)
+        message = {
+            "do": "offer", "session": session.id, "sdp": sdp, "network": self.options.network(),
+            "sound": sound is not None,
+        }  # fmt: skip
         refusal = ChildError("video", "there is no H.264 of this camera")
         for encoding in encodings:
             self._enter_feed(process, session, camera, encoding)
             try:
-                return (await process.ask({**message, "feed": session.feed.number}))["sdp"]
+                answer = await process.ask({**message, "feed": session.feed.number})
             except ChildError as error:
                 refusal = error
+            else:
+                if sound is not None and answer.get("sound") and session.feed is not None:
+                    session.feed.hear(session.id, sound)
+                return answer["sdp"]
             self._leave_feed(session)
             if refusal.why not in ("profile", "video") or session.id not in self.sessions:
                 break
@@ -293,7 +302,7 @@ class Gateway(Service):
         feed, session.feed = session.feed, None
         if feed is None:
             return
-        feed.sessions.discard(session.id)
+        feed.leave(session.id)
         if not feed.sessions and self._feeds.get(feed.key) is feed:
             del self._feeds[feed.key]
             feed.close()
@@ -302,6 +311,14 @@ class Gateway(Service):
         for id in tuple(feed.sessions):
             if id in self.sessions:
                 self.end(self.sessions[id])
+
+
+def _sound_of(camera: Any) -> Stream | None:
+    """What there is to hear of a camera, as Opus."""
+    try:
+        return camera.stream(Encoding("opus"))
+    except Unsupported:
+        return None
 
 
 def _meaning(error: ChildError) -> CamdError:

@@ -17,7 +17,7 @@ from zope.interface import implementer
 
 from camd.errors import CamdError, SourceError
 
-from .framing import Message, Picture, Unpacker, pack_message, pack_picture
+from .framing import Message, Picture, Sound, Unpacker, pack_message, pack_picture, pack_sound
 
 _PROGRAM = "camd_plugins.webrtc.child"
 #: Nothing that a child says is longer (bytes).
@@ -103,6 +103,10 @@ class Process(ProcessProtocol):
         if not self._is_over:
             self.transport.writeSequence(pack_picture(feed, time, keyframe, data))
 
+    def send_sound(self, feed: int, time: int, data: bytes) -> None:
+        if not self._is_over:
+            self.transport.write(pack_sound(feed, time, data))
+
     def stop(self) -> Deferred[None]:
         """Let it say goodbye to its viewers and end; fires when it has."""
         if not self._is_over and not self._stopping:
@@ -136,8 +140,8 @@ class Process(ProcessProtocol):
     def outReceived(self, data: bytes) -> None:
         try:
             for message in self._unpacker.take(data):
-                if isinstance(message, Picture):
-                    raise ValueError("a picture")
+                if isinstance(message, Picture | Sound):
+                    raise ValueError("a picture or a sound")
                 self._said(message)
         except (KeyError, TypeError, ValueError) as error:
             self._kill(f"it said what cannot be understood: {error!r}")

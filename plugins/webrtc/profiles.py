@@ -77,6 +77,16 @@ def choose(profile: str, offered: list[Any]) -> list[Any]:
     return chosen + [codec for codec in known_here if codec.mimeType == "video/rtx"]
 
 
+def choose_sound(media: list[Any]) -> list[Any]:
+    """The codecs for the sound: Opus, if an offer wants to receive that; else none."""
+    for one in media:
+        if one.kind == "audio" and one.direction in ("recvonly", "sendrecv"):
+            if any(codec.mimeType.lower() == "audio/opus" for codec in one.rtp.codecs):
+                known_here = get_capabilities("audio").codecs
+                return [codec for codec in known_here if codec.mimeType.lower() == "audio/opus"]
+    return []
+
+
 def _kind(profile: bytes) -> Any:
     """The profile of packets by profile_idc and flags; cameras set more of these than RFC 6184 lists."""
     number, flags = profile[0], profile[1]

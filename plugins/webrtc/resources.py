@@ -137,10 +137,10 @@ class Offer(Resource):
                 "type": "object",
                 "required": ["type", "sdp"],
                 "properties": {
-                    "type": {"const": "offer"},
-                    "sdp": {"type": "string"},
+                    "type": {"type": "string", "enum": ["offer"]},
+                    "sdp": {"type": "string", "format": "sdp", "description": "RFC 8866, with a video"},
                     "camera": {"type": "string", "description": "Its id; without it the main camera"},
-                    "rendition": {"enum": ["main", "sub"]},
+                    "rendition": {"type": "string", "enum": ["main", "sub"]},
                 },
             },
         },
@@ -160,13 +160,12 @@ class Offer(Resource):
         body = request.read_json()
         if not isinstance(body, dict) or body.get("type") != "offer":
             raise Invalid("type", 'the body must be {"type": "offer", "sdp": ...}')
-        camera = body.get("camera") or self._main_camera()
-        given = {"sdp": body.get("sdp"), "camera": camera, "rendition": body.get("rendition", "main")}
+        given = {"sdp": body.get("sdp"), "camera": body.get("camera", ""), "rendition": body.get("rendition", "main")}
         for key, value in given.items():
             if not isinstance(value, str):
                 raise Invalid(key, "Value must be of type str")
         session = await self._gateway.offer(
-            camera, given["rendition"], given["sdp"], request.principal, request.address
+            given["camera"] or self._main_camera(), given["rendition"], given["sdp"], request.principal, request.address
         )
         if request.channel is None:
             return self._gateway.end(session)

@@ -13,17 +13,19 @@ from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSession
 from aiortc.exceptions import OperationError
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
-from .framing import CLOCK, Message, Picture
+from .framing import CLOCK, SOUND_CLOCK, Message, Picture, Sound
 from .network import with_addresses
-from .profiles import choose, profile_of
+from .profiles import choose, choose_sound, profile_of
 from .refusal import Refusal
 
 if TYPE_CHECKING:
     from av.packet import Packet
 
-_TIME_BASE = Fraction(1, CLOCK)
+_TIME_BASE, _SOUND_TIME_BASE = Fraction(1, CLOCK), Fraction(1, SOUND_CLOCK)
 #: A viewer with so many pictures waiting is too slow; it goes on at the next key frame.
 MOST_WAITING = 60
+#: Packets of sound that may wait for a viewer, 20 ms each; beyond that the oldest is left out.
+MOST_SOUND = 10
 #: A group of pictures longer than this is not kept for newcomers (pictures, bytes).
 HISTORY_PICTURES, HISTORY_BYTES = 300, 4 * 1024 * 1024
 #: What a newcomer missed is sent with this between two pictures, in seconds and in 1/CLOCK: no burst that a
@@ -43,6 +45,7 @@ class Feed:
 
     def __init__(self, want_keyframe: Callable[[], None]):
         self.tracks: set[Video] = set()
+        self.hearers: set[Audio] = set()
         self.history: list[Picture] = []
         self.first = asyncio.Event()
         self.dropped = 0
@@ -52,9 +55,14 @@ class Feed:
 
     def publish(self, picture: Picture) -> None:
         self._remember(picture)
-        packet = _packet(picture.data, picture.time)
+        packet = _packet(picture.data, picture.time, _TIME_BASE)
         for track in tuple(self.tracks):
             self.dropped += track.put(packet, picture.keyframe)
+
+    def hear(self, sound: Sound) -> None:
+        packet = _packet(sound.data, sound.time, _SOUND_TIME_BASE)
+        for track in tuple(self.hearers):
+            track.put(packet)
 
     def request_keyframe(self) -> None:
         now = time.monotonic()
@@ -79,7 +87,7 @@ class Feed:
         newest = len(self.history) - 1
         last = self.history[-1].time if self.history else 0
         return deque(
-            _packet(picture.data, last - (newest - number) * _CATCH_UP_TICKS)
+            _packet(picture.data, last - (newest - number) * _CATCH_UP_TICKS, _TIME_BASE)
             for number, picture in enumerate(self.history)
         )
 
@@ -155,8 +163,38 @@ class Video(MediaStreamTrack):
             self._feed.request_keyframe()
 
 
+class Audio(MediaStreamTrack):
+    """What one viewer hears of a Feed."""
+
+    kind = "audio"
+
+    def __init__(self, feed: Feed):
+        super().__init__()
+        self._feed = feed
+        self._packets: deque[Packet] = deque(maxlen=MOST_SOUND)
+        self._arrived = asyncio.Event()
+
+    def put(self, packet: Packet) -> None:
+        self._packets.append(packet)
+        self._arrived.set()
+
+    async def recv(self) -> Packet:
+        self._feed.hearers.add(self)
+        while not self._packets:
+            self._arrived.clear()
+            await self._arrived.wait()
+            if self.readyState != "live":
+                raise MediaStreamError
+        return self._packets.popleft()
+
+    def stop(self) -> None:
+        super().stop()
+        self._feed.hearers.discard(self)
+        self._arrived.set()
+
+
 class Viewer:
-    """One peer connection. tell(state) hears "connected" and, once, "closed"."""
+    """One peer connection. tell(state) hears "connected" and, once, "closed". hears: it has sound, too."""
 
     def __init__(self, feed: Feed, servers: list[Message], tell: Callable[[str], None]):
         self._feed = feed
@@ -166,17 +204,24 @@ class Viewer:
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=ice))
         self._peer.on("connectionstatechange", self._changed)
         self._track = Video(feed)
+        self._sound = Audio(feed)
+        self.hears = False
         self._late: asyncio.TimerHandle | None = None
         self._closing: asyncio.Task[None] | None = None
 
-    async def answer(self, offer: str, addresses: list[str]) -> str:
-        """The answer to an offer. Raises Refusal."""
-        video = _video_of(offer)
+    async def answer(self, offer: str, addresses: list[str], sound: bool = False) -> str:
+        """The answer to an offer. sound: the camera has it, for who wants to hear. Raises Refusal."""
+        media = _media_of(offer)
+        video = _video_of(media)
         profile = await self._feed.profile()
         self._feed.tracks.add(self._track)
         transceiver = self._peer.addTransceiver(self._track, "sendonly")
         # Before the offer is looked at: afterwards another codec would have been chosen.
         transceiver.setCodecPreferences(choose(profile, video.rtp.codecs))
+        opus = choose_sound(media) if sound else []
+        if opus:
+            self.hears = True
+            self._peer.addTransceiver(self._sound, "sendonly").setCodecPreferences(opus)
         # aiortc takes a wish for a key frame to its own encoder, which sees no pictures here.
         transceiver.sender._send_keyframe = self._feed.request_keyframe
         try:
@@ -224,6 +269,7 @@ class Viewer:
 
     async def _close(self) -> None:
         self._track.stop()
+        self._sound.stop()
         try:
             await asyncio.wait_for(self._peer.close(), 5.0)
         finally:
@@ -258,20 +304,24 @@ class Viewer:
         return "\r\n".join(lines) + "\r\n"
 
 
-def _packet(data: bytes, time: int) -> Packet:
+def _packet(data: bytes, time: int, base: Fraction) -> Packet:
     import av
 
     packet: Any = av.Packet(data)
-    packet.pts, packet.time_base = time, _TIME_BASE
+    packet.pts, packet.time_base = time, base
     return packet
 
 
-def _video_of(offer: str) -> sdp.MediaDescription:
-    """The video that an offer wants to receive. Raises Refusal."""
+def _media_of(offer: str) -> list[sdp.MediaDescription]:
+    """What an offer has. Raises Refusal."""
     try:
-        media = sdp.SessionDescription.parse(offer).media
+        return sdp.SessionDescription.parse(offer).media
     except Exception:  # whatever a parser makes of what it does not expect
         raise Refusal("offer", "this is not a session description (RFC 8866)") from None
+
+
+def _video_of(media: list[sdp.MediaDescription]) -> sdp.MediaDescription:
+    """The video that an offer wants to receive. Raises Refusal."""
     for one in media:
         if one.kind == "video" and one.direction in ("recvonly", "sendrecv"):
             if not (one.dtls and one.ice and one.ice.usernameFragment and one.ice.password):
