@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy
 from twisted.trial.unittest import SynchronousTestCase
 
 from . import rest
-from .fakecam import FakeCamera
+from .fakecam import FakeCamera, workshop
 from .mjpeg_reader import MjpegReader
 from .waiting import wait_for
 from .websocket import WebSocket
@@ -29,8 +30,10 @@ def scenery() -> numpy.ndarray:
     return cv2.resize(coarse, (1280, 720), interpolation=cv2.INTER_CUBIC)
 
 
-def make_film(folder: Path) -> set[bytes]:
-    """JPEGs for one loop; returns those with the block."""
+@cache
+def film() -> tuple[Path, set[bytes]]:
+    """A folder of JPEGs for one loop, and those with the block."""
+    folder = workshop() / "film"
     folder.mkdir()
     still, random = scenery(), numpy.random.default_rng(2)
     noises = [random.normal(0, 6, still.shape).astype(numpy.float32) for _ in range(5)]
@@ -48,15 +51,15 @@ def make_film(folder: Path) -> set[bytes]:
         (folder / f"{number:04}.jpg").write_bytes(data.tobytes())
         if first <= number < first + moving:
             with_block.add(data.tobytes())
-    return with_block
+    return folder, with_block
 
 
 class MotionTests(SynchronousTestCase):
     timeout = 120
 
     def setUp(self) -> None:
-        self.camera = FakeCamera("/dev/video0=mjpg:{folder}/film")
-        self.with_block = make_film(self.camera.folder / "film")
+        folder, self.with_block = film()
+        self.camera = FakeCamera(f"/dev/video0=mjpg:{folder}")
         self.daemon = self.camera.daemon()
         self.daemon.start()
         self.addCleanup(self.daemon.remove)

@@ -39,6 +39,9 @@ _PRINT = f"""(() => {{
   canvas.drawImage({_SCREEN}, 0, 0, 64, 36);
   return canvas.getImageData(0, 0, 64, 36).data.join();
 }})()"""
+#: The name of what has the focus, without the unit of its value.
+_FOCUSED = """(({labels, ariaLabel, innerText}) => ariaLabel ?? labels?.[0]?.firstChild.textContent.trim() ?? innerText)(
+  document.activeElement)"""
 #: What a finger has to hit, by selector and size, where it is smaller than it should be.
 _SMALL_TARGETS = """[...document.querySelectorAll("button, select, summary, input, a.tool")]
   .filter((one) => one.checkVisibility({visibilityProperty: true}))
@@ -202,12 +205,16 @@ class PageTests(SynchronousTestCase):
         self.browser.press("\ue004")  # tab
         self.assertEqual(self.browser.ask("document.activeElement.innerText"), "Skip to the controls")
         self.browser.press("\ue007")
-        for _ in range(12):
+        passed: list[str] = []
+        while len(passed) < 12:
             self.browser.press("\ue004")
             if self.browser.ask(f"document.activeElement.matches('{_SLIDER}')"):
                 break
-        else:
-            self.fail("twelve steps from the controls' beginning there is no brightness")
+            passed.append(self.browser.ask(_FOCUSED))
+        self.assertEqual(passed, [
+            "Profile", "Profile", "Name for a profile of the controls as they are", "Keep", "Reset to defaults",
+            "Picture", "Rotate", "Flip", "Draw Crop on the picture",
+        ])  # fmt: skip
         self.browser.press("\ue014")
         self.wait_for_value(self.browser, 51)
         self.assertTrue(self.browser.ask("document.activeElement.matches(':focus-visible')"))
