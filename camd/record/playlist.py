@@ -21,6 +21,8 @@ from .video import Video
 SEGMENT = 5.5
 #: And ends with any fragment after so long: key frames may never be first (seconds).
 LONGEST_SEGMENT = 20.0
+#: What a file is called below its number: some players do not load what does not look like video.
+NAME = "video.mp4"
 #: Files whose segments are remembered: looking for them reads each fragment's index.
 _REMEMBERED = 512
 
@@ -76,8 +78,7 @@ def _segments(video: Video, size: int) -> Iterator[Segment]:
 
 
 def playlist(files: Sequence[tuple[Path, Record]], start: int, end: int) -> bytes:
-    """The playlist of a time, Unix milliseconds. Addresses are the numbers of the records. Raises Gone if there
-    is no picture in it."""
+    """The playlist of a time, Unix milliseconds. Raises Gone if there is no picture in it."""
     lines: list[str] = []
     longest, first = 0.0, None
     for path, record in files:
@@ -95,14 +96,15 @@ def playlist(files: Sequence[tuple[Path, Record]], start: int, end: int) -> byte
             first = max(0.0, (start - record.start) / 1000 - wanted[0].begin)
         else:
             lines.append("#EXT-X-DISCONTINUITY")
-        lines.append(f'#EXT-X-MAP:URI="{record.id}",BYTERANGE="{found.head}@0"')
+        uri = f"{record.id}/{NAME}"
+        lines.append(f'#EXT-X-MAP:URI="{uri}",BYTERANGE="{found.head}@0"')
         for one in wanted:
             longest = max(longest, one.end - one.begin)
             lines += [
                 f"#EXT-X-PROGRAM-DATE-TIME:{_date(record.start / 1000 + one.begin)}",
                 f"#EXTINF:{one.end - one.begin:.6f},",
                 f"#EXT-X-BYTERANGE:{one.size}@{one.offset}",
-                str(record.id),
+                uri,
             ]
     if first is None:
         raise Gone("There is no recording of this time")

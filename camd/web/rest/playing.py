@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IPushProducer
 
 from ...errors import Gone
 from ...record.playback import Playback
+from ...record.playlist import NAME
 from ...state.permission import Permission
 from ..document import Document, send_document
 from ..playlist import CONTENT_TYPE
 from ..request import Request
 from ..sendfile import PIECE, Pump
-from .operation import Answer, Call, Operation, Parameter, Rejected, Reply
+from .operation import Answer, Call, Operation, Parameter, Reply
 from .recorded import END, ID, MOMENT, START, record_of
 from .schema import text
 
@@ -37,7 +39,8 @@ class PlayingNoun:
 
     def operations(self) -> list[Operation]:
         read = Permission.Media_r
-        time = (Parameter("camera", text(), "The id of the camera"), START, END)
+        camera = Parameter("camera", text(), "The id of the camera", required=True)
+        time = (camera, replace(START, required=True), replace(END, required=True))
         at = Parameter("at", MOMENT, "Of this moment, Unix milliseconds; without it: of the beginning")
         nothing = Answer("Nothing is recorded of it")
         return [
@@ -59,6 +62,11 @@ class PlayingNoun:
                        304: Answer("The client has it"), 404: Answer("There is none"),
                        412: Answer("It is another one"), 416: Answer("The file has no such part")},
                       self.download, "Ranges of bytes are served.", parameters=(ID,)),
+            Operation("GET", "/api/recordings/{id}/" + NAME, read, "A recording under a name that players know",
+                      {200: Answer("The same", type="video/mp4"), 206: Answer("A part of it", type="video/mp4"),
+                       304: Answer("The client has it"), 404: Answer("There is none"),
+                       412: Answer("It is another one"), 416: Answer("The file has no such part")},
+                      self.download, "Playlists lead here.", parameters=(ID,)),
             Operation("GET", "/api/recordings/{id}/thumbnail.jpg", read, "A small picture of a recording",
                       {200: Answer("320 pixels wide at most: the last key frame until then", type="image/jpeg"),
                        404: Answer("There is none, or no picture in it"),
@@ -136,9 +144,6 @@ def _is_gone(request: Request) -> bool:
 
 def _time(call: Call) -> tuple[str, int, int]:
     """The camera, start and end that are asked for. Raises Gone if the asker may not see it."""
-    for name in ("camera", "start", "end"):
-        if name not in call.query:
-            raise Rejected(400, f"{name}: it is needed", key=name)
     camera = call.query["camera"]
     if not call.by.sees(camera):
         raise Gone("There is no recording of this time")
