@@ -22,3 +22,15 @@ class StaticTests(EdgeCase):
             answer = self.ask("HEAD", "/settings.html", range=f"bytes={ranges}")
             self.assertEqual((answer.status, answer.headers["content-length"]),
                              (200, whole.headers["content-length"]), ranges)
+
+    def test_a_page_has_the_parts_that_it_shares(self) -> None:
+        for path in ("/", "/index.html", "/settings.html", "/files.html", "/recordings.html", "/login"):
+            answer = self.ask("GET", path)
+            self.assertEqual(answer.headers["content-type"], "text/html", path)
+            self.assertIn(b'<header class="bar">', answer.body, path)
+            self.assertEqual((answer.body.count(b"<!-- part"), answer.body.count(b'charset="utf-8"')), (0, 1), path)
+
+    def test_a_page_that_did_not_change_is_not_sent_again(self) -> None:
+        since = self.ask("GET", "/files.html").headers["last-modified"]
+        answer = self.ask("GET", "/files.html", if_modified_since=since)
+        self.assertEqual((answer.status, answer.body), (304, b""))

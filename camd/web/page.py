@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from twisted.web.http import CACHED
 from twisted.web.resource import IResource, Resource
 from twisted.web.static import File
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from .guard import Guard
 
 STATIC = Path(__file__).parent / "static"
+#: What several pages have in common: `<!-- part: bar -->` stands for the file bar.html in here.
+PARTS = STATIC / "parts"
+_PART = re.compile(rb" *<!-- part: ([a-z]+) -->\n")
 NOT_FOUND = ErrorResource(404)
 _NAME = re.compile(rb"[A-Za-z0-9._-]{0,100}")
 #: Parts of the page that have an address of their own, because a password is entered there.
@@ -40,15 +44,40 @@ class Static(File):
         request.setHeader(b"cache-control", b"no-cache")
         # The files are small, and Twisted would send one a thousand times for a thousand ranges.
         request.requestHeaders.removeHeader(b"range")
+        if path.endswith(b".html") and (STATIC / path.decode()).is_file():
+            return Document(STATIC / path.decode())
         found = super().getChild(path, request)
         if isinstance(found, File) and found.isdir() and not request.postpath:
             return NOT_FOUND  # Twisted leads to the path with a slash, on a page of its own
         return found
 
-
     def makeProducer(self, request: Request, fileForReading: BinaryIO) -> Whole:
         self._setContentHeaders(request)
         return Whole(request, fileForReading)
+
+
+class Document(Resource):
+    """A page, with the parts that it shares with others. Put together for each who asks: it is a few small files,
+    and whoever edits one sees it at once."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self._path = path
+
+    def getChild(self, path: bytes, request: Request) -> IResource:
+        return NOT_FOUND
+
+    def render_GET(self, request: Request) -> bytes:
+        changed = max(file.stat().st_mtime for file in (self._path, PARTS, *PARTS.iterdir()))
+        if request.setLastModified(changed) is CACHED:
+            return b""
+        request.setHeader(b"content-type", b"text/html")
+        return filled(self._path.read_bytes())
+
+
+def filled(text: bytes) -> bytes:
+    """A page with its parts in their places."""
+    return _PART.sub(lambda found: (PARTS / f"{found[1].decode()}.html").read_bytes(), text)
 
 
 class Whole:

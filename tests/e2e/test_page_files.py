@@ -134,7 +134,7 @@ class FilesTests(SynchronousTestCase):
         self.browser.wait(f"{_NAMES}.length === 3")
         self.browser.fill("#filter", "txt")
         self.browser.wait(f"{_NAMES}.join() === 'one.txt,two.txt'")
-        self.browser.click("#all")
+        self.browser.click("#every")
         self.browser.click("#zip")
         [address] = self.browser.ask("window.fetched")
         self.assertIn("api/files/zip?path=%2Fone.txt&path=%2Ftwo.txt", address)

@@ -210,8 +210,8 @@ class PeopleTests(SynchronousTestCase):
 
     def test_signing_out_ends_the_session(self) -> None:
         self.cameras(self.browser, "admin")
-        self.browser.click("#account summary")
-        self.browser.click("#account [data-part=leave]")
+        self.browser.click("#account-menu summary")
+        self.browser.click("#account-menu [data-part=leave]")
         self.browser.wait("location.pathname === '/login'")
         self.assertEqual(self.browser.wait(text_of("#reason")), "You are signed out.")
         self.browser.open(self.url)
@@ -497,14 +497,14 @@ class PeopleTests(SynchronousTestCase):
 
     def test_the_menu_works_by_keyboard(self) -> None:
         self.cameras(self.browser, "admin")
-        self.browser.ask("document.querySelector('#account summary').focus()")
+        self.browser.ask("document.querySelector('#account-menu summary').focus()")
         self.browser.press("\ue007")
-        self.browser.wait("document.querySelector('#account').open")
+        self.browser.wait("document.querySelector('#account-menu').open")
         self.browser.press("\ue004")
         self.assertEqual(self.browser.ask("document.activeElement.innerText"), "Your account")
         self.browser.press("\ue00c")
-        self.browser.wait("!document.querySelector('#account').open")
-        self.assertTrue(self.browser.ask("document.activeElement.matches('#account summary')"))
+        self.browser.wait("!document.querySelector('#account-menu').open")
+        self.assertTrue(self.browser.ask("document.activeElement.matches('#account-menu summary')"))
 
 
 class WordsTests(SynchronousTestCase):

@@ -114,6 +114,6 @@ class WallTests(SynchronousTestCase):
         self.browser.wait("document.querySelector('.screen > :not(.vacant)')")
         self.assertEqual(self.browser.ask("location.hash"), "#cam4")
         self.assertEqual(self.browser.ask("document.querySelectorAll('.wall-tiles canvas').length"), 0)
-        self.browser.click("#all")
+        self.browser.click("#to-all")
         self.browser.wait(f"{_LOADED} === {_CAMERAS}")
         self.assertEqual(self.browser.ask(f"{_MEDIA}.length"), 1)

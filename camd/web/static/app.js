@@ -7,7 +7,6 @@ import { Facts } from "./facts.js";
 import { Feed } from "./feed.js";
 import { Found } from "./found.js";
 import { Gallery } from "./gallery.js";
-import { Hearing } from "./sound/hearing.js";
 import { labelOf } from "./label.js";
 import { Link } from "./link.js";
 import { Menu } from "./menu.js";
@@ -45,15 +44,14 @@ const link = new Link({ open: () => socket("api"), watched: () => !document.hidd
 const mirror = new Mirror(link, store);
 const feed = new Feed({ open: () => socket("api/media") });
 const clock = new Clock();
-const hearing = new Hearing({ feed });
-const stage = new Stage(byId("stage"), store, { feed, clock, offered, hearing });
-const strip = new Tiles(byId("strip"), { store, feed, clock, hearing, fps: STRIP_FPS, template: "tile-template" });
-const wall = new Tiles(byId("wall-tiles"), { store, feed, clock, hearing, fps: WALL_FPS, template: "wall-template" });
+const stage = new Stage(byId("stage"), store, { feed, clock, offered });
+const strip = new Tiles(byId("strip"), { store, feed, clock, fps: STRIP_FPS, template: "tile-template" });
+const wall = new Tiles(byId("wall-tiles"), { store, feed, clock, fps: WALL_FPS, template: "wall-template" });
 const gallery = new Gallery();
 const cameraPanel = new Panel(byId("camera-controls"), store, { send, may });
 const systemPanel = new Panel(byId("system-controls"), store, { send, may });
 const bench = new Bench(stage, store, { call, send, may });
-const menu = new Menu(byId("account"), byId("sign-in"), session);
+const menu = new Menu(byId("account-menu"), byId("sign-in"), session);
 const systemFacts = new Facts(byId("system-facts"), store);
 const pluginFacts = new Facts(byId("plugin-facts"), store, { render: asPlugin, label: (name) => labelOf(name) });
 const outage = new Outage(stage, link);
@@ -120,7 +118,7 @@ function arrange() {
   const all = wanted === ALL && cameras.length > 0;
   const chosen = all ? null : cameras.includes(wanted) ? wanted : cameras[0] ?? null;
   view(all, cameras);
-  byId("recordings").href = `recordings.html${chosen ? `#${encodeURIComponent(chosen)}` : ""}`;
+  byId("to-recordings").href = `recordings.html${chosen ? `#${encodeURIComponent(chosen)}` : ""}`;
   stage.show(chosen);
   bench.show(chosen);
   strip.show(!all && cameras.length > 1 ? cameras : [], chosen);
@@ -141,9 +139,9 @@ function arrange() {
 function view(all, cameras) {
   document.body.dataset.view = all ? "wall" : "camera";
   byId("wall").hidden = !all;
-  byId("all").hidden = cameras.length < 2 && !mayAdd();
-  if (all) byId("all").setAttribute("aria-current", "page");
-  else byId("all").removeAttribute("aria-current");
+  byId("to-all").hidden = cameras.length < 2 && !mayAdd();
+  if (all) byId("to-all").setAttribute("aria-current", "page");
+  else byId("to-all").removeAttribute("aria-current");
   if (all) document.title = "All cameras – camd";
 }
 

@@ -14,7 +14,7 @@ const byId = (id) => document.getElementById(id);
 
 const shell = new Shell();
 const { store, session } = shell;
-const listing = new Listing(byId("list"), byId("all"));
+const listing = new Listing(byId("list"), byId("every"));
 const uploads = new Uploads(byId("uploads"));
 let folder = "/";
 let pages = 1;

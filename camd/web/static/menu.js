@@ -3,7 +3,7 @@ import { partOf, write } from "./template.js";
 /**
  * Who is signed in, and what is theirs: settings and the way out. A disclosure rather than an ARIA
  * menu, so that links stay links. For guests there is the way to sign in. What on the page bears
- * data-needs is shown to those who hold that permission.
+ * data-needs is shown to those who hold these permissions.
  */
 export class Menu {
   /** root: a <details>; signIn: the link in its place. */
@@ -22,6 +22,8 @@ export class Menu {
       if (relatedTarget && !root.contains(relatedTarget)) root.open = false;
     });
     for (const link of root.querySelectorAll("a")) link.addEventListener("click", () => (root.open = false));
+    const here = document.querySelector(`.bar a[href="${location.pathname.split("/").at(-1)}"]`);
+    here?.setAttribute("aria-current", "page");
   }
 
   show() {
@@ -29,7 +31,9 @@ export class Menu {
     root.hidden = !session.isSignedIn;
     this.signIn.hidden = session.isSignedIn;
     write(partOf(root, "name"), session.me.username);
-    for (const item of document.querySelectorAll("[data-needs]")) item.hidden = !session.may(item.dataset.needs);
+    for (const item of document.querySelectorAll("[data-needs]")) {
+      item.hidden = !item.dataset.needs.split(" ").every((permission) => session.may(permission));
+    }
   }
 
   async leave() {

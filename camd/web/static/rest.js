@@ -17,8 +17,22 @@ export class RestError extends Error {
 
 /** A Promise of the answer's JSON (null without one), rejected with RestError. */
 export async function ask(method, path, body) {
+  const text = await send(method, path, body, (response) => response.text());
+  return text ? JSON.parse(text) : null;
+}
+
+/** A Promise of a file, {name, blob}, rejected with RestError. */
+export function take(method, path, body) {
+  return send(method, path, body, async (response) => ({
+    name: /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition"))?.[1] ?? "",
+    blob: await response.blob(),
+  }));
+}
+
+/** read(response): a Promise of what a good answer holds. */
+async function send(method, path, body, read) {
   let response;
-  let answer;
+  let refusal;
   try {
     response = await fetch(path, {
       method,
@@ -26,12 +40,12 @@ export async function ask(method, path, body) {
       headers: body === undefined ? {} : { "Content-Type": "application/json" },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
-    answer = await response.text();
+    if (response.ok) return await read(response);
+    refusal = await response.text();
   } catch {
     throw new RestError("The server does not answer.");
   }
-  if (response.ok) return answer ? JSON.parse(answer) : null;
-  throw errorOf(response, answer);
+  throw errorOf(response, refusal);
 }
 
 function errorOf(response, text) {

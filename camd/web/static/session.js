@@ -1,5 +1,5 @@
 import { signInFrom } from "./place.js";
-import { ask } from "./rest.js";
+import { ask, take } from "./rest.js";
 
 /**
  * Who sits here, and what they may. When the session ends, or there never was one, it leads to the
@@ -39,9 +39,18 @@ export class Session {
   }
 
   /** As `ask` of rest.js; the end of the session is taken care of. */
-  async ask(method, path, body) {
+  ask(method, path, body) {
+    return this.mind(ask(method, path, body));
+  }
+
+  /** As `take` of rest.js; the same. */
+  take(method, path, body) {
+    return this.mind(take(method, path, body));
+  }
+
+  async mind(answer) {
     try {
-      return await ask(method, path, body);
+      return await answer;
     } catch (error) {
       if (error.code === "SETUP_REQUIRED") this.go("setup");
       else if (error.status === 401) this.go(signInFrom(location.href, this.me ? "ended" : ""));

@@ -4,6 +4,7 @@ import { signInFrom } from "./place.js";
 import { Session } from "./session.js";
 import { Account } from "./settings/account.js";
 import { Audit } from "./settings/audit.js";
+import { Backup } from "./settings/backup.js";
 import { Certificate } from "./settings/certificate.js";
 import { Recorders } from "./settings/recorders.js";
 import { Roles } from "./settings/roles.js";
@@ -14,7 +15,8 @@ import { bindTheme } from "./theme.js";
 
 /** Builds the settings and leads from one to the other. A section is {show(): Promise}. */
 const SECTIONS = {
-  account: Account, tokens: Tokens, recorders: Recorders, users: Users, roles: Roles, certificate: Certificate, audit: Audit,
+  account: Account, tokens: Tokens, recorders: Recorders, users: Users, roles: Roles, certificate: Certificate,
+  backup: Backup, audit: Audit,
 };
 const byId = (id) => document.getElementById(id);
 

@@ -27,7 +27,7 @@ export class Shell {
       watched: () => !document.hidden,
     });
     this.mirror = new Mirror(this.link, this.store);
-    this.menu = new Menu(byId("account"), byId("sign-in"), this.session);
+    this.menu = new Menu(byId("account-menu"), byId("sign-in"), this.session);
     this.link.onphase = ({ phase }) => this.follow(phase);
     this.link.onrights = () => this.look();
     this.session.onchange = () => this.review();

@@ -21,6 +21,8 @@ const EVENTS = {
   setup_code_renew: ["Made a setup code", "people"],
   certificate_install: ["Installed a certificate", "people"],
   certificate_self_sign: ["Made a self-signed certificate", "people"],
+  backup: ["Made a backup", "people"],
+  restore: ["Restored a backup", "people"],
   entries_lost: ["Entries were lost", "refusal"],
   set: ["Set", "change"],
   call: ["Called", "change"],
