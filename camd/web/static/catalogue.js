@@ -9,6 +9,7 @@ const CAMERA = /^cameras\/([^/]+)\/(.+)$/;
 /** Told by the caption under the picture, or for the page itself rather than for people. */
 const CAPTIONED = new Set([
   "name", "state", "reason", "since", "online", "size", "format", "measured_fps", "clients", "drops", "inactive",
+  "sound/status", "sound/reason",
 ]);
 /** Settings with a place of their own on the page. */
 const APART = new Set(["ptz/presets"]);

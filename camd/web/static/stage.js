@@ -1,5 +1,6 @@
 import { conditionOf, noticeOf } from "./condition.js";
 import { Player } from "./player/player.js";
+import { Loudspeaker } from "./sound/loudspeaker.js";
 import { Ways } from "./player/ways.js";
 import { rounded } from "./quantity.js";
 import { light, partOf, write } from "./template.js";
@@ -20,7 +21,7 @@ const PHRASES = {
 
 /** The large picture with its caption, and what is said in its place while there is none. */
 export class Stage {
-  /** sources: what a Player needs: {feed, clock, offered}. */
+  /** sources: what a Player and a Loudspeaker need: {feed, clock, offered, hearing}. */
   constructor(root, store, sources) {
     this.root = root;
     this.store = store;
@@ -28,6 +29,7 @@ export class Stage {
     this.part = (name) => partOf(root, name);
     this.camera = undefined; // null is none, and that is to be shown too
     this.player = null;
+    this.loudspeaker = null;
     this.unwatch = [];
     this.message = null;
     this.onname = () => {};
@@ -51,7 +53,8 @@ export class Stage {
     this.camera = camera;
     for (const end of this.unwatch.splice(0)) end();
     this.player?.close();
-    this.player = null;
+    this.loudspeaker?.close();
+    this.player = this.loudspeaker = null;
     for (const tool of ["snapshot", "fullscreen", "ways"]) this.part(tool).hidden = camera === null;
     if (camera === null) {
       write(this.part("name"), "No camera");
@@ -74,6 +77,9 @@ export class Stage {
     this.player.onchange = () => this.wait();
     this.player.onshape = () => this.shape();
     this.part("frame").prepend(this.player.element);
+    this.loudspeaker = new Loudspeaker(camera, {
+      button: this.part("sound"), label: this.part("sound-label"), sign: this.part("microphone"),
+    }, { store, hearing: this.sources.hearing });
     watch("name", (name) => {
       write(this.part("name"), name || camera);
       this.onname(name || camera);

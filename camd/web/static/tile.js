@@ -1,11 +1,12 @@
 import { boxFor } from "./box.js";
 import { conditionOf, noticeOf } from "./condition.js";
 import { Reel } from "./reel.js";
+import { Loudspeaker } from "./sound/loudspeaker.js";
 import { copyOf, light, write } from "./template.js";
 
 /** A small live picture of one camera, with its name, what it is doing, and why if it is not well. */
 export class Tile {
-  constructor(camera, { store, feed, clock, fps, template }) {
+  constructor(camera, { store, feed, clock, hearing, fps, template }) {
     const { root, part } = copyOf(template);
     this.camera = camera;
     this.root = root;
@@ -16,6 +17,9 @@ export class Tile {
     this.place = part("picture");
     this.place.append(this.reel.element);
     this.reel.element.ariaHidden = "true"; // the button has a name
+    this.loudspeaker = new Loudspeaker(camera, {
+      button: part("sound"), label: part("sound-label"), sign: part("microphone"),
+    }, { store, hearing });
     this.visible = false;
     this.sizes = new ResizeObserver(() => this.arrange());
     this.sizes.observe(this.place);
@@ -49,6 +53,7 @@ export class Tile {
 
   close() {
     for (const end of this.unwatch) end();
+    this.loudspeaker.close();
     this.sizes.disconnect();
     this.reel.close();
     this.root.remove();

@@ -2,7 +2,7 @@ import { Tile } from "./tile.js";
 
 /** Small pictures of cameras, to choose from: the strip below the large one, and the wall of all of them. */
 export class Tiles {
-  /** options: what a Tile needs: {store, feed, clock, fps, template}. */
+  /** options: what a Tile needs: {store, feed, clock, hearing, fps, template}. */
   constructor(root, options) {
     this.root = root;
     this.options = options;
