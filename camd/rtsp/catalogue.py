@@ -12,8 +12,10 @@ from ..errors import CamdError, Invalid, Unsupported
 from ..media.frame import Encoding
 from ..media.rendition import fitted
 from ..wire.rtp_jpeg import SIZE_LIMIT
+from .line import Line
 from .names import Wanted
 from .presentation import PATIENCE, Presentation
+from .soundtrack import SoundTrack
 from .status import RtspError
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ class Catalogue:
         self._reactor = reactor
         self._note = note
         self._presentations: dict[tuple[Camera, Encoding], Presentation] = {}
+        self._sounds: dict[Camera, SoundTrack] = {}
 
     def __iter__(self) -> Iterator[Presentation]:
         return iter(tuple(self._presentations.values()))
@@ -50,6 +53,22 @@ class Catalogue:
             except Invalid as error:
                 problem = Unsupported(str(error)) if error.key == "codec" else error
         raise problem
+
+    @property
+    def lines(self) -> Iterator[Line]:
+        """All that is sent."""
+        return iter((*self, *self._sounds.values()))
+
+    def sound(self, camera: Camera) -> SoundTrack | None:
+        """The sound of a camera, if it has any."""
+        self._sounds = {of: track for of, track in self._sounds.items() if track.is_used or track.is_there}
+        found = self._sounds.get(camera)
+        if camera.sound is not None and (found is None or not found.is_there):
+            try:
+                found = self._sounds[camera] = SoundTrack(camera)
+            except Unsupported:
+                return None
+        return found if camera.sound is not None else None
 
     def stop(self) -> None:
         for presentation in self:

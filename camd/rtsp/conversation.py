@@ -30,6 +30,7 @@ from ..wire.rtsp_headers import (
 )
 from ..wire.sdp import CONTENT_TYPE
 from .identify import Caller
+from .lane import Lane
 from .names import Wanted, wanted
 from .session import TIMEOUT, Session
 from .status import RtspError, status_of
@@ -80,7 +81,7 @@ class Conversation:
         self._connection = connection
         self._refusals = 0
         self._is_over = False
-        self._channels: dict[int, Session] = {}
+        self._channels: dict[int, Lane] = {}
         self._visits: dict[Session, Any] = {}
 
     # -- one request
@@ -184,29 +185,36 @@ class Conversation:
             raise RtspError(406, f"descriptions are {CONTENT_TYPE}")
         camera, meant = _unless_error(found)
         presentation = await self._server.catalogue.find(camera, meant)
-        body = presentation.describe(host_of(self._connection.local) or "0.0.0.0", url.control(0))
+        body = presentation.describe(host_of(self._connection.local) or "0.0.0.0", (url.control(0), url.control(1)),
+                                     self._server.catalogue.sound(camera))
         return response(200, request.cseq, (
             ("Content-Base", url.base), ("Content-Type", CONTENT_TYPE), ("Cache-Control", "no-store")), body)
 
     async def _setup(self, request: Request, url: Url, principal: Principal, found: Any) -> bytes:
         camera, meant = _unless_error(found)
-        if url.track not in (None, 0):
+        number = url.track or 0
+        sound = self._server.catalogue.sound(camera) if number == 1 else None
+        if number > 1 or (number == 1 and sound is None):
             raise Gone("there is no such track")
-        if "session" in request.headers:
-            known = self._session(request, principal)
-            same = known.presentation.camera is camera
-            raise RtspError(455 if same else 459, "a session has one track here, and it is set up")
-        if len(self.sessions) >= MOST_SESSIONS:
+        known = self._session(request, principal) if "session" in request.headers else None
+        if known is not None and known.presentation.camera is not camera:
+            raise RtspError(459, "the session is of another camera")
+        if known is not None and (known.is_playing or number in known.lanes):
+            raise RtspError(455, "the track is set up, or the session plays")
+        if known is None and len(self.sessions) >= MOST_SESSIONS:
             raise RtspError(453, f"a connection has at most {MOST_SESSIONS} sessions")
         transports = parse_transports(request.headers.get("transport", ""))
-        presentation = await self._server.catalogue.find(camera, meant)
-        if self._is_over:
-            return b""
-        made = Session(presentation, principal, self._server.reactor, self._ended)
-        chosen = self._choose(transports, meant, made)
-        self.sessions[made.id] = made
-        self._visits[made] = self._server.presence.enter(principal, lambda by: self._rights_changed(made, by))
-        return response(200, request.cseq, (("Transport", str(chosen)), ("Session", session(made.id, TIMEOUT))))
+        if known is None:
+            presentation = await self._server.catalogue.find(camera, meant)
+            if self._is_over:
+                return b""
+            known = Session(presentation, principal, self._server.reactor, self._ended)
+        lane = known.lane(known.presentation if sound is None else sound)
+        chosen = self._choose(transports, meant, lane)
+        known.lanes[number] = lane
+        if known.id not in self.sessions:
+            self._remember(known)
+        return response(200, request.cseq, (("Transport", str(chosen)), ("Session", session(known.id, TIMEOUT))))
 
     async def _play(self, request: Request, url: Url, principal: Principal, found: Any) -> bytes:
         playing = self._session(request, principal)
@@ -215,19 +223,17 @@ class Conversation:
                 parse_range(request.headers["range"])
             except Invalid as error:
                 raise RtspError(457, str(error)) from None
-        control = url.control(0)
-        track = control if "://" in control else url.base + control
 
         def answer(unit: AccessUnit | None) -> bytes:
-            info = (track, unit.sequence, unit.timestamp) if unit else (track, None, None)
+            info = ((_absolute(url, number), *begin) for number, *begin in playing.begins(unit))
             return response(200, request.cseq, (
-                ("Session", playing.id), ("Range", "npt=now-"), ("RTP-Info", rtp_info([info]))))
+                ("Session", playing.id), ("Range", "npt=now-"), ("RTP-Info", rtp_info(info))))
 
         if playing.is_playing:
             return answer(None)
         self.log.debug("{user} at {address} plays {camera} ({what}) over {transport}", user=principal.name,
                        address=self.caller.address, camera=playing.presentation.camera.id,
-                       what=playing.presentation.encoding, transport=playing.transport and playing.transport.kind)
+                       what=playing.presentation.encoding, transport=playing.kind)
         await playing.play(answer, self._connection.send, self._connection.is_held)
         return b""
 
@@ -267,13 +273,13 @@ class Conversation:
             raise RtspError(454, "there is no such session")
         return found
 
-    def _choose(self, transports: tuple[Transport, ...], meant: Wanted, made: Session) -> Transport:
-        """Give the session the first transport that is possible. Raises RtspError (461)."""
+    def _choose(self, transports: tuple[Transport, ...], meant: Wanted, made: Lane) -> Transport:
+        """Give the lane the first transport that is possible. Raises RtspError (461)."""
         connection = self._connection
         for offered in transports:
             if offered.multicast or offered.mode != "PLAY" or offered.profile not in ("RTP/AVP", "RTP/AVPF"):
                 continue
-            ssrc = made.presentation.packetiser.ssrc
+            ssrc = made.line.packetiser.ssrc
             if offered.tcp and meant.transport != "udp":
                 channels = self._free_channels(offered.interleaved)
                 made.transport = InterleavedTransport(connection.writer, channels)
@@ -288,12 +294,16 @@ class Conversation:
         raise RtspError(461, "RTP/AVP/TCP interleaved is possible always, RTP/AVP over UDP only without encryption")
 
     def _free_channels(self, asked: tuple[int, int] | None) -> tuple[int, int]:
-        taken = {channel for one in self.sessions.values() if isinstance(one.transport, InterleavedTransport)
-                 for channel in one.transport.channels}
+        taken = {channel for one in self.sessions.values() for lane in one.lanes.values()
+                 if isinstance(lane.transport, InterleavedTransport) for channel in lane.transport.channels}
         if asked is not None and not taken & set(asked) and asked[0] != asked[1]:
             return asked
         first = next(channel for channel in range(0, 254, 2) if not taken & {channel, channel + 1})
         return first, first + 1
+
+    def _remember(self, made: Session) -> None:
+        self.sessions[made.id] = made
+        self._visits[made] = self._server.presence.enter(made.principal, lambda by: self._rights_changed(made, by))
 
     def _rights_changed(self, of: Session, by: Principal | None) -> None:
         if by is None or not by.sees(of.presentation.camera.id):
@@ -306,7 +316,8 @@ class Conversation:
 
     def _forget(self, one: Session, says_goodbye: bool = True) -> None:
         self.sessions.pop(one.id, None)
-        self._channels = {channel: of for channel, of in self._channels.items() if of is not one}
+        lanes = one.lanes.values()
+        self._channels = {channel: lane for channel, lane in self._channels.items() if lane not in lanes}
         one.close(says_goodbye)
         if (visit := self._visits.pop(one, None)) is not None:
             visit.leave()
@@ -329,14 +340,18 @@ class Conversation:
         heard = max([self.heard, *(one.heard for one in self.sessions.values())])
         if now - heard < TIMEOUT:
             return False
-        return not any(one.is_playing and one.transport is not None and one.transport.kind == "tcp"
-                       for one in self.sessions.values())
+        return not any(one.is_playing and one.kind == "tcp" for one in self.sessions.values())
 
     def close(self) -> None:
         """The connection is lost; may be called again."""
         self._is_over = True
         for one in tuple(self.sessions.values()):
             self._forget(one)
+
+
+def _absolute(url: Url, track: int) -> str:
+    control = url.control(track)
+    return control if "://" in control else url.base + control
 
 
 def _unless_error(found: Any) -> tuple[Camera, Wanted]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +13,15 @@ from ..errors import Gone, Invalid, Unsupported
 from ..media.frame import INTER, Encoding, Packet
 from ..media.policy import Gop, Latest, Policy
 from ..media.stream import Subscription
-from ..wire import nal, rtcp, sdp
+from ..wire import nal, sdp
 from ..wire.rtp import AccessUnit, Packetiser
 from ..wire.rtp_jpeg import JpegPacketiser
 from ..wire.rtp_nal import H264Packetiser, H265Packetiser
+from .line import Line
+from .soundtrack import SoundTrack
 
 if TYPE_CHECKING:
     from ..media.camera import Camera
-    from .session import Session
 
 #: How long the first picture is waited for (seconds): a camera that gives none shows a card after one.
 PATIENCE = 8.0
@@ -29,26 +29,21 @@ PATIENCE = 8.0
 WARM = 5.0
 
 
-class Presentation:
-    """Reactor thread only. One for everybody who asks for the same Encoding of a camera.
-
-    stream: the video; stage: its packets, made once for all; players: the sessions that play. note(grabbed)
-    hears of each picture that leaves.
+class Presentation(Line):
+    """Reactor thread only. One for everybody who asks for the same Encoding of a camera. note(grabbed) hears of each
+    picture that leaves.
     """
 
     def __init__(self, camera: Camera, encoding: Encoding, reactor: Any,
                  note: Callable[[float], None] = lambda grabbed: None):
-        self.camera = camera
+        super().__init__(camera, camera.stream(encoding), _packetiser(encoding.codec))
         self.encoding = encoding
-        self.stream = camera.stream(encoding)
-        self.stage = self.stream.derive(self._packetise)
-        self.packetiser = _packetiser(encoding.codec)
-        self.players: dict[Session, None] = {}
         self._reactor = reactor
         self._note = note
         self._id = secrets.randbits(31)
         self._version = 0
         self._track: sdp.Track | None = None
+        self._described: tuple[sdp.Track, ...] = ()
         self._sets: tuple[bytes, ...] = ()
         self._made_for: Any = None
         self._trouble = ""
@@ -60,10 +55,6 @@ class Presentation:
     def policy(self) -> Policy:
         """What a client gets that does not keep up."""
         return Gop() if self.encoding.codec in INTER else Latest()
-
-    @property
-    def is_used(self) -> bool:
-        return self.stage.running
 
     # -- the description
 
@@ -86,11 +77,16 @@ class Presentation:
             if late.active():
                 late.cancel()
 
-    def describe(self, address: str, control: str) -> bytes:
-        """The SDP, once it is ready. address: ours as the client sees it; control: URL of the track."""
+    def describe(self, address: str, controls: tuple[str, str], sound: SoundTrack | None) -> bytes:
+        """The SDP, once it is ready. address: ours as the client sees it; controls: URLs of pictures and sound;
+        sound: of the camera, if it has any."""
         if self._track is None:
             raise Gone(f"the camera {self.camera.id} gives no picture")
-        return sdp.describe([self._track], self.camera.name, self._id, self._version, address, [control])
+        tracks = (self._track,) if sound is None else (self._track, sound.track)
+        if tracks != self._described:
+            self._described = tracks
+            self._version += 1
+        return sdp.describe(tracks, self.camera.name, self._id, self._version, address, controls[: len(tracks)])
 
     def _settings(self) -> tuple[Any, ...]:
         """What the description depends on."""
@@ -148,7 +144,6 @@ class Presentation:
             if track is None:
                 return
             self._sets, self._track = sets, track
-            self._version += 1
         if self._track is not None and self._waiting:
             self._reactor.callLater(0, self._tell)  # once the packetiser has taken it, too
 
@@ -157,18 +152,6 @@ class Presentation:
         waiting, self._waiting = self._waiting, []
         for one in waiting:
             one.callback(None)
-
-    # -- who plays it
-
-    def report(self, ends: bool = False) -> bytes | None:
-        """RTCP for all who play; None before the first picture."""
-        return rtcp.report(self.packetiser, f"camd@{self.camera.id}", time.time(), ends)
-
-    def send_reports(self) -> None:
-        report = self.report()
-        for session in tuple(self.players):
-            if report is not None:
-                session.report(report)
 
 
 def _ignore(unit: AccessUnit) -> None:

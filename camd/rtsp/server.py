@@ -77,8 +77,8 @@ class RtspServer(Factory):
     def sessions(self) -> Mapping[str, int]:
         """Sessions that play, by transport."""
         counts = Counter({"tcp": 0, "udp": 0})
-        for presentation in self.catalogue:
-            counts.update(player.transport.kind for player in presentation.players if player.transport is not None)
+        for connection in self.connections:
+            counts.update(one.kind for one in connection.conversation.sessions.values() if one.is_playing)
         return counts
 
     # -- connections
@@ -137,8 +137,8 @@ class RtspServer(Factory):
         """Send reports to who plays, and end who is silent."""
         self._watch = self.reactor.callLater(INTERVAL, self._look)
         now = self.reactor.seconds()
-        for presentation in self.catalogue:
-            presentation.send_reports()
+        for line in self.catalogue.lines:
+            line.send_reports()
         for connection in tuple(self.connections):
             if not connection.brings and connection.conversation.is_idle(now):
                 connection.close()

@@ -20,7 +20,7 @@ class RtpTransport(Protocol):
     subscription: Subscription | None
 
     def begin(self, answer: bytes, report: bytes | None, unit: AccessUnit) -> None:
-        """Send the answer to PLAY, a sender report and the first access unit, in this order."""
+        """Send the answer to PLAY, if it is not out yet, a sender report and the first access unit, in this order."""
 
     def write(self, unit: AccessUnit) -> None: ...
 
@@ -79,7 +79,8 @@ class UdpTransport:
         pair.reports[self._rtcp] = received
 
     def begin(self, answer: bytes, report: bytes | None, unit: AccessUnit) -> None:
-        self._writer.write(answer)
+        if answer:
+            self._writer.write(answer)
         if report:
             self.report(report)
         self.write(unit)
