@@ -15,7 +15,7 @@ from .h264_codec import H264Codec
 NAMES = ("h264_v4l2m2m", "h264_nvenc", "h264_qsv", "libx264")
 #: An encoder that holds back more pictures than this adds delay that nobody asked for.
 MOST_HELD = 0
-_SIZE, _PICTURES = (640, 360), 5
+_SIZE, _PICTURES = (320, 192), 5
 
 
 class Candidates:
