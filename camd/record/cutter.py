@@ -1,7 +1,8 @@
 """Cutter: packets become fragments of a second, and fragments belong to segments. Pure.
 
 A segment begins with a key frame and is one file. The next one begins when this one is long or large enough,
-when the video becomes another one, when the wall clock was set, or when pictures are missing in between.
+when the video becomes another one or begins or ceases to have sound, when the wall clock was set, or when
+pictures are missing in between.
 Within a segment time is the pictures' own, so that a clock that is set bends nothing.
 """
 
@@ -11,8 +12,10 @@ from dataclasses import dataclass
 
 from ..media.fragments import InitSegments, Timeline
 from ..media.frame import INTER, Packet
+from ..media.sound_fragments import TRACK, SoundTimeline, sound_runs
 from ..wire import fmp4, jpeg
 from ..wire import track as tracks
+from ..wire.fmp4 import Run
 from ..wire.track import VIDEO_TIMESCALE, Track
 
 #: A fragment lasts so long at most, unless its pictures are further apart (seconds).
@@ -27,7 +30,8 @@ HOLE = 2.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Segment:
-    """What a file begins with. wall, pts: those of its first picture; codec as in Packet; init: the bytes."""
+    """What a file begins with. wall, pts: those of its first picture; codec as in Packet; init: the bytes;
+    with_sound: it has a track of that, too."""
 
     track: Track
     codec: str
@@ -35,6 +39,7 @@ class Segment:
     wall: float
     pts: float
     init: bytes
+    with_sound: bool = False
 
     @property
     def resolution(self) -> str:
@@ -44,30 +49,39 @@ class Segment:
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """A fragment to be written. times: decode times in ticks since the segment's start, one more than
-    packets: when the last one is over."""
+    packets: when the last one is over. sound: of the same time."""
 
     segment: Segment
     packets: tuple[Packet, ...]
     times: tuple[int, ...]
+    sound: tuple[Run, ...] = ()
 
 
 class Cutter:
     """length, largest: of a segment, in seconds and bytes; may be changed at any time, as may `kind`, what
-    the next segment is recorded for."""
+    the next segment is recorded for, and with_sound, whether it has a track of that."""
 
     def __init__(self, length: float, largest: int, kind: str = "continuous"):
         self.length = length
         self.largest = largest
         self.kind = kind
+        self.with_sound = False
         self.segment: Segment | None = None
         self._inits = InitSegments()
         self._jpeg_size: tuple[int, int] | None = None
         self._timeline = Timeline()
+        self._sounds = SoundTimeline()
+        self._heard: list[Packet] = []
         self._packets: list[Packet] = []
         self._times: list[int] = []
         self._bytes = 0  # of the fragment
         self._size = 0  # of the segment
         self._usual = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """How long the segment is, as far as its newest fragment is open."""
+        return self.last.pts - self.segment.pts if self.segment is not None and self.last is not None else 0.0
 
     @property
     def last(self) -> Packet | None:
@@ -98,6 +112,12 @@ class Cutter:
             self._bytes += len(packet.data)
         return chunk
 
+    def hear(self, packet: Packet) -> None:
+        """Take the next packet of sound, in the order of time with those of pictures."""
+        if self.segment is not None and self.segment.with_sound:
+            self._heard.append(packet)
+            self._bytes += len(packet.data)
+
     def end(self) -> Chunk | None:
         """What was not complete yet; the next packet begins a segment."""
         chunk = None
@@ -105,6 +125,7 @@ class Cutter:
             usual = round((self._usual or 1 / 30) * VIDEO_TIMESCALE)
             chunk = self._finish(self._times[-1] + max(1, usual))
         self.segment = None
+        self._heard, self._bytes = [], 0
         return chunk
 
     def _track(self, packet: Packet) -> Track | None:
@@ -122,6 +143,8 @@ class Cutter:
         segment = self.segment
         if segment is None or track != segment.track or self.kind != segment.kind:
             return True
+        if self.with_sound != segment.with_sound:
+            return True
         age = packet.pts - segment.pts
         was_set = abs(packet.wall - segment.wall - age) > STEP
         return was_set or age >= self.length or self._size + self._bytes >= self.largest
@@ -134,14 +157,17 @@ class Cutter:
 
     def _begin(self, packet: Packet, track: Track | None) -> None:
         assert track is not None
-        init = fmp4.init_segment(track, wall=packet.wall)
-        self.segment = Segment(track, packet.codec, self.kind, packet.wall, packet.pts, init)
-        self._timeline = Timeline()
+        init = fmp4.init_segment(track, *((TRACK,) if self.with_sound else ()), wall=packet.wall)
+        self.segment = Segment(
+            track, packet.codec, self.kind, packet.wall, packet.pts, init, self.with_sound
+        )
+        self._timeline, self._sounds = Timeline(), SoundTimeline()
         self._size = 0
 
     def _finish(self, end: int) -> Chunk:
         assert self.segment is not None
-        chunk = Chunk(self.segment, tuple(self._packets), (*self._times, end))
+        heard = sound_runs(self._heard, self._sounds, self._timeline.origin)
+        chunk = Chunk(self.segment, tuple(self._packets), (*self._times, end), tuple(heard))
         self._size += self._bytes
-        self._packets, self._times, self._bytes = [], [], 0
+        self._packets, self._times, self._heard, self._bytes = [], [], [], 0
         return chunk

@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 
 from ..errors import Invalid
 from ..media.camera import Camera
-from ..media.frame import INTER, Packet
+from ..media.frame import INTER, SOUND, Packet
 from ..media.policy import Keep, Lost
 from ..media.stream import Stream, Subscription
 from ..state.event import Event
@@ -35,6 +35,7 @@ from .intent import Intent
 from .ring import Ring
 from .schedule import Schedule
 from .settings import RecordingSettings
+from .soundtrack import Soundtrack
 from .storage import Storage
 from .timelapse import Timelapse, keep_picture
 from .writer import End, Outcome, Writer
@@ -84,6 +85,7 @@ class Recorder:
         self._cutter = Cutter(300, storage.largest_segment)
         self._writer = Writer(camera.id, lambda: storage.root, lambda: storage.is_synchronised())
         self._timelapse = Timelapse(camera, threads, reactor, index, storage)
+        self._soundtrack = Soundtrack(camera, self._take)
         self._ring: Ring | None = None
         self._source: Stream | None = None
         self._subscription: Subscription | None = None
@@ -99,7 +101,8 @@ class Recorder:
         self.settings = RecordingSettings(camera.id, state, self._set, self._command, self.keep_picture)
         self._watches = (
             state.observe(f"cameras/{camera.id}/outputs", lambda _: self._listen()),
-            state.observe(f"cameras/{camera.id}/masks", lambda _: self._recall()),
+            # Something is masked now that may be seen on what waits for an event.
+            state.observe(f"cameras/{camera.id}/masks", lambda _: self._ring and self._ring.clear()),
         )
         for name in ("schedule", "events", "post", "mode"):
             self._set(name)
@@ -129,17 +132,15 @@ class Recorder:
     @property
     def seconds(self) -> float:
         """How long the file is that is written now."""
-        segment, last = self._cutter.segment, self._cutter.last
-        return last.pts - segment.pts if segment is not None and last is not None else 0.0
+        return self._cutter.seconds
 
     def when_begun(self) -> Deferred[int]:
         """Fires with the number of the record that is written now, or is next."""
         begun: Deferred[int] = Deferred(lambda one: self._begun.remove(one))
         self._begun.append(begun)
         if self.file:
-            self._index.write(queries.named, self.file).addCallbacks(
-                lambda record: self._tell_begun(record.id), lambda failure: None
-            )
+            known = self._index.write(queries.named, self.file)
+            known.addCallbacks(lambda record: self._tell_begun(record.id), lambda failure: None)
         return begun
 
     def _tell_begun(self, id: int) -> None:
@@ -223,6 +224,7 @@ class Recorder:
         self._publish(wanted)
 
     def _change(self, kind: str, now: float, wanted: str) -> None:
+        self._soundtrack.flush()
         before, self.kind = self.kind, kind
         if before and before != "timelapse" and (not kind or kind == "timelapse"):
             self._end(self._storage.blocked if wanted else "")
@@ -237,22 +239,14 @@ class Recorder:
             for packet in ring or ():
                 self._add(packet)
         if bool(before) != bool(kind):
-            self._on_event(
-                Event("recording", self.camera.id, data={"state": "recording" if kind else "stopped"})
-            )
-
-    def _recall(self) -> None:
-        """Something is masked now that may be seen on what waits for an event."""
-        if self._ring is not None:
-            self._ring.clear()
+            data = {"state": "recording" if kind else "stopped"}
+            self._on_event(Event("recording", self.camera.id, data=data))
 
     def _publish(self, wanted: str) -> None:
         state = "paused" if self._intent.paused else "recording" if wanted else "stopped"
-        reason = ""
-        if wanted:
-            reason = self._storage.blocked
-            if not reason and self._has_gap:
-                reason = self.camera.reason or _NOTHING_COMES
+        reason = self._storage.blocked if wanted else ""
+        if wanted and not reason and self._has_gap:
+            reason = self.camera.reason or _NOTHING_COMES
         self.settings.publish(state=state, kind=self.kind, reason=reason, file=self.file)
 
     # ---------------------------------------------------------------- the stream
@@ -261,6 +255,8 @@ class Recorder:
         """Subscribe to what is to be recorded, or to nothing; the stream may be another one than before."""
         wanted = not self._closed and (self._ring is not None or self.kind not in ("", "timelapse"))
         values = self.settings.values
+        self._soundtrack.listen(wanted)
+        self._cutter.with_sound = self._soundtrack.is_on
         source = choose(self.camera, values["rendition"], values["codec"]) if wanted else None
         if source is self._source and (source is None) == (self._subscription is None):
             return
@@ -275,6 +271,7 @@ class Recorder:
 
     def _leave(self) -> None:
         subscription, self._subscription, self._source = self._subscription, None, None
+        self._soundtrack.listen(False)
         if subscription is not None:
             subscription.close()
 
@@ -285,15 +282,19 @@ class Recorder:
         if not isinstance(item, Packet) or item.card or not (item.codec in INTER or item.codec == "mjpeg"):
             return
         self._heard = self._reactor.seconds()
+        self._soundtrack.add(item)
+
+    def _take(self, packet: Packet) -> None:
         if self.kind:
-            self._add(item)
+            self._add(packet)
         elif self._ring is not None:
-            self._ring.add(item)
+            self._ring.add(packet)
 
     def _add(self, packet: Packet) -> None:
-        if (
-            packet.pts <= self._known
-        ):  # a subscription begins with the last key frame, which may be recorded already
+        if packet.codec in SOUND:
+            self._cutter.hear(packet)
+            return
+        if packet.pts <= self._known:  # a subscription begins with the last key frame, which may be recorded
             return
         self._known, self._newest = float("-inf"), packet.pts
         if self._cutter.is_hole(packet):
@@ -301,9 +302,7 @@ class Recorder:
         try:
             chunk = self._cutter.add(packet)
         except Invalid as error:
-            self.log.warn(
-                "camera {camera}: a picture cannot be recorded: {error}", camera=self.camera.id, error=error
-            )
+            self.log.warn("camera {id}: a picture is not recorded: {error}", id=self.camera.id, error=error)
             return
         if self._cutter.segment is not None:
             self._has_gap = False
@@ -312,6 +311,7 @@ class Recorder:
 
     def _lost(self, lost: Lost) -> None:
         self.lost += lost.count
+        self._soundtrack.flush()
         self._end("")
         start, end = (round(item.wall * 1000) for item in (lost.first, lost.last))
         reason = f"{lost.count} pictures found no room: the disk is too slow"
@@ -331,6 +331,7 @@ class Recorder:
         now = self._reactor.seconds()
         if self.kind not in ("", "timelapse") and now - max(self._heard, self._since) > HOLE:
             if self._cutter.segment is not None and not self._busy:
+                self._soundtrack.flush()
                 self._end(self.camera.reason or _NOTHING_COMES)
             elif not self._has_gap and not self._busy:
                 start = round((self._wall() - (now - self._since)) * 1000)
@@ -351,11 +352,10 @@ class Recorder:
 
     def _flow(self) -> None:
         """Let pictures come as long as there is room for them."""
-        if self._subscription is not None:
-            if len(self._jobs) >= MOST_JOBS:
-                self._subscription.pauseProducing()
-            else:
-                self._subscription.resumeProducing()
+        going = len(self._jobs) < MOST_JOBS
+        for producer in (self._soundtrack, self._subscription):
+            if producer is not None:
+                producer.resumeProducing() if going else producer.pauseProducing()
 
     def _done(self, outcome: Outcome) -> None:
         self._busy = False

@@ -55,10 +55,10 @@ def measure(path: Path) -> Measured:
     """Look through a video; raises OSError, and Invalid for a file that is none."""
     with path.open("rb") as file:
         end = whole_end(file)
-        scale = next(iter(timescales(file).values()))
+        track, scale = next(iter(timescales(file).items()))  # of pictures: that of sound comes after it
         last = pictures = 0
         for moof, mdat in fragments(file, 0, end):
-            found = samples(file, moof, mdat)
+            found = [sample for sample in samples(file, moof, mdat) if sample.track == track]
             pictures += len(found)
             last = max((sample.time + sample.duration for sample in found), default=last)
     return Measured(

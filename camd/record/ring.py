@@ -1,11 +1,11 @@
-"""Ring: the last seconds of a coded video in memory, for recordings that begin before their reason. Pure."""
+"""Ring: the last seconds of a coded video and its sound in memory, for recordings that begin before their reason. Pure."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
 
-from ..media.frame import Packet
+from ..media.frame import SOUND, Packet
 
 #: More than this is not kept, however many seconds were asked for (bytes).
 MOST_BYTES = 32 * 1024 * 1024
@@ -25,7 +25,7 @@ class Ring:
         return (packet for group in self._groups for packet in group)
 
     def add(self, packet: Packet) -> None:
-        if packet.keyframe:
+        if packet.keyframe and packet.codec not in SOUND:
             self._groups.append([])
         elif not self._groups:
             return

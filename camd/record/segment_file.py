@@ -206,7 +206,7 @@ def fragment(sequence: int, chunk: Chunk) -> list[Buffer]:
         pieces = nal.sample(nal.split(packet.data), packet.codec) if coded else (packet.data,)
         samples.append(Sample(pieces, after - time, packet.keyframe))
     run = Run(chunk.segment.track, chunk.times[0], samples)
-    return fmp4.fragment_pieces(sequence, run, wall=chunk.packets[0].wall)
+    return fmp4.fragment_pieces(sequence, run, *chunk.sound, wall=chunk.packets[0].wall)
 
 
 def _write_all(descriptor: int, pieces: Sequence[Buffer], at: int) -> int:
