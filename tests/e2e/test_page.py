@@ -407,6 +407,19 @@ class LogicTests(SynchronousTestCase):
             "label.js", f"return {json.dumps(list(labels))}.map(([name, doc]) => m.labelOf(name, {{doc}}))"
         )
         self.assertEqual(found, list(labels.values()))
+        names = ["storage/days_left", "system/cpu", "webrtc/viewers", "onvif/uuid", "s3/state"]
+        found = self.run_module("label.js", f"return {json.dumps(names)}.map((name) => m.fullLabelOf(name))")
+        self.assertEqual(found, ["Storage days left", "CPU", "WebRTC viewers", "ONVIF UUID", "S3 state"])
+
+    def test_the_wall_clock_in_words(self) -> None:
+        clocks = [
+            {"synchronised": True, "offset": -0.0003, "last_step": None},
+            {"synchronised": False, "offset": None, "last_step": {"at": 1e9, "by": -90}},
+            {"synchronised": None, "offset": None, "last_step": None},
+        ]
+        found = self.run_module("wallclock.js", f"return {json.dumps(clocks)}.map((clock) => m.wallClockInWords(clock))")
+        self.assertEqual((found[0], found[2]), ("Synchronised, 300 µs off", "Taken for right"))
+        self.assertRegex(found[1], "^Not synchronised; set 1 min 30 s back at .*2001")
 
 
 def write_video(path: Path) -> None:

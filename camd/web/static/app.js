@@ -8,7 +8,7 @@ import { Feed } from "./feed.js";
 import { Found } from "./found.js";
 import { Gallery } from "./gallery.js";
 import { Hearing } from "./sound/hearing.js";
-import { labelOf } from "./label.js";
+import { fullLabelOf, labelOf } from "./label.js";
 import { Link } from "./link.js";
 import { Menu } from "./menu.js";
 import { Mirror } from "./mirror.js";
@@ -16,6 +16,7 @@ import { Outage } from "./outage.js";
 import { Panel } from "./panel.js";
 import { Presets } from "./presets.js";
 import { Profiles } from "./profiles.js";
+import { textOf } from "./quantity.js";
 import { Seeking } from "./seeking.js";
 import { Session } from "./session.js";
 import { Stage } from "./stage.js";
@@ -23,6 +24,7 @@ import { Store } from "./store.js";
 import { copyOf, light, write } from "./template.js";
 import { Tiles } from "./tiles.js";
 import { bindTheme } from "./theme.js";
+import { wallClockInWords } from "./wallclock.js";
 
 /** Builds the page and wires its parts; what they do is theirs. */
 const PLUGIN_STATES = {
@@ -54,7 +56,7 @@ const cameraPanel = new Panel(byId("camera-controls"), store, { send, may });
 const systemPanel = new Panel(byId("system-controls"), store, { send, may });
 const bench = new Bench(stage, store, { call, send, may });
 const menu = new Menu(byId("account-menu"), byId("sign-in"), session);
-const systemFacts = new Facts(byId("system-facts"), store);
+const systemFacts = new Facts(byId("system-facts"), store, { render: asFact, label: fullLabelOf });
 const pluginFacts = new Facts(byId("plugin-facts"), store, { render: asPlugin, label: (name) => labelOf(name) });
 const outage = new Outage(stage, link);
 const about = new Map(); // camera -> {about, presets, profiles}, which are kept, for somebody may be typing
@@ -100,6 +102,10 @@ function may(name) {
 /** Ask who we are; a server that is away is the link's to report. */
 async function look() {
   return session.look().catch(() => false);
+}
+
+function asFact(element, value, entry, name) {
+  write(element, name === "system/clock" && value ? wallClockInWords(value) : textOf(value, entry));
 }
 
 function asPlugin(element, value, entry, name) {

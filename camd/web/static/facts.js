@@ -1,4 +1,4 @@
-import { labelOf } from "./label.js";
+import { labelOf, plain } from "./label.js";
 import { textOf } from "./quantity.js";
 import { copyOf, light, write } from "./template.js";
 
@@ -28,7 +28,7 @@ export class Facts {
     const { root, part } = copyOf("fact-template");
     root.dataset.name = name;
     root.classList.toggle("long", entry.type === "json");
-    if (entry.doc) root.title = entry.doc;
+    if (entry.doc) root.title = plain(entry.doc);
     part("label").textContent = this.label(name, entry);
     this.unwatch.push(this.store.watch(name, (value) => this.render(part("value"), value, entry, name)));
     return root;

@@ -10,6 +10,7 @@ const WORDS = {
   ip: "IP", url: "URL", http: "HTTP", https: "HTTPS", websocket: "WebSocket", ws: "WebSocket", rss: "RSS",
   rx: "received", tx: "sent",
   rtsp: "RTSP", id: "ID", onvif: "ONVIF", wamp: "WAMP", webrtc: "WebRTC", tls: "TLS", utc: "UTC",
+  mdns: "mDNS", pip: "picture in picture", uuid: "UUID",
 };
 
 /** "Brightness of the picture." and "Pictures per second." tell no more than "Brightness" and "Frame rate". */
@@ -26,12 +27,25 @@ export function labelOf(name, { doc = "" } = {}) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** The same with what it belongs to before it, unless that is the system: "Storage free" of "storage/free". */
+export function fullLabelOf(name, entry = {}) {
+  const label = labelOf(name, entry);
+  const owner = name.slice(0, name.indexOf("/"));
+  if (owner === "system") return label;
+  return `${labelOf(owner)} ${/^[A-Z][a-z ]/.test(label) ? label.charAt(0).toLowerCase() + label.slice(1) : label}`;
+}
+
 /** The schema's text where it says more than the label, else "". What a drawn setting is made of, one sees. */
 export function helpOf(name, { doc = "" } = {}) {
   if (!doc || isTitle(doc)) return "";
   if (/\/(masks|zones|crop)$/.test(name)) return doc.replace(/:.*$/, ".");
   const known = new Set([...tokens(labelOf(name, { doc })), ...FILLERS]);
-  return tokens(doc).every((token) => known.has(token)) ? "" : doc;
+  return tokens(doc).every((token) => known.has(token)) ? "" : plain(doc);
+}
+
+/** Names that a text means as such are quoted. */
+export function plain(doc) {
+  return doc.replace(/`([^`]+)`/g, "“$1”");
 }
 
 function isTitle(doc) {
