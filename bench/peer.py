@@ -67,6 +67,11 @@ def video_peers(camd: str) -> list[Peer]:
     return [camd_peer("camd", h264_camera(), camd), _gst_rtsp()]
 
 
+def raw_peers(camera: Camera, camd: str) -> list[Peer]:
+    """Servers of H.264 by RTSP that get the same raw pictures and encode them with the same settings."""
+    return [camd_peer("camd", camera, camd), _gst_rtsp(camera)]
+
+
 def mixed_peers(camera: Camera, camd: str) -> list[Peer]:
     """camd twice: passing the camera's pictures through, and encoding its test picture itself."""
     return [camd_peer("camd", camera, camd), camd_peer("camd_test", TEST_CAMERA, camd)]
@@ -143,13 +148,18 @@ def _ustreamer(camera: Camera) -> Peer:
                 settle=1.5, camera=camera.doc, missing=missing)
 
 
-def _gst_rtsp() -> Peer:
+def _gst_rtsp(camera: Camera | None = None) -> Peer:
+    """camera: a V4L2 one that gives YUYV; None for its test picture."""
     python = "/usr/bin/python3"
     asked = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
     there = Path(python).exists() and subprocess.run([python, "-c", asked], capture_output=True, check=False).returncode == 0
-    return Peer("gst_rtsp", (python, str(_PEERS / "gst_rtsp.py"), "{port}"), rtsp="{port}/cam", track="stream=0",
-                camera="its test picture",
-                missing="" if there else "not installed: apt install gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-ugly")
+    missing = "" if there else "not installed: apt install gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-ugly"
+    if camera is not None and not camera.device:
+        missing = "needs a V4L2 device: --preload"
+    device = (camera.device,) if camera is not None else ()
+    return Peer("gst_rtsp", (python, str(_PEERS / "gst_rtsp.py"), "{port}", *device), rtsp="{port}/cam", track="stream=0",
+                environment=camera.environment if camera is not None else {},
+                camera=camera.doc if camera is not None else "its test picture", missing=missing)
 
 
 def _websocket_floor() -> Peer:

@@ -42,6 +42,15 @@ def preloaded_camera(library: str, devices: str = "", device: str = "/dev/video0
     return Camera(f"v4l2:{device}", device, f"a V4L2 camera played by {Path(path).name}", environment)
 
 
+def raw_camera(library: str, device: str = "/dev/video0") -> Camera:
+    """The same library, playing a camera that gives YUYV only; without a library no camera at all."""
+    if not library:
+        return Camera("test:", "", "camd's test picture")
+    path = str(Path(library).resolve(strict=True))
+    environment = {"LD_PRELOAD": path, "FAKECAM_DEVICES": f"{device}=fps:30,yuyv:1280x720", "FAKECAM_TIMECODE": "1"}
+    return Camera(f"v4l2:{device}", device, f"raw pictures (YUYV) of a V4L2 camera played by {Path(path).name}", environment)
+
+
 def file_camera() -> Camera:
     """Without any device: a motion-JPEG file in real time, which only camd can read."""
     video = make_video()

@@ -1,6 +1,8 @@
-"""gst-rtsp-server with a live test picture in H.264, one pipeline for all clients, at /cam.
+"""gst-rtsp-server with H.264 of a camera or of its own test picture, one pipeline for all clients, at /cam.
 
-    gst_rtsp.py PORT
+    gst_rtsp.py PORT [DEVICE]
+
+x264 is told what camd tells it. DEVICE: a V4L2 camera that gives YUYV.
 
 Runs with the distribution's Python, which has GStreamer's bindings.
 """
@@ -13,8 +15,11 @@ gi.require_version("Gst", "1.0")
 gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtspServer
 
-PICTURES = "videotestsrc is-live=true ! video/x-raw,width=1280,height=720,framerate=30/1"
-ENCODER = "x264enc tune=zerolatency speed-preset=ultrafast bitrate=2000 key-int-max=60"
+DEVICE = f"v4l2src device={sys.argv[2]}" if len(sys.argv) > 2 else "videotestsrc is-live=true"
+FORMAT = "format=YUY2," if len(sys.argv) > 2 else ""
+PICTURES = f"{DEVICE} ! video/x-raw,{FORMAT}width=1280,height=720,framerate=30/1 ! videoconvert"
+ENCODER = ("x264enc tune=zerolatency speed-preset=ultrafast bitrate=2000 vbv-buf-capacity=1000 key-int-max=60 threads=1 "
+           "option-string=scenecut=0 ! video/x-h264,profile=baseline")
 
 Gst.init(None)
 server = GstRtspServer.RTSPServer()
