@@ -166,7 +166,7 @@ class Sound:
         return stage
 
     @property
-    def packets(self) -> int:
+    def blocks(self) -> int:
         """Blocks that the microphone gave, since the start."""
         return self.statistics.frames
 

@@ -171,6 +171,7 @@ class CoreCollector(Collector):
         yield from self._clients()
         yield from self._requests()
         yield from self._rtsp()
+        yield from self._sound()
         yield from self._delays()
         if self.certificate_expiry is not None:
             yield GaugeMetricFamily(
@@ -274,6 +275,19 @@ class CoreCollector(Collector):
             "camd_rtsp_malformed", "Connections closed for what they sent, which was no RTSP.", rtsp.malformed
         )
         yield CounterMetricFamily("camd_rtsp_lost_sends", "Sends over UDP that the kernel refused.", rtsp.udp.lost)
+
+    def _sound(self) -> Iterator[Metric]:
+        blocks = CounterMetricFamily("camd_sound_blocks", "Blocks that the microphone gave.", labels=["camera"])
+        dropped = CounterMetricFamily(
+            "camd_sound_dropped", "Blocks and packets of sound lost, by the stage that lost them.",
+            labels=["camera", "stage"],
+        )  # fmt: skip
+        for camera in self._app.cameras.values():
+            if camera.sound is not None:
+                blocks.add_metric([camera.id], camera.sound.blocks)
+                for stage, count in camera.sound.drops().items():
+                    dropped.add_metric([camera.id, stage], count)
+        yield from (blocks, dropped)
 
     def _delays(self) -> Iterator[Metric]:
         delays = HistogramMetricFamily(
