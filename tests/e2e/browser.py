@@ -131,6 +131,10 @@ class Browser:
         actions = ActionChains(self.driver, duration=50)
         actions.move_to_element_with_offset(self.find(selector), right, down).click().perform()
 
+    def point(self, selector: str) -> None:
+        """Move the mouse to the middle of an element."""
+        ActionChains(self.driver, duration=50).move_to_element(self.find(selector)).perform()
+
     def roll(self, selector: str, down: int) -> None:
         """Turn the wheel over an element, in pixels."""
         origin = ScrollOrigin.from_element(self.find(selector))

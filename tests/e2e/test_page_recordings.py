@@ -126,6 +126,34 @@ class RecordingsTests(SynchronousTestCase):
         self.browser.click("#now")
         self.browser.wait(_MARKS % ("cam1", "continuous"))
 
+    def test_pictures_on_the_way(self) -> None:
+        picture = "document.querySelector('#preview img')"
+        self.browser.ask("document.querySelector('[data-camera=cam1]').scrollIntoView({block: 'center'})")
+        record = self.ask("GET", "api/recordings?camera=cam1")["recordings"][-1]
+        for _ in range(10):
+            self.browser.click("[data-part=closer]")
+        self.browser.point('[data-camera="cam1"] [data-kind=continuous]')
+        self.browser.wait(f"{picture}.checkVisibility() && {picture}.naturalWidth === 320")
+        self.assertIn("thumbnail.jpg", self.browser.ask(f"{picture}.src"))
+        self.browser.point(".replay-name")
+        self.browser.wait("!document.getElementById('preview').checkVisibility()")
+        self.browser.hold('[data-camera="cam1"] [data-kind=continuous]', 1)  # while somebody drags, too
+        self.browser.wait(f"{picture}.checkVisibility()")
+        self.browser.let_go()
+        self.browser.wait("!document.getElementById('preview').checkVisibility()")
+
+        strip = "[...document.querySelectorAll('#strip img')]"
+        self.browser.wait(f"{strip}.length >= 2 && {strip}.every((one) => one.naturalWidth === 320)")
+        self.browser.find("#strip [tabindex='0']").send_keys("\ue011\ue00d")  # Home, and the space bar
+        self.browser.wait(f"Math.abs({_MOMENT} - {record['timestamp_start']}) < 2000")
+        self.browser.wait("document.querySelector('#strip li:first-child [aria-current]') !== null")
+        self.browser.press("\ue014")  # to the right
+        self.browser.wait("document.activeElement.closest('li') === document.querySelector('#strip li:nth-child(2)')")
+        self.assertEqual(self.browser.ask("document.querySelectorAll('#strip [tabindex=\"0\"]').length"), 1)
+        self.browser.shape(390, 844, phone=True)
+        self.addCleanup(self.browser.shape, 1280, 800)
+        self.assertEqual(self.browser.ask("document.documentElement.scrollWidth"), 390)  # the row scrolls, not the page
+
     def test_a_clip_is_exported_with_progress(self) -> None:
         self.browser.click("#clip [data-part=from-here]")
         self.assertIn("About", self.browser.ask("document.querySelector('#clip [data-part=message]').innerText"))
@@ -234,6 +262,23 @@ class LogicTests(SynchronousTestCase):
         self.assertEqual(until, [20_000, 30_000, 22_000])
         self.assertEqual(at, [None, "snapshot", "event"])
         self.assertEqual(size, 6_800)
+
+    def test_pictures_of_records(self) -> None:
+        addresses, moments, steps = self.run_module("span.js", """
+          const video = {id: 7, media_type: "video", timestamp_start: 61_500};
+          const lapse = (id, start) => ({id, media_type: "timelapse", timestamp_start: start});
+          const records = [video, ...[0, 1, 2].map((id) => lapse(id, 3_600_000 + id)), lapse(3, 7_200_000)];
+          return import(new URL("timeline/day.js", document.baseURI)).then((day) => [
+            [m.thumbnailOf(video), m.thumbnailOf(video, 62_000, 5_000), m.thumbnailOf(video, 69_000, 5_000),
+              m.thumbnailOf(lapse(9, 0), 69_000)],
+            m.momentsOf(records).map(({id}) => id),
+            [100, 1_001, 20_000, 1e12].map(day.stepOf),
+          ]);
+        """)
+        path = "api/recordings/7/thumbnail.jpg"
+        self.assertEqual(addresses, [path, path, path + "?at=65000", "api/recordings/9/thumbnail.jpg"])
+        self.assertEqual(moments, [7, 0, 3])
+        self.assertEqual(steps, [1_000, 5_000, 60_000, 21_600_000])
 
     def test_a_scale_stays_within_its_day(self) -> None:
         seen = self.run_module("scale.js", """

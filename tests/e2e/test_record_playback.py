@@ -22,7 +22,7 @@ from .waiting import wait_for
 
 #: When the first picture was taken, Unix seconds: not so long ago that it would be deleted.
 WALL = int(time.time()) - 3600
-#: Seconds of each file, with its size; the third one comes after a gap.
+#: Seconds of each file, with its size; the last one comes after a gap.
 FILES = ((0, 20, (320, 180)), (20, 10, (160, 90)), (40, 10, (320, 180)))
 START, END = WALL * 1000, (WALL + 60) * 1000
 #: Plays a playlist by Media Source Extensions, as players do: a description for each timeline, one after the other.

@@ -7,8 +7,10 @@ import { Clip } from "./timeline/clip.js";
 import { dayFrom, dayOf, later } from "./timeline/day.js";
 import { Piece } from "./timeline/piece.js";
 import { Playback } from "./timeline/playback.js";
+import { Preview } from "./timeline/preview.js";
 import { Recorder } from "./timeline/recorder.js";
 import { Room } from "./timeline/room.js";
+import { Strip } from "./timeline/strip.js";
 import { Tags } from "./timeline/tags.js";
 import { Timeline } from "./timeline/timeline.js";
 
@@ -23,6 +25,8 @@ const { store, session } = shell;
 const archive = new Archive(shell.ask);
 const records = (camera) => archive.of(camera);
 const timeline = new Timeline(byId("timeline"), archive);
+const preview = new Preview(byId("preview"), records);
+const strip = new Strip(byId("strip"));
 const playback = new Playback(byId("playback"), records);
 const clip = new Clip(byId("clip"), records);
 const tags = new Tags(byId("tags"), shell.ask);
@@ -102,6 +106,7 @@ async function attempt(work) {
 
 function draw() {
   timeline.draw();
+  strip.show(records(playback.camera));
   clip.show();
   const { camera } = playback;
   tags.show(archive.tagsOf(camera), session.may("Media_rw"));
@@ -114,6 +119,7 @@ function look() {
   byId("play").querySelector(".icon").dataset.icon = playing ? "pause" : "play";
   byId("play").title = playing ? "Pause" : "Play";
   write(partOf(byId("play"), "label"), byId("play").title);
+  strip.mark(record);
   piece.show(record && (archive.records.get(record.id) ?? record), session.may("Storage_rw"));
 }
 
@@ -132,6 +138,8 @@ function refresh() {
 
 archive.onchange = draw;
 timeline.onseek = seek;
+timeline.onpoint = (camera, ...place) => (camera ? preview.show(camera, ...place) : preview.hide());
+strip.onseek = (moment) => seek(playback.camera, moment);
 clip.onchange = (range) => timeline.select(range);
 tags.onseek = (moment) => seek(playback.camera, moment);
 tags.onchange = refresh;

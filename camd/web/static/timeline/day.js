@@ -1,4 +1,5 @@
 /** Days as people have them: local, and 23 or 25 hours long where clocks are changed. Pure; times are Unix milliseconds. */
+const SECOND = 1_000;
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const STEPS = [1, 2, 5, 10, 15, 30].map((minutes) => minutes * MINUTE).concat([1, 2, 3, 6].map((hours) => hours * HOUR));
@@ -29,6 +30,11 @@ export function marksOf({ from, to }, most) {
   const marks = [];
   for (let at = start + Math.ceil((from - start) / step) * step; at <= to; at += step) marks.push({ at, text: clockOf(at, false) });
   return marks;
+}
+
+/** The least length, of those that a clock has, that is not shorter than this. */
+export function stepOf(length) {
+  return [SECOND, 5 * SECOND, 15 * SECOND, ...STEPS].find((one) => one >= length) ?? STEPS.at(-1);
 }
 
 /** "14:05:30", local. */

@@ -2,6 +2,8 @@
 
 const JOINT = 1_000; // files of one recording follow each other so closely
 const LONGEST = 10 * 60_000; // is asked for in one go
+const HOUR = 3_600_000;
+const MOST = 300; // are shown as pictures
 
 export function isVideo(record) {
   return record.media_type === "video";
@@ -41,18 +43,37 @@ export function nextAfter(records, moment) {
   return records.find((record) => record.timestamp_start > moment) ?? null;
 }
 
-/** Until when a video can be played in one go from `moment` on: files that follow each other, of the same kind of video. */
+/** Until when a video can be played in one go from `moment` on: files that follow each other, of the same codec. */
 export function playableUntil(records, moment) {
   const first = recordAt(records, moment);
   if (!first) return moment;
   let until = first.timestamp_end;
   for (const record of records) {
     if (!isVideo(record) || record.timestamp_start < first.timestamp_end - JOINT) continue;
-    const fits = record.codec === first.codec && record.resolution === first.resolution;
-    if (!fits || record.timestamp_start - until > JOINT) break;
+    if (record.codec !== first.codec || record.timestamp_start - until > JOINT) break;
     until = Math.max(until, record.timestamp_end);
   }
   return Math.min(until, Math.max(first.timestamp_end, moment + LONGEST), moment + 2 * LONGEST);
+}
+
+/** What a day has to show: every video and picture, and of those taken now and then one an hour; the latest. */
+export function momentsOf(records) {
+  let hour = null;
+  const chosen = records.filter(({ media_type: type, timestamp_start: start }) => {
+    if (type !== "timelapse") return true;
+    const before = hour;
+    hour = Math.floor(start / HOUR);
+    return hour !== before;
+  });
+  return chosen.slice(-MOST);
+}
+
+/** The address of a small picture: of a moment, rounded to `step` milliseconds, or of the beginning. */
+export function thumbnailOf({ id, timestamp_start: start, media_type: type }, moment = null, step = 1_000) {
+  const address = `api/recordings/${id}/thumbnail.jpg`;
+  if (moment === null || type !== "video") return address;
+  const at = Math.floor(moment / step) * step;
+  return at <= start ? address : `${address}?at=${at}`;
 }
 
 /** About how many bytes a time has. */

@@ -1,4 +1,4 @@
-import { clockOf, marksOf } from "./day.js";
+import { clockOf, marksOf, stepOf } from "./day.js";
 import { Row } from "./row.js";
 import { Scale } from "./scale.js";
 import { partOf, write } from "../template.js";
@@ -7,18 +7,24 @@ const STEP = 10_000; // of an arrow key
 const STEPS = { ArrowLeft: -STEP, ArrowRight: STEP, PageDown: -360 * STEP, PageUp: 360 * STEP };
 const MARK_WIDTH = 72; // pixels that the text of a mark needs
 const ZOOM = 2;
+const FINE = 4; // pixels that nobody points between
 
 /**
  * One day of all cameras: a row for each, and a cursor over all of them. It is a slider: arrows move by ten seconds,
  * with Shift by a minute. A click or a drag on a row chooses its camera, too; the wheel with Ctrl zooms.
  */
 export class Timeline {
-  /** onseek(camera, moment, done): somebody chose a moment; done: false while they drag. */
+  /**
+   * onseek(camera, moment, done): somebody chose a moment; done: false while they drag. onpoint(camera, moment, share,
+   * step): somebody points at one without choosing it, or drags; share: where in sight it is; step: what a few pixels
+   * are, in milliseconds. onpoint(null): they do no longer.
+   */
   constructor(root, archive) {
     this.root = root;
     this.archive = archive;
     this.part = (name) => partOf(root, name);
     this.onseek = () => {};
+    this.onpoint = () => {};
     this.rows = new Map(); // camera -> Row
     this.scale = null;
     this.camera = null;
@@ -28,7 +34,8 @@ export class Timeline {
     body.addEventListener("pointerdown", (event) => this.press(event));
     body.addEventListener("pointermove", (event) => this.pull(event));
     body.addEventListener("pointerup", (event) => this.letGo(event));
-    body.addEventListener("pointercancel", () => (this.held = null));
+    body.addEventListener("pointercancel", () => this.leave());
+    body.addEventListener("pointerleave", () => this.held || this.leave());
     body.addEventListener("keydown", (event) => this.step(event));
     body.addEventListener("wheel", (event) => this.roll(event), { passive: false });
     this.part("closer").addEventListener("click", () => this.zoom(ZOOM));
@@ -136,16 +143,30 @@ export class Timeline {
 
   pull(event) {
     if (this.held?.pointer === event.pointerId) this.seek(event, false);
+    else if (!this.held && this.scale && event.pointerType === "mouse") this.hint(event);
+  }
+
+  hint(event, camera = event.target.closest?.("[data-camera]")?.dataset.camera) {
+    const share = this.shareAt(event);
+    if (!camera || share < 0 || share > 1) return this.onpoint(null);
+    const pixel = this.scale.length / Math.max(1, this.part("axis").clientWidth);
+    this.onpoint(camera, this.scale.momentAt(share), share, stepOf(pixel * FINE));
+  }
+
+  leave() {
+    this.held = null;
+    this.onpoint(null);
   }
 
   letGo(event) {
     if (this.held?.pointer !== event.pointerId) return;
     const { camera } = this.held;
-    this.held = null;
+    this.leave();
     this.onseek(camera, this.scale.momentAt(this.shareAt(event)), true);
   }
 
   seek(event, done) {
+    this.hint(event, this.held.camera);
     this.onseek(this.held.camera, this.scale.momentAt(this.shareAt(event)), done);
   }
 
