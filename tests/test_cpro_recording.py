@@ -60,7 +60,8 @@ class CproRecordingTests(RecordCase):
         for path in ("/api/recordings", "/api/v1/recordings", "/api/recording/list"):
             told = self.ask("GET", path, by="viewer").json
             self.assertEqual((told["total_count"], told["recordings"][0]["recording_id"]), (1, 1))
-        self.assertEqual(self.ask("GET", "/api/v1/recordings/1", by="viewer").status, 200)
+        for below in ("", "/info", "/video.mp4", "/thumbnail.jpg"):
+            self.assertEqual(self.ask("GET", f"/api/v1/recordings/1{below}", by="viewer").status, 200, below)
         self.assertEqual(self.ask("DELETE", "/api/v1/recordings/1", by="admin").status, 204)
 
     def test_a_camera_that_gives_nothing(self) -> None:
