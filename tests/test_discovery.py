@@ -291,12 +291,12 @@ class ResponderTests(SynchronousTestCase):
 class SearchTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.search = Search(["urn:uuid:own"])
-        self.id = parse(self.search.questions[0]).id
+        self.question = parse(self.search.questions[0]).id
 
     def hear(
         self, *found: Match, kind: str = "ProbeMatches", about: str = "", source: str = "10.1.0.7"
     ) -> list[Found]:
-        self.search.hear(Message(kind, "urn:uuid:x", about or self.id, matches=found), source)
+        self.search.hear(Message(kind, "urn:uuid:x", about or self.question, matches=found), source)
         return list(self.search)
 
     def match(self, uuid: str = "urn:uuid:7", **more: Any) -> Match:
