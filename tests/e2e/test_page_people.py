@@ -474,7 +474,7 @@ class PeopleTests(SynchronousTestCase):
     def test_every_page_fits_a_phone_and_complains_of_nothing(self) -> None:
         self.add("lena")
         self.browser.sign_in(self.url, "admin", PASSWORD, "settings.html")
-        for section in ("account", "tokens", "users", "roles", "certificate", "audit"):
+        for section in ("account", "tokens", "users", "roles", "certificate", "backup", "audit"):
             self.browser.shape(1280, 800)
             self.browser.click(f".places [href='#{section}']")
             root = self.settings(section, self.browser)

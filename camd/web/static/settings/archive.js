@@ -26,9 +26,11 @@ export async function contentsOf(file) {
   return { created: Date.parse(created), camd: String(camd), encrypted: Boolean(encryption), files: Object.keys(files ?? {}) };
 }
 
-/** ["configuration", ...] */
+/** "Configuration; users, roles and tokens" */
 export function filesInWords(files) {
-  return CONTENTS.filter(([pattern]) => files.some((name) => pattern.test(name))).map(([, words]) => words);
+  const found = CONTENTS.filter(([pattern]) => files.some((name) => pattern.test(name))).map(([, words]) => words);
+  const text = found.join("; ") || "nothing";
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 async function listIn(buffer) {

@@ -2,10 +2,9 @@ import { confirmed } from "../confirm.js";
 import { Form } from "../form.js";
 import { bytes } from "../quantity.js";
 import { Secret } from "../secret.js";
-import { partOf, write } from "../template.js";
+import { partOf } from "../template.js";
 import { contentsOf, filesInWords } from "./archive.js";
 import { exactly } from "./moment.js";
-import { listed } from "./permissions.js";
 import { showTerms } from "./terms.js";
 
 /** A backup is chosen or dropped, looked at, and put in the place of what is there. */
@@ -37,7 +36,10 @@ export class Restore {
     zone.addEventListener("drop", (event) => {
       event.preventDefault();
       zone.classList.remove("over");
-      if (event.dataTransfer.files.length) this.look(event.dataTransfer.files[0]);
+      const { files } = event.dataTransfer;
+      if (!files.length) return;
+      root.elements.file.files = files; // it names what was chosen
+      this.look(files[0]);
     });
   }
 
@@ -56,7 +58,6 @@ export class Restore {
     this.contents = contents;
     this.form.say("");
     this.form.complain("file", trouble);
-    write(this.part("name"), file.name);
     this.part("chosen").hidden = contents === null;
     this.part("passphrase-field").hidden = !contents?.encrypted;
     if (contents) showTerms(this.part("facts"), this.terms(contents));
@@ -67,7 +68,7 @@ export class Restore {
       ["Made", Number.isNaN(created) ? "–" : exactly(created)],
       ["By", `camd ${camd}`],
       ["Size", bytes(this.file.size)],
-      ["Holds", encrypted ? "everything, the secrets as well; encrypted" : listed(filesInWords(files)) || "nothing"],
+      ["Holds", encrypted ? "Everything, the secrets as well; encrypted" : filesInWords(files)],
     ];
   }
 
