@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..media.source import Source
 
 #: Options that are keys of a camera.
-_KEYS = ("source", "name", "enabled", "size", "fps", "format", "username", "password_file", "onvif")
+_KEYS = ("source", "name", "enabled", "size", "fps", "format", "username", "password_file", "onvif", "sound")
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -44,6 +44,7 @@ def add_verbs(verbs: Verbs) -> None:
         parser.add_argument("--username", metavar="NAME", help="whom a network camera knows camd as")
         parser.add_argument("--password-file", metavar="FILE", help="where its password stands")
         parser.add_argument("--onvif", metavar="URL", help="the ONVIF device that it belongs to")
+        parser.add_argument("--sound", metavar="MICROPHONE", help='such as "alsa:auto"; "" for none')
         parser.add_argument("--password", action="store_true",
                             help="ask for its password, or read it from standard input, and keep it encrypted")
     change.add_argument("--unset", metavar="KEY", action="append", default=[], help="take back what was set here")

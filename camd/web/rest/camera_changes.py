@@ -42,6 +42,7 @@ _WISHES: dict[str, Schema] = {
     "size": text("1280x720", pattern="^[1-9][0-9]{1,4}x[1-9][0-9]{1,4}$"),
     "fps": {"type": "number", "minimum": 0.1, "maximum": 1000},
     "format": {"type": "string", "enum": sorted(FORMATS)},
+    "sound": text("The microphone that belongs to it, kind:address; none if it is empty", most=4096),
     "onvif": text("Where the ONVIF device is that it belongs to, on the same host", most=4096),
 }
 _ID = text("Without one it is the next free of cam1, cam2, ...", pattern="^[a-z][a-z0-9_]{0,31}$")
