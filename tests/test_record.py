@@ -370,22 +370,3 @@ class RecorderTests(RecordCase):
         self.set(mode="off")
         self.clock.advance(20)
         self.assertEqual([row["kind"] for row in self.rows()], ["timelapse"] * 4)
-
-    def test_before_the_clock_is_right(self) -> None:
-        """A board without a clock: what was noted is moved once somebody knows the time."""
-        right: list[bool] = []
-        self.recordings.storage.is_synchronised = lambda: bool(right)
-        self.set(mode="continuous")
-        self.film(90)
-        self.recordings.clock_was_set(86400.0, False)
-        right.append(True)
-        self.recordings.clock_is_right()
-        later = [replace(packet, wall=packet.wall + 86400) for packet in video(60, 3.0)]
-        self.play(later)
-        self.set(mode="off")
-        first, second = self.rows()
-        self.assertEqual((first["timestamp_start"], first["timestamp_end"]), (87400_000, 87403_000))
-        self.assertEqual((second["timestamp_start"], second["timestamp_end"]), (87403_000, 87405_000))
-        self.assertEqual([row["unsynchronised"] for row in (first, second)], [0, 0])
-        self.recordings.clock_was_set(-50.0, True)
-        self.assertEqual(self.rows()[0]["timestamp_start"], 87400_000)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from sqlite3 import Connection
 
@@ -41,6 +43,16 @@ class Finished:
     sha256: bytes | None
     reason: str = ""
     state: str = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """Where the index was when camd started. record, gap: the numbers that the next ones have at least; open:
+    gaps that went on."""
+
+    record: int = 0
+    gap: int = 0
+    open: tuple[int, ...] = ()
 
 
 def begin(connection: Connection, began: Began) -> int:
@@ -193,16 +205,30 @@ def adopt(connection: Connection, began: Began, done: Finished) -> int:
     return id
 
 
-def shift(connection: Connection, first: int, by: int) -> None:
-    """The clock was wrong: what it said of the records from this number on is moved by so many
-    milliseconds."""
+def shift(connection: Connection, since: Since, by: int, before: int, right: Collection[str]) -> None:
+    """The clock was wrong: what it said since the start of camd is moved by so many milliseconds. before:
+    what it showed at last; right: files that began when it was right already."""
+    names = json.dumps(sorted(right))
     connection.execute(
         "UPDATE records SET timestamp_start = timestamp_start + ?, timestamp_end = timestamp_end + ?"
-        " WHERE id >= ? AND unsynchronised = 1",
-        (by, by, first),
+        " WHERE id >= ? AND unsynchronised = 1 AND timestamp_start <= ?"
+        " AND filename NOT IN (SELECT value FROM json_each(?))",
+        (by, by, since.record, before, names),
+    )
+    connection.execute(
+        "UPDATE gaps SET timestamp_start = timestamp_start + ? WHERE id >= ? AND timestamp_start <= ?",
+        (by, since.gap, before),
+    )
+    # Each gap that ended since then did so with a record, and the end of a gap of the last run was wrong as well.
+    connection.execute(
+        "UPDATE gaps SET timestamp_end = max(timestamp_start, coalesce((SELECT min(records.timestamp_start)"
+        " FROM records WHERE records.camera = gaps.camera AND records.id >= ?"
+        " AND records.timestamp_start >= gaps.timestamp_start), timestamp_end + ?))"
+        " WHERE timestamp_end IS NOT NULL AND (id >= ? OR id IN (SELECT value FROM json_each(?)))",
+        (since.record, by, since.gap, json.dumps(since.open)),
     )
 
 
-def trust(connection: Connection, first: int) -> None:
-    """The clock is right now, and so is what it said of the records from this number on."""
-    connection.execute("UPDATE records SET unsynchronised = 0 WHERE id >= ?", (first,))
+def trust(connection: Connection, since: Since) -> None:
+    """The clock is right now, and so is what it said since the start of camd."""
+    connection.execute("UPDATE records SET unsynchronised = 0 WHERE id >= ?", (since.record,))

@@ -12,6 +12,7 @@ from sqlite3 import Connection
 from typing import Any
 
 from ..errors import Gone, Invalid
+from .changes import Since
 from .entries import LARGEST_PAGE, PAGE, Filter, Gap, Page, Record, Tag
 
 _COLUMNS = (
@@ -212,10 +213,14 @@ def one_tag(connection: Connection, id: int) -> Tag:
     return Tag(*row)
 
 
-def next_number(connection: Connection) -> int:
-    """The number that the next record will have at least."""
-    (id,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM records").fetchone()
-    return int(id)
+def since(connection: Connection) -> Since:
+    """Where the index is now."""
+    record, gap = (
+        connection.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()[0]
+        for table in ("records", "gaps")
+    )
+    going_on = connection.execute("SELECT id FROM gaps WHERE timestamp_end IS NULL")
+    return Since(record, gap, tuple(id for (id,) in going_on))
 
 
 def newest(connection: Connection, camera: str) -> int:

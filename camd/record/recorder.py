@@ -51,8 +51,8 @@ _NOTHING_COMES = "the camera gives no pictures"
 class Recorder:
     """Reactor thread only. wall: Unix seconds.
 
-    kind: what is recorded for now, "" for nothing; file, record_id: what is written; written: bytes since the
-    start; rate: bytes a second, of late; lost: pictures that found no room.
+    kind: what is recorded for now, "" for nothing; file, record_id: what is written; clock: its wall clock less its
+    pictures'; written: bytes since the start; rate: bytes a second, of late; lost: pictures without room.
     """
 
     log = Logger()
@@ -73,7 +73,7 @@ class Recorder:
         self.kind = ""
         self.file = ""
         self.record_id: int | None = None
-        self.rate = 0.0
+        self.rate = self.clock = 0.0
         self.lost = 0
         self._threads = threads
         self._reactor = reactor
@@ -370,7 +370,7 @@ class Recorder:
             self.rate += 0.2 * (rate - self.rate) if self.rate else rate
         self._storage.note_written(outcome.written)
         if self.file != outcome.file:
-            self.file = outcome.file
+            self.file, self.clock = outcome.file, outcome.clock
             self.settings.publish(file=self.file)
         if outcome.trouble is not None:
             self._jobs.clear()

@@ -70,7 +70,7 @@ class Recordings:
         self._reactor = reactor
         self._on_event = on_event
         self._wall = wall
-        self._first = 0  # the number of the first record of this run
+        self._since = changes.Since()
         self._ticker = LoopingCall(self._tick)
         self._ticker.clock = reactor
         self.storage.on_change = self._tick
@@ -85,8 +85,8 @@ class Recordings:
         except CamdError as error:  # the cameras can do without
             self.storage.block(str(error))
             return
-        self._first = await self.index.read(queries.next_number)
         repair = await self._threads.io(self._repair)
+        self._since = await self.index.read(queries.since)
         self.is_open = True
         await self.thumbnails.start()
         await self.retention.start()
@@ -168,13 +168,21 @@ class Recordings:
     def clock_was_set(self, by: float, was_right: bool) -> None:
         """The wall clock was set by so many seconds. was_right: it was right before, and what it said
         stays."""
-        if self.is_open and not was_right:
-            self.index.note(changes.shift, self._first, round(by * 1000))
+        if not self.is_open or was_right:
+            return
+        now = self._wall()
+        right = {
+            recorder.file
+            for recorder in self.recorders.values()
+            if recorder.file and abs(now - self._reactor.seconds() - recorder.clock) < abs(by) / 2
+        }
+        before = round((now - by) * 1000)
+        self.index.note(changes.shift, self._since, round(by * 1000), before, right)
 
     def clock_is_right(self) -> None:
         """For the first time since the start."""
         if self.is_open:
-            self.index.note(changes.trust, self._first)
+            self.index.note(changes.trust, self._since)
 
     def hear(self, event: Event) -> None:
         """Something happened."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..wire.track import VIDEO_TIMESCALE
 from .changes import begin, finish, grow, lose
-from .cutter import Chunk
+from .cutter import STEP, Chunk
 from .segment_file import SegmentFile, StorageError
 
 #: The index is told so often how far a file has come (seconds).
@@ -34,12 +34,14 @@ class End:
 @dataclass(slots=True)
 class Outcome:
     """What a job did. changes: for the index, in order; file: what is written now, "" for none; written:
-    bytes, of so many seconds; trouble: why not everything was written."""
+    bytes, of so many seconds; clock: what the wall clock was ahead of the pictures' when it began; trouble: why
+    not everything was written."""
 
     changes: list[tuple[Callable[..., Any], tuple[Any, ...]]] = field(default_factory=list)
     file: str = ""
     written: int = 0
     seconds: float = 0.0
+    clock: float = 0.0
     trouble: StorageError | None = None
 
 
@@ -79,13 +81,15 @@ class Writer:
                 f"cannot write to {self._root()}: {error.strerror or error}", error.errno in _FULL
             )
             self._give_up(outcome)
-        outcome.file = self._file.began.filename if self._file is not None else ""
+        if self._file is not None:
+            outcome.file = self._file.began.filename
+            outcome.clock = self._file.segment.wall - self._file.segment.pts
         return outcome
 
     def _write(self, chunk: Chunk, outcome: Outcome) -> None:
         outcome.seconds += (chunk.times[-1] - chunk.times[0]) / VIDEO_TIMESCALE
         if self._file is not None and self._file.segment is not chunk.segment:
-            self._finish(outcome, End())
+            self._go_over(chunk, outcome)
         if self._file is None:
             self._file = SegmentFile(self._root(), self._camera, chunk.segment, self._synchronised())
             self._told = self._clock()
@@ -96,6 +100,17 @@ class Writer:
         before = self._file.end
         self._file.write(chunk)
         outcome.written += self._file.end - before
+
+    def _go_over(self, chunk: Chunk, outcome: Outcome) -> None:
+        """From one file to the next, with nothing in between but what the wall clock left out: that nobody will
+        find, and must be told why. If the clock was wrong before, the index will move what is there instead."""
+        was_right = self._file is not None and self._file.began.synchronised
+        self._finish(outcome, End())
+        start = round(chunk.segment.wall * 1000)
+        ahead = (start - self._end) / 1000
+        if was_right and ahead > STEP / 2:
+            reason = f"the clock was set forward by {ahead:.0f} s"
+            outcome.changes.append((lose, (self._camera, self._end, start, reason)))
 
     def _tell(self, file: SegmentFile, outcome: Outcome) -> None:
         if self._clock() - self._told >= TELL:
