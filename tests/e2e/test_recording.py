@@ -99,7 +99,7 @@ class RecordingCase(SynchronousTestCase):
         self.assertEqual(path.stat().st_size, row["size"], row)
         self.assertEqual(hashlib.sha256(path.read_bytes()).digest(), row["sha256"], row)
         frames = count_frames(path)
-        self.assertEqual(frames, round(row["fps"] * row["duration"] / 1000))
+        self.assertEqual(frames, round(row["fps"] * row["duration"] / 1000), row)
         self.assertEqual(row["timestamp_end"] - row["timestamp_start"], row["duration"])
 
 
