@@ -30,7 +30,7 @@ FOLDER = ".thumbnails"
 LARGEST, PART = 64 << 20, 0.01
 #: So many are asked for at once; who comes later is sent away.
 QUEUE = 32
-#: So many are made at once: live pictures come first.
+#: So many are looked for and made at once: live pictures come first, and a place that hangs holds one thread.
 AT_ONCE = 1
 _SEPARATOR = ","  # is in no name of a camera
 
@@ -75,36 +75,34 @@ class Thumbnails:
         self, record: Record, at: int | None = None, is_wanted: Callable[[], bool] = lambda: True
     ) -> Thumbnail:
         """The thumbnail of a recording, or of a moment in it (Unix milliseconds). is_wanted: asked when it is its
-        turn to be made. Raises Gone if there is no picture, RateLimited if too many are asked for."""
+        turn. Raises Gone if there is no picture, RateLimited if too many are asked for."""
         if self._asked >= QUEUE:
             raise RateLimited(QUEUE)
-        if self._folder != self._storage.root / FOLDER:
-            await self.start()
         self._asked += 1
         try:
-            return await self._of(record, at, is_wanted)
+            await self._turn.acquire()
+            try:
+                return await self._of(record, at, is_wanted)
+            finally:
+                self._turn.release()
         finally:
             self._asked -= 1
 
     async def _of(self, record: Record, at: int | None, is_wanted: Callable[[], bool]) -> Thumbnail:
+        if not is_wanted():
+            raise Gone("Nobody waits for it any more")
+        if self._folder != self._storage.root / FOLDER:
+            await self.start()
         if at is None and (data := await self._kept(_name(record, 0))):
             return Thumbnail(data, record.start)
         still: Still = await self._threads.io(find, self._storage.root / record.filename, record, at)
         name, time = _name(record, still.time), record.start + still.time
-        if data := await self._kept(name):
-            return Thumbnail(data, time)
-        await self._turn.acquire()
-        try:
-            if not is_wanted():
-                raise Gone("Nobody waits for it any more")
-            if data := await self._kept(name):  # made while this one waited
-                return Thumbnail(data, time)
+        data = await self._kept(name)
+        if not data:
             data = await self._threads.encode(draw, still)
             self.made += 1
             await self._keep(name, data)
-            return Thumbnail(data, time)
-        finally:
-            self._turn.release()
+        return Thumbnail(data, time)
 
     def forget(self, filenames: Iterable[str]) -> Deferred[None]:
         """These recordings are gone."""
