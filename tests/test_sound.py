@@ -129,6 +129,9 @@ class SoundTests(SynchronousTestCase):
         self.configure("fake:one", enabled=False)
         self.listen()
         self.assertEqual((self.value("status"), self.threads.loops), ("off", []))
+        for _ in range(10):
+            self.reactor.advance(TICK)
+        self.assertGreater(len(self.got), 0)  # silence, for who waits for it
         self.configure("fake:one")
         self.assertEqual((self.value("status"), len(self.threads.loops)), ("on", 1))
         self.cameras.stop()

@@ -193,8 +193,7 @@ class Sound:
 
     def stop(self) -> Deferred[None]:
         """Fires when the microphone is closed, or after PATIENCE: it may hang for ever. Listeners stay."""
-        self._running = False
-        self._rest("off")
+        self._switch_off()
         if self._ticker.running:
             self._ticker.stop()
         return self._device.stop(PATIENCE)
@@ -214,8 +213,16 @@ class Sound:
             self._device.exchange()
             if self._retry.is_running:
                 self._retry.start(0)
-        if config.enabled != before.enabled:
-            self.start() if config.enabled else self.stop()
+        if config.enabled and not before.enabled:
+            self.start()
+        elif before.enabled and not config.enabled:
+            self._switch_off()
+
+    def _switch_off(self) -> None:
+        """From now on there is silence."""
+        self._running = False
+        self._device.close()
+        self._rest("off")
 
     # ---------------------------------------------------------------- demand
 
