@@ -45,11 +45,15 @@ class DirectWriter:
     `transport.write`. Make one per connection and keep it: making it looks at the types.
     """
 
-    __slots__ = ("_plain", "transport")
+    __slots__ = ("_busy", "_descriptor", "_is_epoll", "_plain", "_send", "transport")
 
     def __init__(self, transport: ITransport):
         self.transport = transport
         self._plain = enabled and type(transport) in PLAIN
+        self._is_epoll = self._plain and transport.connected and type(transport.reactor) is EPollReactor
+        if self._is_epoll:
+            self._busy: set[int] = transport.reactor._writes
+            self._descriptor, self._send = transport.socket.fileno(), transport.socket.send
 
     def write(self, data: bytes) -> None:
         """Send now what the socket takes, buffer the rest. data: bytes, may be shared.
@@ -57,17 +61,14 @@ class DirectWriter:
         Never raises for a lost connection: the reactor finds out and tells the protocol.
         """
         transport = self.transport
-        if (
-            self._plain
-            and not transport._tempDataBuffer
-            and not transport.dataBuffer
-            and transport.connected
-            and not transport.disconnecting
-            and not transport.TLS  # startTLS() turns a plain transport into an encrypted one
-        ):
+        if self._is_epoll:  # a descriptor that has anything buffered, or is about to be closed, is in one small set
+            flows = self._descriptor not in self._busy and not transport.TLS  # startTLS() encrypts what was plain
+        else:
+            flows = self.is_plain and self.idle
+        if flows:
             try:
-                sent = transport.socket.send(data)
-            except OSError:  # full (BlockingIOError), or broken: the reactor will see that
+                sent = self._send(data) if self._is_epoll else transport.socket.send(data)
+            except OSError:  # full (BlockingIOError), broken or closed: the reactor will see that
                 pass
             else:
                 if sent == len(data):

@@ -55,6 +55,8 @@ class Lane:
         transport = self.transport
         if transport is not None:
             self._write = transport.write
+            if self._subscription is not None:
+                self._subscription.redirect(transport.write)
             transport.begin(ahead, self.line.report(), unit)
 
     def pause(self) -> None:

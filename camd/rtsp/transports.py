@@ -49,7 +49,7 @@ class InterleavedTransport:
         self._writer.write(answer + about + unit.on(self._rtp))
 
     def write(self, unit: AccessUnit) -> None:
-        self._writer.write(unit.on(self._rtp))
+        self._writer.write(unit.interleaved if unit.channel == self._rtp else unit.on(self._rtp))
 
     def report(self, data: bytes) -> None:
         if self._writer.idle:
