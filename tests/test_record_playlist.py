@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from camd.media import Packet
 from camd.record import changes
 from camd.record.playlist import segments_of
+from camd.record.video import Video
 
 from .edge_case import Answer
 from .record_case import RecordCase
 from .test_record_play import given, pictures
-from .video_case import EACH_HALF
+from .video_case import EACH_HALF, video
 
 
 @dataclass
@@ -97,12 +99,29 @@ class PlaylistTests(RecordCase):
         self.assertEqual(len({one.map for one in segments}), 3)
         self.assertEqual(sum((pictures(self.film_of(one)) for one in segments), []), given(packets))
 
-    def test_key_frames_that_are_never_first(self) -> None:
-        path = self.media / self.rows_of(1500, options=EACH_HALF.replace("g=15", "g=45"))
+    def test_a_camera_whose_clock_trembles(self) -> None:
+        """Every segment begins with a key frame, and is as long as it should be."""
+        dice = random.Random(3)
+        shaken = [
+            replace(one, pts=one.pts + (shift := dice.uniform(0.0, 0.02)), wall=one.wall + shift)
+            for one in video(1200)
+        ]
+        self.set(mode="continuous")
+        self.play(shaken)
+        self.set(mode="off")
+        path = self.media / str(self.rows()[0]["filename"])
         found = segments_of(path, path.stat().st_size)
-        lengths = [round(one.end - one.begin) for one in found.all]
-        self.assertLessEqual(max(lengths), 21)
-        self.assertEqual(sum(lengths), 50)
+        self.assertEqual({round(one.end - one.begin) for one in found.all[:-1]}, {6})
+        with path.open("rb") as file:
+            seen = Video(file)
+            keys = [seen.pictures(number)[0].keyframe for number in range(len(seen.places))]
+            self.assertGreaterEqual(sum(keys), 40)
+            self.assertEqual(sum(one.keyframe for n in range(len(keys)) for one in seen.pictures(n)), sum(keys))
+
+    def test_a_file_without_key_frames_in_between(self) -> None:
+        path = self.media / self.rows_of(1500, options=EACH_HALF.replace("g=15", "g=5000"))
+        found = segments_of(path, path.stat().st_size)
+        self.assertEqual([round(one.end - one.begin) for one in found.all], [20, 20, 10])
         self.assertEqual(found.all[0].offset + sum(one.size for one in found.all), path.stat().st_size)
 
     def rows_of(self, count: int, **options: object) -> str:

@@ -99,7 +99,7 @@ class Cutter:
         time = self._timeline(packet.pts)
         cut = packet.keyframe and track is not None and self._is_over(packet, track)
         chunk = None
-        if self._packets and (cut or self._is_full(time)):
+        if self._packets and (cut or self._is_full(time) or self._is_better_begun(packet)):
             chunk = self._finish(time)
         if cut:
             self._begin(packet, track)
@@ -154,6 +154,11 @@ class Cutter:
         start, last = self._times[0], self._times[-1]
         too_long = time - start + (time - last) > FRAGMENT * VIDEO_TIMESCALE * 1.01
         return too_long or self._bytes >= LARGEST_FRAGMENT
+
+    def _is_better_begun(self, packet: Packet) -> bool:
+        """Whether decoding can begin with this picture, but not with the fragment that it would be in: players
+        go to where fragments begin. A camera's clock trembles, so a second is not always one of the cutter's."""
+        return packet.keyframe and not self._packets[0].keyframe
 
     def _begin(self, packet: Packet, track: Track | None) -> None:
         assert track is not None
