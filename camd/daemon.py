@@ -16,7 +16,6 @@ from twisted.logger import ILogObserver, Logger
 
 from . import __version__
 from .app import App, build
-from .backup.in_use import hold
 from .config import Config
 from .config.change import Read
 from .configuration import reasons
@@ -67,7 +66,6 @@ class Daemon:
         self._reactor = reactor
         self._notify_address = os.environ.pop("NOTIFY_SOCKET", None)
         self._watchdog = LoopingCall(self._notify, "WATCHDOG=1")
-        hold(config.data_dir)
         self.app = App(config, reactor, trace_hooks, read)
         self.app.on_restart = lambda: self._end(EX_AGAIN)
         self.root = build(self.app, Root(observer(config.log_format, sys.stdout)))

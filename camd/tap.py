@@ -54,8 +54,9 @@ def _carry_out(data_dir: Path) -> bool:
 
 def makeService(options: Options) -> IService:
     """Read the configuration, and build the service tree; nothing is opened yet."""
+    from .backup.in_use import hold
     from .config import load, prepare_data_dir
-    from .errors import ConfigError
+    from .errors import ConfigError, Conflict
 
     def configuration(store: str | None = None) -> Any:
         names = ("data-dir", "http", "https", "rtsp", "rtsps", "log-format")
@@ -65,8 +66,13 @@ def makeService(options: Options) -> IService:
 
     try:
         config = configuration()
-        if _carry_out(prepare_data_dir(config)):
+        data_dir = prepare_data_dir(config)
+        if _carry_out(data_dir):
             config = configuration()
+        hold(data_dir)
+    except Conflict as error:
+        sys.stderr.write(f"camd: {error}\n")
+        raise SystemExit(1) from None
     except ConfigError as error:
         for problem in error.problems:
             sys.stderr.write(f"camd: {problem}\n")

@@ -341,6 +341,7 @@ class InUseTests(DataCase):
         os.waitpid(child, os.WUNTRACED)
         try:
             self.assertIn("stop it first", str(self.assertRaises(Conflict, alone(self.old).__enter__)))
+            self.assertRaises(Conflict, hold, self.old)  # nor do two run on it
         finally:
             os.kill(child, 9)
             os.waitpid(child, 0)

@@ -17,6 +17,7 @@ from .verbs import JSON, PLACE, Verbs
 
 if TYPE_CHECKING:
     from ..config import Config
+    from ..record.repair import Report
 
 _PIECE = 1 << 20
 
@@ -103,14 +104,26 @@ def _verify(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _repair(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    from ..record.index import Index
-    from ..record.repair import Repair
+    from ..backup.in_use import alone
 
     path, root, config = _places(args, environ)
     if not config.data_dir.is_dir():
         raise Gone(f"{config.data_dir} is not there: nothing was recorded yet")
     if not root.is_dir():
         raise Gone(f"{root} is not there: is the disk mounted?")
+    with alone(config.data_dir):  # two that repair and delete would do so to each other's files
+        report = _repaired(path, root)
+    say(
+        f"{report.cut} cut, {report.adopted} taken up, {report.defect} defect, {report.missing} missing, "
+        f"{report.removed} removed, {report.foreign} are none of camd's"
+    )
+    return OK
+
+
+def _repaired(path: Path, root: Path) -> Report:
+    from ..record.index import Index
+    from ..record.repair import Repair
+
     nothing: Any = None  # neither threads nor a reactor: everything is done here and now
     index = Index(path, nothing, nothing)
     index.open_now()
@@ -120,13 +133,9 @@ def _repair(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         if report.refused:
             raise CamdError(report.refused)
         repair.adopt_all()
+        return report
     finally:
         index.close_now()
-    say(
-        f"{report.cut} cut, {report.adopted} taken up, {report.defect} defect, {report.missing} missing, "
-        f"{report.removed} removed, {report.foreign} are none of camd's"
-    )
-    return OK
 
 
 def _export(args: argparse.Namespace, environ: Mapping[str, str]) -> int:

@@ -6,8 +6,6 @@ has no room for is kept and tried again: the index may be late, but is never wro
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sqlite3
 import time
 from collections import deque
@@ -58,7 +56,6 @@ class Index:
         self._retry: Any = None
         self._closing: Deferred[None] | None = None
         self._idle: list[sqlite3.Connection] = []
-        self._lock: int | None = None
 
     def open(self) -> Deferred[None]:
         """Open it, anew if it is damaged. Fails with DatabaseError."""
@@ -66,7 +63,6 @@ class Index:
 
     def open_now(self) -> None:
         """The same at once; blocks."""
-        self._take()
         self.is_new = not self.path.exists()
         try:
             self._database.open(int(self._now() * 1000))
@@ -78,19 +74,6 @@ class Index:
             self._set_aside(error)
             self.is_new = True
             self._database.open(int(self._now() * 1000))
-
-    def _take(self) -> None:
-        """Be the only one: two that repair and delete would do so to each other's files."""
-        try:
-            lock = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise DatabaseError(f"{self.path.with_suffix('.lock')}: {error.strerror}") from None
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(lock)
-            raise DatabaseError(f"{self.path} is used by a camd that runs: stop it first") from None
-        self._lock = lock
 
     def _check(self) -> None:
         with self._database.reading() as connection:
@@ -238,6 +221,3 @@ class Index:
         while self._idle:
             self._idle.pop().close()
         self._database.close()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
