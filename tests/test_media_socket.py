@@ -6,12 +6,17 @@ import json
 import struct
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
+
+from twisted.internet.defer import succeed
 
 from camd.config import WebSocketConfig
 from camd.direct import UNSENT
+from camd.media import Packet
 from camd.media.policy import GOP_LIMIT
 from camd.media.segments import PART, SEGMENT
+from camd.media.stream import Stream
 from camd.state import Permission
 from camd.web.hls import IDLE
 from camd.web.media_socket import MAX_CHANNELS
@@ -79,6 +84,28 @@ class WatchTests(MediaSocketCase):
         self.publish([replace(self.picture(), card=True)])
         self.assertEqual(self.binary(socket)[0].flags, 3)
 
+    def test_sound(self) -> None:
+        """A channel of its own: pictures know nothing of it."""
+        self.films()
+        stream = Stream()
+        self.camera().sound = SimpleNamespace(stream={"aac": stream}.get, stop=lambda: succeed(None))
+        socket = self.media()
+        for channel, codec in enumerate(("h264", "aac")):
+            socket.ask({"watch": {"channel": channel, "camera": "cam1", "codec": codec}})
+        self.publish(video(2))
+        for number in range(3):
+            stream.publish(Packet(b"sound", "aac", 5 + number * 1024 / 48000, 1005.0, 5.0))
+        messages = socket.received()
+        told = [one for one in messages if isinstance(one, dict)]
+        self.assertEqual([one["type"][:9] for one in told], ["video/mp4", "audio/mp4"])
+        found = [taken_apart(one) for one in messages if isinstance(one, bytes)]
+        self.assertEqual(
+            [(one.kind, one.channel, one.sequence) for one in found],
+            [(2, 0, 0), (3, 0, 0), (3, 0, 1), (2, 1, 0), (3, 1, 0), (3, 1, 1), (3, 1, 2)],
+        )
+        socket.ask({"unwatch": 1})
+        self.assertFalse(stream.running)
+
     def test_unwatch(self) -> None:
         socket = self.media()
         socket.ask({"watch": {"channel": 1, "camera": "cam1"}})
@@ -113,6 +140,7 @@ class WatchTests(MediaSocketCase):
             ({"watch": {**one, "camera": "garden"}}, "camera"),
             ({"watch": {**one, "codec": "av1"}}, "codec"),
             ({"watch": {**one, "codec": ["h264"]}}, "codec"),
+            ({"watch": {**one, "codec": "aac"}}, "codec"),  # it has no sound
             ({"watch": {**one, "rendition": "huge"}}, "rendition"),
             ({"watch": {**one, "size": 5}}, "size"),
             ({"watch": {**one, "size": "wide"}}, "size"),

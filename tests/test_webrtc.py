@@ -8,14 +8,15 @@ from typing import Any
 
 from camd_plugins.webrtc import gateway as gateway_module
 from camd_plugins.webrtc import process as process_module
-from camd_plugins.webrtc.framing import Picture, Unpacker, pack_message, pack_picture
+from camd_plugins.webrtc.framing import Picture, Sound, Unpacker, pack_message, pack_picture, pack_sound
 from camd_plugins.webrtc.gateway import BACKOFF, LINGER, MOST, MOST_OF_ONE
 from camd_plugins.webrtc.process import ANSWER, END, READ, START, _environment
-from twisted.internet.defer import maybeDeferred
+from twisted.internet.defer import maybeDeferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
 from camd.errors import Invalid
+from camd.media import Packet, Stream
 from camd.state import EVERYONE, Permission, Principal
 from camd.web.origin import Origins
 
@@ -34,6 +35,10 @@ class FramingTests(SynchronousTestCase):
                 piece for at in range(0, len(sent), size) for piece in unpacker.take(sent[at : at + size])
             ]
             self.assertEqual(found, [{"a": 1}, Picture(3, 1 << 40, True, b"x" * 1000), {}], size)
+
+    def test_sound(self) -> None:
+        sent = pack_sound(3, 1 << 40, b"opus") + pack_message({})
+        self.assertEqual(list(Unpacker(2000).take(sent)), [Sound(3, 1 << 40, b"opus"), {}])
 
     def test_what_cannot_be_meant(self) -> None:
         for data in (b"\xff\0\0\0\0", b"\0\0\0\2\0[]", b"\0\0\0\1\1x", b"\0\0\0\1\2x", b"\0\0\0\1\0{"):
@@ -66,6 +71,35 @@ class WhepTests(WebRtcCase):
         self.assertEqual(self.value("viewers"), 0)
         self.assertEqual(self.app.cameras["cam1"].pipeline.clients(), {})
         self.assertEqual(self.ask("DELETE", answer.headers["location"]).status, 404)
+
+    def test_sound(self) -> None:
+        """It is heard for viewers who want to, once for all of them, and as long as one does."""
+        sound = Stream()
+        self.app.cameras["cam1"].sound = SimpleNamespace(stream={"opus": sound}.get, stop=lambda: succeed(None))
+        self.watch()
+        self.assertTrue(self.child.asked("offer")["sound"])
+        self.assertFalse(sound.running)
+        watched = []
+        for _ in range(2):
+            transport = self.post()
+            self.child.answer(sdp=OFFER, sound=True)
+            watched.append(Answer(transport.value()).headers["location"])
+        self.assertEqual(len(sound.subscriptions), 1)
+        sound.publish(Packet(b"heard", "opus", 2.5, 2.5, 2.5))
+        self.assertEqual(self.child.sounds, [Sound(self.child.asked("offer")["feed"], 120_000, b"heard")])
+        self.ask("DELETE", watched[0])
+        self.assertTrue(sound.running)
+        self.child.producer.pauseProducing()
+        sound.publish(Packet(b"late", "opus", 2.6, 2.6, 2.6))
+        self.assertEqual(len(self.child.sounds), 1)
+        self.child.producer.resumeProducing()
+        self.assertEqual(self.child.sounds[1].data, b"late")
+        self.ask("DELETE", watched[1])
+        self.assertFalse(sound.running)
+
+    def test_a_camera_without_sound(self) -> None:
+        self.watch()
+        self.assertFalse(self.child.asked("offer")["sound"])
 
     def test_many_viewers_are_one_client(self) -> None:
         self.watch()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Coroutine
+from fractions import Fraction
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 try:
     from camd_plugins.webrtc import network, profiles, viewer
-    from camd_plugins.webrtc.framing import CLOCK, Picture
+    from camd_plugins.webrtc.framing import CLOCK, Picture, Sound
     from camd_plugins.webrtc.refusal import Refusal
 
     MISSING = ""
@@ -78,6 +79,19 @@ class ProfileTests(ChildCase):
         self.assertEqual((refusal.code, "B pictures" in str(refusal)), ("profile", True))
         for data in (b"", b"\0\0\1", b"\0\0\1\x65abc", b"\0\0\0\1\x67", b"\0\0\1\x67\x42\xc0\x1f"):
             self.assertEqual(self.assertRaises(Refusal, profiles.profile_of, data).code, "video", data)
+
+
+    def test_sound_is_opus_or_nothing(self) -> None:
+        from aiortc import sdp
+
+        head = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"
+        for lines, count in (
+            ("a=recvonly\r\na=rtpmap:111 opus/48000/2\r\n", 1),
+            ("a=sendonly\r\na=rtpmap:111 opus/48000/2\r\n", 0),
+            ("a=recvonly\r\na=rtpmap:111 ISAC/16000\r\n", 0),
+        ):
+            chosen = profiles.choose_sound(sdp.SessionDescription.parse(head + lines).media)
+            self.assertEqual(len(chosen), count, lines)
 
 
 class NetworkTests(ChildCase):
@@ -216,6 +230,26 @@ class FeedTests(ChildCase):
             self.assertLessEqual(len(feed.history), viewer.HISTORY_PICTURES)
         feed.publish(self.picture(1, keyframe=True, size=viewer.HISTORY_BYTES))
         self.assertEqual(feed.history, [])
+
+    def test_sound(self) -> None:
+        """The newest counts for who is slow, and nothing comes before somebody listens."""
+
+        async def work() -> None:
+            feed = self.feed()
+            track = viewer.Audio(feed)
+            feed.hear(Sound(1, 0, b"before"))
+            waiting = asyncio.ensure_future(track.recv())
+            await asyncio.sleep(0)
+            for number in range(2 * viewer.MOST_SOUND):
+                feed.hear(Sound(1, number * 960, b"%d" % number))
+            first = await waiting
+            self.assertEqual((bytes(first), first.pts * first.time_base), (b"10", Fraction(10 * 960, 48000)))
+            rest = [await track.recv() for _ in range(viewer.MOST_SOUND - 1)]
+            self.assertEqual(bytes(rest[-1]), b"19")
+            track.stop()
+            self.assertEqual(feed.hearers, set())
+
+        self.run_loop(work())
 
     def test_a_viewer_that_left(self) -> None:
         async def work() -> None:

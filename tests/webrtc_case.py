@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from camd_plugins import webrtc
-from camd_plugins.webrtc.framing import Message, Picture, Unpacker, pack_message
+from camd_plugins.webrtc.framing import Message, Picture, Sound, Unpacker, pack_message
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ProcessDone
 from twisted.internet.testing import StringTransport
@@ -46,6 +46,7 @@ class FakeChild:
         self.input_closed = False
         self.told: list[Message] = []
         self.pictures: list[Picture] = []
+        self.sounds: list[Sound] = []
         self._unpacker = Unpacker(1 << 20)
         protocol.makeConnection(self)
 
@@ -55,6 +56,8 @@ class FakeChild:
         for piece in self._unpacker.take(data):
             if isinstance(piece, Picture):
                 self.pictures.append(piece)
+            elif isinstance(piece, Sound):
+                self.sounds.append(piece)
             else:
                 self.told.append(piece)
 
