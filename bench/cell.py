@@ -19,7 +19,7 @@ class Cell:
     """One kind of measurement.
 
     measure(peer, size, seconds) starts a fresh server, loads it with `size` clients and returns figures.
-    servers: "stream", "video", "raw", "socket" or "mixed", the list of peers it is for; needs: the attributes of a Peer that
+    servers: "stream", "video", "raw", "socket", "mixed" or "files", the list of peers it is for; needs: the attributes of a Peer that
     must not be empty; sizes, quick_sizes: how many clients by default and with --quick; unit: of the sizes.
     """
 

@@ -26,7 +26,7 @@ class Peer:
 
     command, files (name -> content) and environment may hold {port}, {tls_port}, {rtsp_port}, {directory} (made for each
     start, the files are in it) and {limit} (of WebSocket clients). stream, snapshot, websocket: paths, "" for
-    what it does not serve; rtsp: port and path, track: what the video is called below that. template, match, modulo: the message that changes something and how its
+    what it does not serve; download: of {file}, which the bench puts into files_folder; rtsp: port and path, track: what the video is called below that; whep: path for WebRTC. template, match, modulo: the message that changes something and how its
     broadcast is recognised, see clients/broadcast.c. settle: seconds from listening to ready.
     camera: for the tables. prepare: commands that run before it, each with its standard input; what the last
     one prints is {token} in the paths. missing: why it cannot run here, "" if it can.
@@ -39,8 +39,11 @@ class Peer:
     stream: str = ""
     snapshot: str = ""
     websocket: str = ""
+    download: str = ""
+    files_folder: str = ""
     rtsp: str = ""
     track: str = "trackID=0"
+    whep: str = ""
     tls: bool = False
     template: str = '{"brightness": %d}'
     match: tuple[str, ...] = ('"brightness"',)
@@ -59,6 +62,11 @@ def stream_peers(camera: Camera, camd: str) -> list[Peer]:
 def socket_peers(camd: str, node_modules: str) -> list[Peer]:
     """Servers of state by WebSocket. camd's camera is its test picture, whose brightness is set."""
     return [camd_peer("camd", TEST_CAMERA, camd), _websocket_floor(), _node_ws(node_modules), _autobahn()]
+
+
+def file_peers(camd: str) -> list[Peer]:
+    """Servers of files."""
+    return [camd_peer("camd", TEST_CAMERA, camd), _nginx()]
 
 
 def video_peers(camd: str) -> list[Peer]:
@@ -118,7 +126,8 @@ rate_limits = false
         files={"camd.toml": settings},
         environment={"PYTHONPATH": path, **camera.environment},
         stream="/stream?token={token}", snapshot="/snapshot?token={token}", websocket="/api?token={token}", tls=True,
-        rtsp="{rtsp_port}/cam1/main?token={token}",
+        download="/files/{file}", files_folder="data/files",
+        rtsp="{rtsp_port}/cam1/main?token={token}", whep="/cam/cam1/whep",
         template=json.dumps({state: "%d"}).replace('"%d"', "%d"), match=(f'"{state}"', '"value":'), modulo=100,
         settle=1.5, camera=camera.doc,
         missing="" if shutil.which(twistd[0]) else f"no {twistd[0]}: run the bench with camd's own Python",
@@ -146,6 +155,35 @@ def _ustreamer(camera: Camera) -> Peer:
                "--format", "MJPEG", "--encoder", "HW", "--host", "127.0.0.1", "--port", "{port}", "--tcp-nodelay")
     return Peer("ustreamer", command, environment=camera.environment, stream="/stream", snapshot="/snapshot",
                 settle=1.5, camera=camera.doc, missing=missing)
+
+
+_NGINX = """\
+daemon off;
+master_process off;
+pid {directory}/pid;
+error_log stderr;
+events {}
+http {
+    access_log off;
+    sendfile on;
+    client_body_temp_path {directory}/body;
+    proxy_temp_path {directory}/proxy;
+    fastcgi_temp_path {directory}/fastcgi;
+    uwsgi_temp_path {directory}/uwsgi;
+    scgi_temp_path {directory}/scgi;
+    server {
+        listen 127.0.0.1:{port};
+        root {directory}/files;
+    }
+}
+"""
+
+
+def _nginx() -> Peer:
+    command = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin") or ""
+    return Peer("nginx", (command, "-p", "{directory}", "-c", "{directory}/nginx.conf", "-e", "stderr"),
+                files={"nginx.conf": _NGINX}, download="/{file}", files_folder="files",
+                missing="" if command else "not installed: apt install nginx-light")
 
 
 def _gst_rtsp(camera: Camera | None = None) -> Peer:

@@ -99,6 +99,8 @@ PROMISES = (
             ratio("websocket", 25, "latency.p50", "websocket_floor")),
     Promise("broadcast, 25 listeners: p99 / the C loop's", 3, ratio("websocket", 25, "latency.p99", "websocket_floor")),
     Promise("broadcast, 25 listeners: median delay / node ws's", 1, ratio("websocket", 25, "latency.p50", "node_ws")),
+    Promise("broadcast, 25 listeners: p99 with 10 players by RTSP and 2 viewers by WebRTC / without", 2,
+            value("watched", 25, "p99_ratio")),
     *(promise for n in (500, 1000) for promise in (
         Promise(f"broadcast, {n} listeners: CPU per delivery / node ws's", 1,
                 ratio("websocket", n, "cpu_per_delivery", "node_ws")),
@@ -106,6 +108,7 @@ PROMISES = (
                 ratio("websocket", n, "latency.p50", "node_ws")),
         Promise(f"broadcast, {n} listeners: CPU per delivery / the C loop's (aim)", 1.5,
                 ratio("websocket", n, "cpu_per_delivery", "websocket_floor")))),
+    Promise("download of 1 GB over HTTP: CPU / nginx's", 1.5, ratio("download", 1000, "cpu_per_gigabyte", "nginx")),
     Promise("idle, one camera and no viewer: CPU", 1, value("idle", 10, "cpu_share", scale=_PERCENT), "%"),
     Promise("25 WebSocket clients: growth of RSS", 1024, value("memory", 25, "rss_growth", scale=_KB), "KiB"),
     Promise("500 WebSocket clients, HTTP: RSS each", 16, value("memory", 500, "rss_per_connection", scale=_KB), "KiB"),

@@ -27,12 +27,13 @@ from bench.build import BUILD, BuildError
 from bench.camera.camera import Camera, file_camera, preloaded_camera, raw_camera, real_camera
 from bench.cell import CELLS, Cell, Row
 from bench.client import MeasurementError
-from bench.peer import Peer, mixed_peers, raw_peers, socket_peers, stream_peers, video_peers
+from bench.download import DOWNLOAD
+from bench.peer import Peer, file_peers, mixed_peers, raw_peers, socket_peers, stream_peers, video_peers
 from bench.process import machine
 from bench.special import SPECIAL_CELLS
 from bench.table import table
 
-ALL_CELLS = {cell.name: cell for cell in (*CELLS, *SPECIAL_CELLS)}
+ALL_CELLS = {cell.name: cell for cell in (*CELLS, DOWNLOAD, *SPECIAL_CELLS)}
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -146,6 +147,7 @@ def main() -> None:
             "raw": raw_peers(raw_camera(options.preload), options.camd),
             "socket": socket_peers(options.camd, options.node_modules),
             "mixed": mixed_peers(options.camera, options.camd),
+            "files": file_peers(options.camd),
         }
     except (BuildError, OSError) as error:
         raise SystemExit(str(error)) from error

@@ -35,6 +35,11 @@ class Server:
         self._child: subprocess.Popen[bytes]
 
     @property
+    def directory(self) -> Path:
+        """Its own one."""
+        return Path(self._directory.name)
+
+    @property
     def port(self) -> int:
         """The TCP port of plain HTTP."""
         return int(self._places["{port}"])
@@ -50,7 +55,7 @@ class Server:
         return unquote(self._places.get("{token}", ""))
 
     def url(self, what: str, *, tls: bool = False) -> str:
-        """The address of the `stream`, the `snapshot` or the `websocket`."""
+        """The address of the `stream`, the `snapshot`, the `websocket` or the `download`."""
         scheme = ("ws" if what == "websocket" else "http") + ("s" if tls else "")
         return f"{scheme}://127.0.0.1:{self.tls_port if tls else self.port}{self._fill(getattr(self.peer, what))}"
 
@@ -60,7 +65,7 @@ class Server:
         return f"rtsp://127.0.0.1:{self._fill(self.peer.rtsp)}"
 
     def __enter__(self) -> Self:
-        directory = Path(self._directory.name)
+        directory = self.directory
         for name, content in self.peer.files.items():
             (directory / name).write_text(self._fill(content))
         environment = {**os.environ, **{name: self._fill(value) for name, value in self.peer.environment.items()}}
@@ -99,7 +104,7 @@ class Server:
 
     def log(self) -> str:
         """What it has said so far."""
-        return (Path(self._directory.name) / "log").read_text(errors="replace")
+        return (self.directory / "log").read_text(errors="replace")
 
     def _fill(self, text: str) -> str:
         for place, value in self._places.items():

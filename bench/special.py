@@ -9,6 +9,7 @@ import ssl
 import statistics
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 from .cell import (
@@ -26,7 +27,10 @@ from .client import Client, MeasurementError, measure, options
 from .peer import Peer
 from .quota import quota
 from .server import Server
+from .viewers import WebRtcViewers
 
+#: Viewers by RTSP and by WebRTC in the cell `watched`.
+PLAYERS, VIEWERS = 10, 2
 #: Of one core, in the cell `mixed`: about what a small board has.
 BOARD = 0.25
 
@@ -86,6 +90,26 @@ def stalled(peer: Peer, size: int, seconds: float) -> Row:
             "broadcast", broadcast_options(server, listeners=10, mute=1, rate=100, seconds=size), server.process))
         memory = row["memory"]
         return row | {"usual_latency": usual["latency"], "rss_growth": memory["rss_peak"] - memory["rss_before"]}
+
+
+def watched(peer: Peer, size: int, seconds: float) -> Row:
+    """`size` listeners of 20 changes a second, before and while the camera is watched by RTSP and WebRTC."""
+    with Server(peer) as server:
+        listen = broadcast_options(server, listeners=size, seconds=seconds)
+        usual = broadcast_row(measure("broadcast", listen, server.process))
+        with WebRtcViewers(server.url("whep"), server.token, VIEWERS) as viewers, ThreadPoolExecutor(1) as pool:
+            arguments = options(server.video, clients=PLAYERS, seconds=seconds + 6, track=peer.track)
+            players = pool.submit(Client("rtsp", arguments, server.process).finish)
+            time.sleep(3)  # until all of them play
+            before = viewers.pictures
+            row = broadcast_row(measure("broadcast", listen, server.process))
+            shown = [after - earlier for earlier, after in zip(before, viewers.pictures, strict=True)]
+            video = players.result()
+    fps = [count / video["seconds"] for count in video["frames"]]
+    if video["closed"] or min(fps) < 1 or min(shown) < seconds:
+        raise MeasurementError(f"not watched by all: RTSP players have {fps} frames/s, WebRTC viewers {shown} pictures")
+    return row | {"usual_latency": usual["latency"], "fps": spread(fps), "lost_frames": video["lost"],
+                  "webrtc_pictures": spread(shown), "p99_ratio": row["latency"]["p99"] / usual["latency"]["p99"]}
 
 
 def mixed(peer: Peer, size: int, seconds: float) -> Row:
@@ -224,6 +248,8 @@ SPECIAL_CELLS = (
          "seconds with one camera and no viewer", unit="seconds"),
     Cell("stalled", stalled, "socket", ("websocket",), (60,), (10,),
          "seconds of 100 changes/s while one client never reads", unit="seconds"),
+    Cell("watched", watched, "socket", ("websocket", "rtsp", "whep"), (25,), (25,),
+         f"listeners of 20 changes a second, without and with {PLAYERS} players by RTSP and {VIEWERS} viewers by WebRTC"),
     Cell("mixed", mixed, "mixed", ("stream", "snapshot", "websocket"), (100,), (40,),
          f"clients of four kinds, the server held to {BOARD:.0%} of a core"),
     Cell("starved", starved, "mixed", ("stream", "snapshot", "websocket"), (100,), (),

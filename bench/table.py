@@ -26,7 +26,8 @@ _MEMORY = (Column("RSS before MB", "memory.rss_before", _MB, 1), Column("RSS pea
 _CPU = Column("CPU %", "cpu_share", _PERCENT, 2)
 
 #: Cells whose first column is a cost; it is compared with camd's.
-COSTS = frozenset({"mjpeg", "rtsp", "encoded", "slow", "snapshot", "websocket", "connect", "memory", "memory_tls", "idle", "stalled"})
+COSTS = frozenset({"mjpeg", "rtsp", "encoded", "slow", "snapshot", "websocket", "connect", "memory", "memory_tls", "idle", "stalled",
+                   "download"})
 
 #: By cell.
 COLUMNS: dict[str, tuple[Column, ...]] = {
@@ -82,12 +83,22 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("HTTPS snapshots/s", "tls.snapshot.requests_per_second"),
         Column("HTTP snapshots/s", "plain.snapshot.requests_per_second"),
     ),
+    "download": (
+        Column("CPU s/GB", "cpu_per_gigabyte", 1, 3), Column("MB/s", "bytes_per_second", _MB), _CPU,
+    ),
     "idle": (_CPU, Column("RSS MB", "rss", _MB, 1), Column("PSS MB", "pss", _MB, 1)),
     "stalled": (
         Column("us/delivery", "cpu_per_delivery", _US, 2), Column("RSS growth kB", "rss_growth", _KB),
         Column("others p50 ms", "latency.p50", _MS, 2), Column("others p99 ms", "latency.p99", _MS, 2),
         Column("usual p50 ms", "usual_latency.p50", _MS, 2), Column("usual p99 ms", "usual_latency.p99", _MS, 2),
         Column("lost by others", "lost"),
+    ),
+    "watched": (
+        Column("p99 with / without", "p99_ratio", 1, 2), Column("p50 ms", "latency.p50", _MS, 2),
+        Column("p99 ms", "latency.p99", _MS, 2), Column("p50 without ms", "usual_latency.p50", _MS, 2),
+        Column("p99 without ms", "usual_latency.p99", _MS, 2), Column("lost", "lost"), _CPU,
+        Column("RTSP fps min", "fps.min", 1, 1), Column("RTSP lost", "lost_frames"),
+        Column("WebRTC pictures min", "webrtc_pictures.min"),
     ),
     "mixed": (
         Column("held to %", "quota_share", _PERCENT, 1), _CPU, Column("fps min", "fps.min", 1, 1), Column("fps median", "fps.median", 1, 1),

@@ -1,4 +1,4 @@
-"""A WebRTC viewer that is no browser: python -m tests.e2e.webrtc_client URL
+"""A WebRTC viewer that is no browser: python -m tests.e2e.webrtc_client URL [TOKEN]
 
 Posts an offer to URL, prints a JSON line when it has an answer, with every tenth picture and each that is
 lighter or darker than the last, with every key frame, and when the connection ends. A line of input makes it
@@ -26,11 +26,12 @@ def say(**values: Any) -> None:
     print(json.dumps(values), flush=True)
 
 
-def post(url: str, sdp: str) -> Any:
+def post(url: str, token: str, sdp: str) -> Any:
     client = Client(url)
     connection = client.connect()
     path = "/" + url.split("/", 3)[3]
-    connection.request("POST", path, sdp.encode(), {"Content-Type": "application/sdp"})
+    who = {"Authorization": f"Bearer {token}"} if token else {}
+    connection.request("POST", path, sdp.encode(), {"Content-Type": "application/sdp", **who})
     answer = connection.getresponse()
     return answer.status, answer.headers.get("Location"), answer.read().decode()
 
@@ -60,7 +61,7 @@ async def watch(peer: RTCPeerConnection, track: Any, begun: float) -> None:
         say(ended=peer.connectionState)
 
 
-async def main(url: str) -> None:
+async def main(url: str, token: str = "") -> None:
     begun = time.monotonic()
     peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     peer.addTransceiver("video", direction="recvonly")
@@ -68,7 +69,7 @@ async def main(url: str) -> None:
     peer.on("track", lambda track: watching.append(asyncio.ensure_future(watch(peer, track, begun))))
     peer.on("connectionstatechange", lambda: say(state=peer.connectionState))
     await peer.setLocalDescription(await peer.createOffer())
-    status, session, sdp = await asyncio.to_thread(post, url, peer.localDescription.sdp)
+    status, session, sdp = await asyncio.to_thread(post, url, token, peer.localDescription.sdp)
     say(status=status, session=session, sdp=sdp)
     if status == 201:
         await peer.setRemoteDescription(RTCSessionDescription(sdp, "answer"))
@@ -79,4 +80,4 @@ async def main(url: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(*sys.argv[1:]))
