@@ -10,11 +10,16 @@ export class Loudspeaker {
     this.label = label;
     this.sign = sign;
     this.name = camera;
+    this.reason = ""; // why the microphone is not well
     const prefix = `cameras/${camera}/`;
     const press = () => hearing.toggle(camera);
     button.addEventListener("click", press);
     this.unwatch = [
       store.watch(`${prefix}sound/status`, (status) => this.show(status)),
+      store.watch(`${prefix}sound/reason`, (reason) => {
+        this.reason = reason ?? "";
+        this.press();
+      }),
       store.watch(`${prefix}name`, (name) => {
         this.name = name || camera;
         this.press();
@@ -36,7 +41,8 @@ export class Loudspeaker {
   press() {
     const heard = this.hearing.camera === this.camera;
     this.button.setAttribute("aria-pressed", String(heard));
-    this.button.title = heard ? "Do not listen any more" : "Listen";
+    const action = heard ? "Do not listen any more" : "Listen";
+    this.button.title = this.reason ? `${action}. The microphone: ${this.reason}` : action;
     write(this.label, `Listen to ${this.name}`);
   }
 
