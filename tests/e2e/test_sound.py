@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 import time
+from collections import Counter
+from itertools import pairwise
 from statistics import median
 from threading import Thread
 from typing import Any
@@ -18,6 +20,7 @@ from camd.media.sound import RATE
 from camd.sources.scene import read_timecode
 
 from .daemon import Daemon
+from .rtsp_client import RtspClient
 from .waiting import wait_for
 
 _TOML = """
@@ -83,6 +86,25 @@ class Heard:
         self.beeps = [at + median(clock) for at in loud]
 
 
+class Listener(RtspClient):
+    """Counts what comes by channel."""
+
+    def __init__(self, port: int, url: str):
+        super().__init__(port, url)
+        self.channels: Counter[int] = Counter()
+
+    def more(self) -> None:
+        self._more()
+        self._take_packets()
+
+    def _take_packets(self) -> None:
+        buffer = self._buffer
+        while len(buffer) >= 4 and buffer[0] == 0x24 and len(buffer) >= 4 + int.from_bytes(buffer[2:4], "big"):
+            self.channels[buffer[1]] += 1
+            buffer = buffer[4 + int.from_bytes(buffer[2:4], "big") :]
+        self._buffer = buffer
+
+
 class SoundTests(SynchronousTestCase):
     def setUp(self) -> None:
         arguments = ["--rtsp", "tcp:0:interface=127.0.0.1"]
@@ -108,7 +130,7 @@ class SoundTests(SynchronousTestCase):
             player.join()
             self.assertGreater(len(player.pictures), 30)
             self.assertGreater(len(player.sound), (SECONDS - 2) * RATE / 1024)
-            for before, after in zip(player.sound, player.sound[1:], strict=False):
+            for before, after in pairwise(player.sound):
                 self.assertApproximates(after - before, 1024 / RATE, 0.001)
             self.assertGreater(len(player.beeps), 0)
             for beep in player.beeps:
@@ -141,6 +163,30 @@ class SoundTests(SynchronousTestCase):
             if min(seen.values()) >= count // 2:
                 break
         self.assertGreaterEqual(min(seen.values()), count // 2, seen)
+
+    def test_pause_and_play(self) -> None:
+        """Both tracks stand still and go on together, under the numbers that they had."""
+        client = Listener(int(self.rtsp.rpartition(":")[2].rstrip("/")), f"{self.rtsp}cam1/main")
+        self.addCleanup(client.close)
+        self.assertEqual(client.ask("DESCRIBE")[0], 200)
+        for track, channels in enumerate(("0-1", "2-3")):
+            client.url = f"{self.rtsp}cam1/main/trackID={track}"
+            session = {"Session": client.session} if client.session else {}
+            status, headers, _ = client.ask("SETUP", Transport=f"RTP/AVP/TCP;unicast;interleaved={channels}", **session)
+            self.assertEqual(status, 200)
+            client.session = headers["session"].partition(";")[0]
+        client.url = f"{self.rtsp}cam1/main/"
+        for _ in range(2):
+            status, headers, _ = client.ask("PLAY", Session=client.session)
+            self.assertEqual((status, headers["rtp-info"].count("rtptime=")), (200, 2))
+            client.channels.clear()
+            while min(client.channels[0], client.channels[2]) < 30:
+                client.more()
+            self.assertEqual(client.ask("PAUSE", Session=client.session)[0], 200)
+            client.channels.clear()
+            self.assertEqual(client.ask("GET_PARAMETER", Session=client.session)[0], 200)
+            self.assertEqual(client.channels, Counter())
+        self.assertEqual(client.ask("TEARDOWN", Session=client.session)[0], 200)
 
     def test_the_description(self) -> None:
         if shutil.which("ffprobe") is None:
