@@ -26,8 +26,8 @@ JOINT = 0.5
 
 @dataclass(slots=True)
 class _Part:
-    """A file that has something of the range. begin, end: the range in ticks of the file; entry: the number of its
-    sample entry in what is made; before: what its key frames have before them there."""
+    """A file that has something of the range. begin, end: the range in ticks of the file; entry: the number of
+    its sample entry in what is made; before: what its key frames have before them there."""
 
     path: Path
     record: Record
@@ -42,8 +42,8 @@ class Playback:
     """The bytes of one MP4, by `read`. start, end: Unix milliseconds. Raises Gone if no picture is in the
     range, Conflict if the video changed its codec within.
 
-    Where it became another one of the same codec, of another size for example, there is a sample entry for each,
-    and key frames bring their parameter sets, for not every player looks at more than the first entry.
+    Where it became another one of the same codec, of another size for example, there is a sample entry for
+    each, and key frames bring their parameter sets, for not every player looks at more than the first entry.
     """
 
     content_type = "video/mp4"

@@ -23,7 +23,7 @@ _LARGEST = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class Still:
-    """A picture as it lies in a file. time: milliseconds after the start of that; track: None for one JPEG."""
+    """A picture as it lies in a file. time: milliseconds after its start; track: None for one JPEG."""
 
     time: int
     data: bytes
@@ -31,8 +31,8 @@ class Still:
 
 
 def find(path: Path, record: Record, at: int | None = None) -> Still:
-    """The picture that stands for this moment (Unix milliseconds; None: for all of the recording): the last key
-    frame until then. Raises Gone."""
+    """The picture that stands for this moment (Unix milliseconds; None: for all of the recording): the last
+    key frame until then. Raises Gone."""
     try:
         with path.open("rb") as file:
             if record.encoding != "mp4":

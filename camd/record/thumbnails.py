@@ -1,4 +1,4 @@
-"""Thumbnails: small pictures of what is recorded, made when somebody looks, and kept until their recording goes.
+"""Thumbnails: small pictures of what is recorded, made when somebody looks, kept until their recording goes.
 
 They lie side by side in one folder of the place of recordings, which has no recording at that depth, and are
 named after their recording, for numbers of records change when the index is made again. They are a cache:
@@ -74,8 +74,8 @@ class Thumbnails:
     async def of(
         self, record: Record, at: int | None = None, is_wanted: Callable[[], bool] = lambda: True
     ) -> Thumbnail:
-        """The thumbnail of a recording, or of a moment in it (Unix milliseconds). is_wanted: asked when it is its
-        turn. Raises Gone if there is no picture, RateLimited if too many are asked for."""
+        """The thumbnail of a recording, or of a moment in it (Unix milliseconds). is_wanted: asked when it is
+        its turn. Raises Gone if there is no picture, RateLimited if too many are asked for."""
         if self._asked >= QUEUE:
             raise RateLimited(QUEUE)
         self._asked += 1

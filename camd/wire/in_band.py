@@ -1,8 +1,8 @@
 """Parameter sets from a sample entry into the samples: for a file whose video becomes another one on its way.
 
-ISO/IEC 14496-15 section 5.4.2 ("avc3") and 8.4.1 ("hev1"). A file may have several sample entries and say with
-each fragment which one counts (ISO/IEC 14496-12 section 8.8.7), but FFmpeg and what is built on it look at the
-first one only; what stands before the pictures everybody takes.
+ISO/IEC 14496-15 section 5.4.2 ("avc3") and 8.4.1 ("hev1"). A file may have several sample entries and say
+with each fragment which one counts (ISO/IEC 14496-12 section 8.8.7), but FFmpeg and what is built on it look
+at the first one only; what stands before the pictures everybody takes.
 """
 
 from __future__ import annotations

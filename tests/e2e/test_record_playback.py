@@ -25,7 +25,7 @@ WALL = int(time.time()) - 3600
 #: Seconds of each file, with its size; the last one comes after a gap.
 FILES = ((0, 20, (320, 180)), (20, 10, (160, 90)), (40, 10, (320, 180)))
 START, END = WALL * 1000, (WALL + 60) * 1000
-#: Plays a playlist by Media Source Extensions, as players do: a description for each timeline, one after the other.
+#: Plays a playlist by Media Source Extensions, as players do: a description for each timeline, then its parts.
 _PLAYER = """
 const done = arguments[arguments.length - 1];
 (async () => {
@@ -55,7 +55,8 @@ const done = arguments[arguments.length - 1];
     else if (line && !line.startsWith("#")) {
       if (init) {
         const at = new TextDecoder("latin1").decode(init).indexOf("avcC") + 5;
-        const hex = [...new Uint8Array(init.slice(at, at + 3))].map((one) => one.toString(16).padStart(2, "0")).join("");
+        const profile = [...new Uint8Array(init.slice(at, at + 3))];
+        const hex = profile.map((one) => one.toString(16).padStart(2, "0")).join("");
         buffer ??= source.addSourceBuffer(`video/mp4; codecs="avc1.${hex}"`);
         buffer.timestampOffset = total;
         await append(init);
@@ -119,7 +120,8 @@ def served() -> Daemon:
         shared.until_others(__name__, daemon.stop)
         shared.until_others(__name__, _served.clear)
         daemon.start()
-        wait_for(lambda: rest.fetch(f"{daemon.url}api/recordings").json["total_count"] == len(FILES), what="the files")
+        found = lambda: rest.fetch(f"{daemon.url}api/recordings").json["total_count"]  # noqa: E731
+        wait_for(lambda: found() == len(FILES), what="the files")
         _served.append(daemon)
     return _served[0]
 
@@ -140,9 +142,8 @@ class FfmpegTests(SynchronousTestCase):
     def frames(self, address: str) -> list[str]:
         """The width of each picture that is decoded; AssertionError if anything is complained about."""
         command = "ffprobe -v error -select_streams v -show_entries frame=width -of csv=p=0"
-        done = subprocess.run(
-            [*command.split(), self.daemon.url + address], capture_output=True, text=True, timeout=50, check=True
-        )
+        words = [*command.split(), self.daemon.url + address]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=50, check=True)
         self.assertEqual(done.stderr, "")
         return [line.strip(",") for line in done.stdout.splitlines() if line.strip(",").isdigit()]
 

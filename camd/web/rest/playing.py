@@ -24,10 +24,18 @@ if TYPE_CHECKING:
     from ...app import App
     from ...record.entries import Record
 
-#: A thumbnail of what is not written any more never changes, and whoever signs in after somebody else asks anew.
+#: A thumbnail of what is not written any more never changes; who signs in after somebody else asks anew.
 _FOR_EVER = {"Cache-Control": "private, max-age=86400, immutable", "Vary": "Authorization, Cookie"}
 _NOT_YET = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
 _TYPES = {"mp4": "video/mp4", "jpg": "image/jpeg"}
+_FILE = {
+    200: Answer("The file", type="video/mp4"),
+    206: Answer("A part of it", type="video/mp4"),
+    304: Answer("The client has it"),
+    404: Answer("There is none"),
+    412: Answer("It is another one"),
+    416: Answer("The file has no such part"),
+}
 
 
 class PlayingNoun:
@@ -57,18 +65,12 @@ class PlayingNoun:
                       self.playlist,
                       "Its segments are parts of the files, which are asked for with the same rights.",
                       parameters=time),
-            Operation("GET", "/api/recordings/{id}", read, "Download a recording",
-                      {200: Answer("The file", type="video/mp4"), 206: Answer("A part of it", type="video/mp4"),
-                       304: Answer("The client has it"), 404: Answer("There is none"),
-                       412: Answer("It is another one"), 416: Answer("The file has no such part")},
+            Operation("GET", "/api/recordings/{id}", read, "Download a recording", _FILE,
                       self.download, "Ranges of bytes are served.", parameters=(ID,)),
-            Operation("GET", "/api/recordings/{id}/" + NAME, read, "A recording under a name that players know",
-                      {200: Answer("The same", type="video/mp4"), 206: Answer("A part of it", type="video/mp4"),
-                       304: Answer("The client has it"), 404: Answer("There is none"),
-                       412: Answer("It is another one"), 416: Answer("The file has no such part")},
+            Operation("GET", "/api/recordings/{id}/" + NAME, read, "The same by a name that players know", _FILE,
                       self.download, "Playlists lead here.", parameters=(ID,)),
             Operation("GET", "/api/recordings/{id}/thumbnail.jpg", read, "A small picture of a recording",
-                      {200: Answer("320 pixels wide at most: the last key frame until then", type="image/jpeg"),
+                      {200: Answer("The last key frame until then, 320 pixels wide at most", type="image/jpeg"),
                        404: Answer("There is none, or no picture in it"),
                        429: Answer("Too many are made at this moment")},
                       self.thumbnail, parameters=(ID, at)),
@@ -114,7 +116,8 @@ class PlayingNoun:
         name = found.filename.replace("/", "-").encode()
         shown = ((b"content-disposition", b'inline; filename="%b"' % name),)
         # Of one that is written: what is whole.
-        return Document(file, found.size, told.st_mtime_ns, _TYPES[found.encoding], headers=shown)
+        type = _TYPES.get(found.encoding, "application/octet-stream")
+        return Document(file, found.size, told.st_mtime_ns, type, headers=shown)
 
     def _send(self, request: Request, playback: Playback, name: str) -> None:
         io = self._threads.io
