@@ -4,9 +4,11 @@ starts again."""
 from __future__ import annotations
 
 import base64
+import io
 import json
 import shutil
 import tempfile
+import zipfile
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from camd.auth.accounts import Accounts
 from camd.auth.passwords import Hashing
-from camd.backup.archive import unpack
+from camd.backup.archive import pack, unpack
 
 from . import shared
 from .browser import MISSING, Browser
@@ -193,3 +195,42 @@ class BackupPageTests(SynchronousTestCase):
         self.browser.sign_in(self.daemon.url, "olga", PASSWORD, "settings.html#backup")
         self.browser.wait("document.querySelector('[data-section=account]:not([hidden])')")
         self.assertEqual(self.browser.ask("document.querySelectorAll('a[href$=\"#backup\"]:not([hidden])').length"), 0)
+
+    def test_a_backup_is_told_from_other_files(self) -> None:
+        self.browser.open(self.daemon.url + "login")
+        archives = [pack({"state.json": b"{}", "tls/key.pem": b"k"}, 1e9), pack({"state.json": b"{}"}, 1e9, _PASSPHRASE)]
+        others = [b"", b"PK", archives[0][:-30], archives[0] + b"a comment" + bytes(9 << 19), _zip("camd.json", "[]")]
+        found = self.browser.driver.execute_async_script("""
+          const [files, done] = arguments;
+          import("/settings/archive.js").then(async (m) => {
+            const bytes = (text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+            const look = (text) => m.contentsOf(new File([bytes(text)], "x.zip")).catch((error) => error.message);
+            const told = await Promise.all(files.map(look));
+            done([...told, m.filesInWords(told[0].files), m.filesInWords([])]);
+          });
+        """, [base64.b64encode(data).decode() for data in (*archives, *others)])
+        self.assertEqual([(one["encrypted"], one["created"], one["files"]) for one in found[:2]], [
+            (False, 1e12, ["state.json", "tls/key.pem"]), (True, 1e12, []),
+        ])
+        self.assertEqual(["no backup" in text for text in found[2:7]], [True, True, True, False, True])
+        self.assertIn("camd restore x.zip", found[5])
+        self.assertEqual(found[7:], ["Settings of cameras and plugins; certificate", "Nothing"])
+
+    def test_how_good_a_passphrase_is(self) -> None:
+        self.browser.open(self.daemon.url + "login")
+        texts = ["", "short", "aaaaaaaaaaaaaaaa", "password", "abcdefgh12345678", "Tr0ub4dor&3", "correct horse battery"]
+        found = self.browser.driver.execute_async_script("""
+          const [texts, done] = arguments;
+          import("/settings/strength.js").then((m) => done(texts.map((text) => m.strengthOf(text).word)));
+        """, texts)
+        self.assertEqual(found[0], "")
+        self.assertIn("Too short", found[1])
+        self.assertEqual(found[2:], ["Weak", "Weak", "Weak", "Fair", "Strong"])
+
+
+def _zip(name: str, text: str) -> bytes:
+    """Made by somebody else."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr(name, text)
+    return data.getvalue()

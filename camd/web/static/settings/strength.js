@@ -1,7 +1,7 @@
 /** How long somebody would have to try for a passphrase, as far as its letters tell. Pure. */
 export const SHORTEST = 8;
 const KINDS = [[/\p{Ll}/u, 26], [/\p{Lu}/u, 26], [/\p{Nd}/u, 10], [/[^\p{L}\p{N}]/u, 33], [/[^\p{Ll}\p{Lu}\P{L}]/u, 200]];
-const [WEAK, FAIR] = [45, 70]; // bits below which it is so
+const [WEAK, FAIR] = [45, 80]; // bits below which it is so
 
 /** {word, tone}; tone as of a lamp. */
 export function strengthOf(text) {
