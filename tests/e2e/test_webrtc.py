@@ -31,7 +31,7 @@ except ImportError:
     aiortc = None
 
 TEST_CAMERA = '[cameras.cam1]\nsource = "test:"\n'
-PLAYER = Path(__file__).with_name("whep.js").read_text()
+PLAYER = "".join(Path(__file__).with_name(name).read_text() for name in ("strip.js", "whep.js"))
 WINDOW = 5.0
 #: Seconds within which a viewer that is gone without a word is noticed.
 NOTICED = 30.0

@@ -1,4 +1,4 @@
-// A small WHEP player for tests. `players` has one entry for each that was started.
+// A small WHEP player for tests; needs strip.js. `players` has one entry for each that was started.
 window.players = window.players || [];
 
 async function play(url, number) {
@@ -14,15 +14,13 @@ async function play(url, number) {
   const transceiver = peer.addTransceiver("video", { direction: "recvonly" });
   transceiver.receiver.jitterBufferTarget = 0;
   peer.addEventListener("track", (event) => { video.srcObject = new MediaStream([event.track]); });
-  const canvas = new OffscreenCanvas(1280, 16);
-  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const read = stripOf(video);
   const look = (now, about) => {
     video.requestVideoFrameCallback(look);
     player.frames += 1;
     player.width = about.width;
     if (player.first === null) player.first = now - begun;
-    context.drawImage(video, 0, 0, 1280, 16, 0, 0, 1280, 16);
-    player.codes.push([codeOf(context), about.expectedDisplayTime]);
+    player.codes.push([read(), about.expectedDisplayTime]);
     if (player.codes.length > 3000) player.codes.shift();
   };
   video.requestVideoFrameCallback(look);
@@ -33,18 +31,6 @@ async function play(url, number) {
   if (answer.status !== 201) throw new Error(`${answer.status} ${await answer.text()}`);
   player.session = answer.headers.get("Location");
   await peer.setRemoteDescription({ type: "answer", sdp: await answer.text() });
-}
-
-// The time code of the test camera, microseconds as decimal digits: 64 blocks of 16 pixels, white is one.
-function codeOf(context) {
-  const pixels = context.getImageData(0, 0, 1024, 16).data;
-  let code = 0n;
-  for (let bit = 0; bit < 64; bit += 1) {
-    let light = 0;
-    for (const [x, y] of [[6, 6], [9, 6], [6, 9], [9, 9]]) light += pixels[4 * (y * 1024 + bit * 16 + x) + 1];
-    code = (code << 1n) | (light > 4 * 127 ? 1n : 0n);
-  }
-  return code.toString();
 }
 
 play(arguments[0], arguments[1]).catch((error) => { window.players[arguments[1]].error = String(error); });
