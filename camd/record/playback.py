@@ -1,7 +1,7 @@
 """Playback: a range of time out of several files as one MP4, without encoding anything.
 
-It begins with the last key frame before the range; an edit list tells players to show it from the very
-picture on. Pictures keep their distances; between two files that do not follow each other at once time passes
+It begins with the last key frame before the range; an edit list tells players to show it, and its sound, from the
+very picture on. Pictures keep their distances; between two files that do not follow each other at once time passes
 as it did, and the last picture stands. All of this blocks.
 """
 
@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import Conflict, Gone, Invalid
+from ..media.sound import RATE
+from ..media.sound_fragments import SoundTimeline
 from ..wire import fmp4
 from ..wire.fmp4 import Run, Sample
 from ..wire.in_band import in_band
@@ -26,14 +28,15 @@ JOINT = 0.5
 
 @dataclass(slots=True)
 class _Part:
-    """A file that has something of the range. begin, end: the range in ticks of the file; entry: the number of
-    its sample entry in what is made; before: what its key frames have before them there."""
+    """A file that has something of the range. begin, end: the range in ticks of the file; sound: the track of it;
+    entry: the number of its sample entry in what is made; before: what its key frames have before them there."""
 
     path: Path
     record: Record
     track: Track
     begin: int
     end: int
+    sound: Track | None = None
     entry: int = 1
     before: bytes = b""
 
@@ -54,6 +57,8 @@ class Playback:
         if not self._parts:
             raise Gone("The files of this time are not there")
         self._track = _common(self._parts)
+        self._sound = next((part.sound for part in self._parts if part.sound), None)
+        self._sounds = SoundTimeline()
         self._zero = self._parts[0].record.start
         self._bytes = self._made()
         self._left = memoryview(next(self._bytes))
@@ -85,13 +90,15 @@ class Playback:
             with part.path.open("rb") as file:
                 video = Video(file)
                 shift = self._shift(part, origin, before) if begun else 0
-                for found in _fragments(video, part):
+                for number, found in _fragments(video, part):
                     if not begun:
                         begun, origin, self._zero = True, found[0].time, part.record.start
-                        hidden = max(0, part.begin - origin)
-                        yield fmp4.init_segment(self._track, wall=part.record.start / 1000, hidden=hidden)
+                        hidden = (part.begin - origin) / self._track.timescale
+                        tracks = (self._track, self._sound) if self._sound else (self._track,)
+                        yield fmp4.init_segment(*tracks, wall=part.record.start / 1000, hidden=hidden)
                         shift = -origin
-                    yield self._fragment(video, part, found, shift)
+                    heard = self._heard(video, part, number, shift)
+                    yield self._fragment(video, part, found, shift, heard)
                     before = found[-1].time + found[-1].duration + shift
         if not begun:
             raise Gone("There is no picture in this time")
@@ -102,14 +109,36 @@ class Playback:
         place = round((part.record.start - self._zero) * scale / 1000) - origin
         return before if abs(place - before) < JOINT * scale or place < before else place
 
-    def _fragment(self, video: Video, part: _Part, found: list[StoredSample], shift: int) -> bytes:
+    def _heard(self, video: Video, part: _Part, number: int, shift: int) -> list[Run]:
+        """The sound of a fragment, on the time line of the whole."""
+        if video.sound is None or video.sound.timescale != RATE:
+            return []
+        scale = part.track.timescale
+        runs: list[tuple[int, list[Sample]]] = []
+        end = 0
+        for sample in video.sounds(number):
+            if sample.time / RATE >= part.end / scale:
+                break
+            time = self._sounds(sample.time / RATE, -shift / scale)
+            if time is None:
+                continue
+            if not runs or time != end:
+                runs.append((time, []))
+            runs[-1][1].append(Sample((video.read(sample),), sample.duration))
+            end = time + sample.duration
+        return [Run(video.sound, time, samples) for time, samples in runs]
+
+    def _fragment(
+        self, video: Video, part: _Part, found: list[StoredSample], shift: int, heard: list[Run]
+    ) -> bytes:
         self._sequence += 1
         made = []
         for sample in found:
             data = video.read(sample)
             pieces = (part.before, data) if sample.keyframe and part.before else (data,)
             made.append(Sample(pieces, sample.duration, sample.keyframe, sample.shift))
-        return fmp4.fragment(self._sequence, Run(self._track, found[0].time + shift, made, part.entry))
+        run = Run(self._track, found[0].time + shift, made, part.entry)
+        return fmp4.fragment(self._sequence, run, *heard)
 
 
 def _common(parts: Sequence[_Part]) -> Track:
@@ -136,17 +165,16 @@ def _common(parts: Sequence[_Part]) -> Track:
 def _open(path: Path, record: Record, start: int, end: int) -> _Part | None:
     try:
         with path.open("rb") as file:
-            track = Video(file).track
+            video = Video(file)
     except (OSError, Invalid):
         return None
-    ticks = track.timescale / 1000
-    return _Part(
-        path, record, track, round((start - record.start) * ticks), round((end - record.start) * ticks)
-    )
+    ticks = video.track.timescale / 1000
+    begin, end = (round((moment - record.start) * ticks) for moment in (start, end))
+    return _Part(path, record, video.track, begin, end, video.sound)
 
 
-def _fragments(video: Video, part: _Part) -> Iterator[list[StoredSample]]:
-    """The samples of the range, fragment by fragment, from the last key frame before it on."""
+def _fragments(video: Video, part: _Part) -> Iterator[tuple[int, list[StoredSample]]]:
+    """The pictures of the range, fragment by fragment, from the last key frame before it on."""
     for number in range(video.before(part.begin), len(video.places)):
         found = video.pictures(number)
         keys = [at for at, sample in enumerate(found) if sample.keyframe and sample.time <= part.begin]
@@ -155,4 +183,4 @@ def _fragments(video: Video, part: _Part) -> Iterator[list[StoredSample]]:
         found = [sample for sample in found if sample.time < part.end]
         if not found:
             return
-        yield found
+        yield number, found

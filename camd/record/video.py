@@ -16,8 +16,8 @@ _LARGEST_HEAD = 1 << 20
 
 
 class Video:
-    """A file that is open for reading. track: that of its pictures; head: bytes of its description. Raises
-    Invalid if it has none, and when something in it is not whole."""
+    """A file that is open for reading. track: that of its pictures; sound: that of its sound, None if it has none;
+    head: bytes of its description. Raises Invalid if it has none, and when something in it is not whole."""
 
     def __init__(self, file: BinaryIO):
         self.file = file
@@ -25,9 +25,11 @@ class Video:
         begin = file.read(_LARGEST_HEAD)
         self.head = whole_head(begin)
         try:
-            self.track = _track(file, begin[: self.head])
-        except (KeyError, StopIteration):
+            tracks = _tracks(file, begin[: self.head])
+            self.track = tracks[0]
+        except (KeyError, IndexError):
             raise Invalid("", "a file without a description") from None
+        self.sound = next((track for track in tracks[1:] if not track.is_video), None)
 
     @cached_property
     def places(self) -> list[tuple[Box, Box]]:
@@ -39,6 +41,13 @@ class Video:
         found = samples(self.file, *self.places[number])
         return [sample for sample in found if sample.track == self.track.number]
 
+    def sounds(self, number: int) -> list[StoredSample]:
+        """Packets of sound of a fragment."""
+        if self.sound is None:
+            return []
+        found = samples(self.file, *self.places[number])
+        return [sample for sample in found if sample.track == self.sound.number]
+
     def before(self, ticks: int) -> int:
         """The fragment with the last key frame at or before this time, or the first one."""
         numbers = range(len(self.places))
@@ -48,15 +57,20 @@ class Video:
         return number
 
     def read(self, sample: StoredSample) -> bytes:
-        """The bytes of a picture."""
+        """The bytes of a picture, or of a packet of sound."""
         self.file.seek(sample.offset)
         return self.file.read(sample.size)
 
 
-def _track(file: BinaryIO, head: bytes) -> Track:
+def _tracks(file: BinaryIO, head: bytes) -> list[Track]:
+    """Those of a file, that of pictures first."""
     moov = dict(children(head))[b"moov"]
-    content = dict(children(next(part for kind, part in children(moov) if kind == b"trak")))
-    number, scale = next(iter(timescales(file).items()))
+    boxes = [part for kind, part in children(moov) if kind == b"trak"]
+    return [_track(part, *numbers) for part, numbers in zip(boxes, timescales(file).items(), strict=False)]
+
+
+def _track(box: memoryview, number: int, scale: int) -> Track:
+    content = dict(children(box))
     header = content[b"tkhd"]
     width, height = (int.from_bytes(header[n : n + 2], "big") for n in (88, 92))
     table = dict(children(dict(children(dict(children(content[b"mdia"]))[b"minf"]))[b"stbl"]))[b"stsd"]

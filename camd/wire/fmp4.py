@@ -74,9 +74,9 @@ def content_type(*tracks: Track) -> str:
     return f'{kind}/mp4; codecs="{",".join(track.codec for track in tracks)}"'
 
 
-def init_segment(*tracks: Track, wall: float | None = None, hidden: int = 0) -> bytes:
+def init_segment(*tracks: Track, wall: float | None = None, hidden: float = 0.0) -> bytes:
     """What comes before the first fragment: "ftyp" and "moov". wall: when it was taken, UTC seconds. hidden: so
-    many ticks at the beginning of each track are decoded and not shown (an edit list). Pure."""
+    many seconds at the beginning of each track are decoded and not shown (an edit list). Pure."""
     created = 0 if wall is None else int(wall) + _FROM_1904
     header = full_box(b"mvhd", 1, 0, pack(">QQIQIH10x", created, created, 1000, 0, 1 << 16, 1 << 8), _MATRIX,
                       pack(">24xI", 1 + max(track.number for track in tracks)))
@@ -87,7 +87,7 @@ def init_segment(*tracks: Track, wall: float | None = None, hidden: int = 0) -> 
     ])
 
 
-def _track_box(track: Track, created: int, hidden: int) -> bytes:
+def _track_box(track: Track, created: int, hidden: float) -> bytes:
     handler, media = (b"vide", full_box(b"vmhd", 0, 1, bytes(8)))
     if not track.is_video:
         handler, media = (b"soun", full_box(b"smhd", 0, 0, bytes(4)))
@@ -100,8 +100,8 @@ def _track_box(track: Track, created: int, hidden: int) -> bytes:
     )
     here = box(b"dinf", full_box(b"dref", 0, 0, pack(">I", 1), full_box(b"url ", 0, 1)))
     edit = ()
-    if hidden:  # of a duration that nobody knows yet, hence 0 (ISO/IEC 14496-12 section 8.6.6)
-        edit = (box(b"edts", full_box(b"elst", 1, 0, pack(">IQqI", 1, 0, hidden, 1 << 16))),)
+    if hidden > 0:  # of a duration that nobody knows yet, hence 0 (ISO/IEC 14496-12 section 8.6.6)
+        edit = (box(b"edts", full_box(b"elst", 1, 0, pack(">IQqI", 1, 0, track.ticks(hidden), 1 << 16))),)
     return box(
         b"trak",
         full_box(b"tkhd", 1, 3, pack(">QQI4xQ8xHHHxx", created, created, track.number, 0, 0, 0,

@@ -41,19 +41,22 @@ class RecordingTests(SynchronousTestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         command = ["ffprobe", "-v", "error", "-select_streams", stream, "-show_entries",
                    "stream=codec_name:packet=pts_time,duration_time", "-of", "json", media]
-        told = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout)
+        told = json.loads(self.told(command))
         packets = [packet for packet in told["packets"] if "pts_time" in packet]
         first, last = packets[0], packets[-1]
         length = float(last["pts_time"]) + float(last.get("duration_time", 0)) - float(first["pts_time"])
         return told["streams"][0]["codec_name"], length
 
+    def told(self, command: list[str]) -> str:
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+
     def beeps(self, media: str) -> list[float]:
         """When it becomes loud, in seconds of what is shown."""
-        command = ["ffmpeg", "-v", "info", "-i", media, "-map", "0:a", "-af", "silencedetect=n=-30dB:d=0.3",
-                   "-f", "null", "-"]
+        command = ["ffmpeg", "-v", "info", "-copyts", "-i", media, "-map", "0:a",
+                   "-af", "silencedetect=n=-30dB:d=0.3", "-f", "null", "-"]
         told = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stderr
-        ends = [line.split("silence_end: ")[1].split()[0] for line in told.splitlines() if "silence_end" in line]
-        return [float(one) for one in ends][:-1]  # the last one is the end of the file
+        ends = [line.partition("silence_end: ")[2] for line in told.splitlines() if "silence_end" in line]
+        return [float(one.split()[0]) for one in ends][:-1]  # the last one is the end of the file
 
     def file(self) -> str:
         return rest.fetch(f"{self.daemon.url}api/state/cameras/cam1/recording/file").json["value"]
@@ -82,5 +85,17 @@ class RecordingTests(SynchronousTestCase):
         record = next(one for one in self.records() if one["filename"] == name)
         self.assertEqual(record["state"], "ready")
         self.check(self.media / name, record["timestamp_start"])
-        rest.fetch(f"{self.daemon.url}api/state/cameras/cam1/recording/mode", b'{"value": "off"}')
-        self.assertEqual(self.daemon.camd("recordings", "verify", "--quick").strip(), "")
+        begin = record["timestamp_start"] + 1300  # between two key frames
+        self.range(begin, begin + 2500)
+
+    def range(self, begin: int, end: int) -> None:
+        """A time as one file: an edit list hides of both tracks what is before it."""
+        where = f"{self.daemon.url}api/recordings/range?camera=cam1&start={begin}&end={end}"
+        clip = self.daemon.directory / "clip.mp4"
+        clip.write_bytes(rest.fetch(where).body)
+        self.check(clip, begin)
+        told = self.told(["ffprobe", "-v", "error", "-show_entries", "stream=codec_type,start_time",
+                          "-of", "csv=p=0", str(clip)])
+        starts = {kind: float(start) for kind, start in (line.split(",") for line in told.split())}
+        self.assertLess(abs(starts["video"] - starts["audio"]), 0.03, starts)
+        self.assertLessEqual(starts["video"], 0)
