@@ -91,7 +91,7 @@ levels = Levels()
 
 #: Looks ahead once and never back, for a hostile line must not cost more than its length.
 _NAME = (
-    r"(?:(?=[\w-]*?(?:passw(?:or)?d|pwd|secret|token|api[_-]?key))[\w-]++"
+    r"(?:(?=[\w-]*?(?:passw(?:or)?d|passphrase|(?<![A-Za-z0-9])pass(?![\w-])|pwd|secret|token|api[_-]?key))[\w-]++"
     r"|(?:auth|sid|session(?:[_-]?id)?)(?![\w-]))"
 )
 #: A string in quotes, which may be escaped themselves (JSON within JSON), of text or bytes.

@@ -177,6 +177,10 @@ class Redacted(SynchronousTestCase):
             ("client_secret: hunter2", "client_secret: ***"),
             ("new_password=hunter2", "new_password=***"),
             ("passwd=hunter2", "passwd=***"),
+            ("/snap.cgi?usr=ann&pwd=hunter2&n=1", "/snap.cgi?usr=ann&pwd=***&n=1"),
+            ("/snap.cgi?user=ann&pass=hunter2&n=1", "/snap.cgi?user=ann&pass=***&n=1"),
+            ("{'db_pass': 'hunter2'}", "{'db_pass': ***}"),
+            ('{"passphrase": "hunter2 x"}', '{"passphrase": ***}'),
             ("session=hunter2", "session=***"),
             ("Authorization: Basic aHVudGVyMg==", "Authorization: ***"),
             ("authorization: Bearer hunter2", "authorization: ***"),
@@ -200,13 +204,14 @@ class Redacted(SynchronousTestCase):
             "a basic question, a bearer of news, a digest of it",
             "/home/ann/.config/camd/config.toml:3: http: unknown key (did you mean https?)",
             "keyboard=yes monkey=2",
+            "compass=30 bypass: yes pass-through=on",
             "author: Ann",
         ):
             self.assertEqual(log.redact(text), text)
 
     def test_hostile_text_takes_no_time(self) -> None:
         for text in ("://" * 700, "a:" * 1000, "password=" * 220, "token='" + "\\" * 2000, "basic " * 330,
-                     "://a:" * 400, "x" * 2000, "-" * 2000, "cookie" * 300, "://" + "@" * 2000):
+                     "://a:" * 400, "x" * 2000, "-" * 2000, "cookie" * 300, "pass" * 500, "_pass" * 400, "://" + "@" * 2000):
             log.redact(text)
 
     def test_in_both_formats(self) -> None:
