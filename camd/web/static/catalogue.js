@@ -13,7 +13,7 @@ const CAPTIONED = new Set([
 ]);
 /** Settings with a place of their own on the page. */
 const APART = new Set(["ptz/presets"]);
-const SILENT = /^(system\/(schema|name)|plugins\/[^/]+\/reason)$/;
+const SILENT = /^(system\/(schema|name)|files\/last|onvif\/devices|plugins\/[^/]+\/reason)$/;
 
 /** Ids of the cameras, the main one first, the others in the order of the schema. */
 export function camerasOf(names, main) {
