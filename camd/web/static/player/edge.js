@@ -5,7 +5,7 @@
 /** The newest picture is said to last so long, for nobody knows when the next one comes: the buffer ends too late by it. */
 export const HOLD = 1.0;
 const NEAR = 0.03; // closer to the newest picture than this, it is not there yet when it is to be shown
-const FAR = 0.12;
+const FAR = 0.08; // the age of the picture settles anywhere in between
 const LOST = 0.6;
 const RATE = 0.08;
 
