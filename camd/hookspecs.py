@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from .state.permission import Permission
+from .state.permission import Permission, Principal
 
 if TYPE_CHECKING:
     from twisted.application.service import IService
@@ -76,17 +76,26 @@ class Route:
 class Method:
     """A call for clients: {"call": name, "args": {...}}. function(**args) returns a JSON value or a
     Deferred of one; args: parameter name -> bool, int, float, str, list or dict. An argument `camera` is
-    the id of one, which the caller must be allowed."""
+    the id of one, which the caller must be allowed. whole: it changes users and settings of all cameras, so it
+    takes System_rw and User_rw as well, and nobody may who sees some cameras only."""
 
     name: str
     args: dict[str, type]
     permission: Permission | str
     function: Callable[..., Any]
     doc: str = ""
+    whole: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.permission, str):
             object.__setattr__(self, "permission", Permission[self.permission])
+
+    def missing(self, by: Principal, camera: str = "") -> Permission | None:
+        """What this caller lacks, None if it may call it."""
+        place = f"cameras/{camera}/" if camera else "cameras//" if self.whole else ""
+        asked = Permission(self.permission)
+        needed = (asked, *((Permission.System_rw, Permission.User_rw) if self.whole else ()))
+        return next((one for one in needed if not by.may(one, place)), None)
 
 
 @dataclass(frozen=True, slots=True)

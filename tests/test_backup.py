@@ -447,7 +447,10 @@ class RestTests(EdgeCase):
 
     def test_factory_reset(self) -> None:
         call = {"call": "system.factory_reset", "args": {}}
-        self.assertIn("error", self.ask("POST", "/api", call, by="operator", secure=True).json)
+        for by in ("operator", "limited"):
+            answer = self.ask("POST", "/api", call, by=by, secure=True).json
+            self.assertEqual(answer["error"], "Permission denied", by)
+        self.assertFalse((self.folder / "pending").exists())
         self.assertEqual(self.ask("POST", "/api", call, by="admin", secure=True).json, {"result": True})
         self.clock.advance(LAST_WORDS)
         self.assertEqual(self.restarts, [1])

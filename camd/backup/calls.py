@@ -18,5 +18,5 @@ def camd_methods(app: App) -> list[Method]:
 
     return [
         Method("system.factory_reset", {}, "FirmwareUpdate_rw", factory_reset,
-               "Delete users, settings, recordings and files, and start again; the categories of tags stay."),
+               "Delete users, settings, recordings and files, and start again; the categories of tags stay.", whole=True),
     ]  # fmt: skip

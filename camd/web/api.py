@@ -233,9 +233,9 @@ class Api:
         arguments = body.get("args", {})
         has_camera = isinstance(arguments, dict) and "camera" in method.args
         camera = arguments.get("camera", "") if has_camera else ""
-        if not session.by.may(method.permission, f"cameras/{camera}/" if camera else ""):
+        if missing := method.missing(session.by, camera):
             self._audit("refused", session.by.name, session.address, call=method.name)
-            raise Refused(method.name, method.permission)
+            raise Refused(method.name, missing)
         if not isinstance(arguments, dict) or arguments.keys() != method.args.keys():
             raise Invalid("args", f"the arguments are {', '.join(method.args) or 'none'}")
         arguments = dict(arguments)
