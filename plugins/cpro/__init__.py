@@ -33,8 +33,8 @@ DESCRIBED = {
     },
     "POST": {
         "summary": "One message of the product's clients, answered",
-        "answers": {200: "The answer; a refusal is one with `error`", 400: "Not JSON"},
-        "body": {"type": "object", "description": "Keys and values, or a query: see docs/cpro.md"},
+        "answers": {200: "The answer; a refusal is one with `error`", 400: ("Not JSON", {"type": "object"})},
+        "body": {"description": "Keys and values, or a query: see docs/cpro.md. To what is none `error` is the answer"},
     },
 }
 

@@ -29,12 +29,12 @@ _LEFT_OUT = (
 #: Unix milliseconds; numbers beyond are not SQLite's.
 LATEST = 1 << 45
 #: How long may be asked for (seconds).
-LONGEST = 86400
+SHORTEST, LONGEST = 1, 86400
 _START = {
     "type": "object",
     "properties": {
         "duration": {
-            "type": ["number", "null"], "exclusiveMinimum": 0, "maximum": LONGEST,
+            "type": ["number", "null"], "minimum": SHORTEST, "maximum": LONGEST,
             "description": "Seconds; without it until it is stopped",
         },
         **{name: {"description": "Not kept"} for name in _LEFT_OUT},
@@ -73,8 +73,8 @@ class Recordings:
         for name in body.keys() - {"duration", *_LEFT_OUT}:
             raise Invalid(name, "is none of duration, " + ", ".join(_LEFT_OUT))
         duration = body.get("duration")
-        if duration is not None and (type(duration) not in (int, float) or not 0 < duration <= LONGEST):
-            raise Invalid("duration", f"Value must be a number of seconds up to {LONGEST}")
+        if duration is not None and (type(duration) not in (int, float) or not SHORTEST <= duration <= LONGEST):
+            raise Invalid("duration", f"Value must be a number of seconds from {SHORTEST} to {LONGEST}")
         record = await self._app.recordings.begin_by_hand(id, duration)
         return {
             "success": True,
@@ -114,7 +114,7 @@ class Recordings:
             "remaining_space": space.free if space is not None else None,
         }
 
-    @tells({200: "It is marked"}, _TAG)
+    @tells({200: "It is marked", 404: "There is no such category"}, _TAG)
     async def tag(self, request: Any) -> Any:
         """POST /api/recording/tag {"title", "category", "note", "timestamp"}: mark a moment."""
         body, id = body_of(request), self._main(request)

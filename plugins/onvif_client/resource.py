@@ -25,6 +25,9 @@ PATIENCE, AT_ONCE = 20.0, 3
 #: The largest message of a client to a device (bytes).
 LARGEST = 64 * 1024
 _SERVICES = ("device", "media", "media2", "ptz", "imaging", "events", "analytics", "deviceio")
+_TEXT = {"type": "string", "maxLength": 1024}
+_HOST = r"[^\x00-\x20/?#@:\[\]\\\x7f-\xa0]+"
+_PORT = "0*([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 _XML = frozenset((b"application/soap+xml", b"text/xml", b"application/xml"))
 
 
@@ -89,7 +92,12 @@ class Probe(Resource):
             },
             "body": {
                 "type": "object",
-                "properties": {name: {"type": "string"} for name in ("url", "username", "password")},
+                "properties": {
+                    # An address in IPv6 is taken, too: that is more than a pattern should say.
+                    "url": {**_TEXT, "pattern": f"^ *(https?://)?{_HOST}(:{_PORT})?([/?#][!-?A-~]*)? *$"},
+                    "username": _TEXT,
+                    "password": _TEXT,
+                },
                 "required": ["url"],
                 "additionalProperties": False,
             },

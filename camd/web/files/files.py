@@ -91,12 +91,17 @@ class FilesResource(Listed):
     """GET: the file below this address, or without one what `path` lists. PUT: the body becomes the file; 201, or 200
     if it replaced one. DELETE: the file, with `recursive` a folder."""
 
+    def render(self, request: Request) -> Any:
+        if request.method not in (b"GET", b"HEAD") and not any(request.postpath):
+            raise UnsupportedMethod([b"GET", b"HEAD"])  # nothing replaces or removes the top
+        return super().render(request)
+
     def _below(self, request: Request) -> Any:
         return _send(request, self._files)
 
     def receive(self, request: Request) -> PutBody | None:
         """PUT: see Receiver."""
-        if request.method != b"PUT":
+        if request.method != b"PUT" or not any(request.postpath):
             return None
         self._charge_upload(request)
         return PutBody(request, self._files)
@@ -203,8 +208,6 @@ class PutBody:
             raise Invalid("", "a file is sent as a whole; Content-Range is not supported")
         self.limit = files.most
         self.target = parse_parts(request.postpath)
-        if not self.target:
-            raise Invalid("path", "the name of the file is missing")
         self._demands = Demands(flag_of(request, "overwrite", True), _conditions(request))
         self._incoming = Incoming(
             request, files, self.target[:-1], self.target, self._demands, request.channel.length or 0

@@ -33,7 +33,7 @@ _FPS = Parameter("fps", {"type": "number", "minimum": 0.1, "maximum": 1000}, "Pi
 _BITRATE = Parameter("bitrate", {"type": "integer", "minimum": 16_000, "maximum": 100_000_000}, "Bit/s, of H.264")
 _PICTURE: Schema = {"type": "string", "contentMediaType": "image/jpeg"}
 _NO_PICTURE = "No picture can be had now"
-_MESSAGE: Schema = {"type": "object", "description": "A message of the WebSocket: see docs/state.md"}
+_MESSAGE: Schema = {"type": "object", "description": "A message of the WebSocket: see docs/websocket-api.md"}
 _CHECKS: Schema = {"type": "object", "additionalProperties": text(most=4096)}
 _LOGIN = record({"username": NAME, "password": text(least=1, most=1024)})
 _SETUP = record({"code": text(least=1, most=64), "username": NAME, "password": PASSWORD})
@@ -195,7 +195,7 @@ DESCRIBED: tuple[Operation, ...] = (
             200: Answer("The answer; a refusal is one with `error`", _MESSAGE),
             400: Answer("Not JSON", _MESSAGE),
         },
-        body=_MESSAGE,
+        body={"description": "A message of the WebSocket: see docs/websocket-api.md. To what is none `error` is the answer"},
         tag="state",
     ),
     Operation(
@@ -252,8 +252,8 @@ def of_route(route: Route) -> list[Operation]:
     """What can be said of a route that nobody described: its methods, who may, and what its resource says
     of itself: in `described`, or in the first sentence of its docstring.
 
-    described: method -> {"summary", "answers": {status: text}, "body": JSON Schema or None} and, where the body may
-    be left out, "optional": True."""
+    described: method -> {"summary", "answers": {status: text, or text and JSON Schema}, "body": JSON Schema or None} and,
+    where the body may be left out, "optional": True."""
     resource = route.resource
     described = getattr(resource, "described", None)
     if described is not None:
@@ -263,7 +263,7 @@ def of_route(route: Route) -> list[Operation]:
                 route.path,
                 _needed(route, method),
                 one["summary"],
-                {status: Answer(text) for status, text in one["answers"].items()},
+                {status: _told(said) for status, said in one["answers"].items()},
                 parameters=(_CAMERA,) if "{id}" in route.path else (),
                 body=one["body"],
                 tag=_OF_PLUGINS,
@@ -286,6 +286,10 @@ def of_route(route: Route) -> list[Operation]:
                 )
             )
     return found
+
+
+def _told(said: str | tuple[str, Schema]) -> Answer:
+    return Answer(said) if isinstance(said, str) else Answer(*said)
 
 
 def _needed(route: Route, method: str) -> Permission | str | None:

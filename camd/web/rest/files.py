@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import re
+
 from ...state.permission import Permission
 from .operation import Answer, Operation, Parameter
 from .schema import BOOLEAN, Schema, component, listing, nullable, record, text
 
 _READ, _WRITE = Permission.Storage_r, Permission.Storage_rw
 _WHOLE: Schema = {"type": "integer", "minimum": 0}
-_PATH = Parameter("path", text(least=1, most=1024), "Folders and name, with slashes", "path", rest=True)
+#: The names that `files.name` takes, as far as they are of ASCII.
+_DEVICES = "(con|prn|aux|nul|conin[$]|conout[$]|clock[$]|com[0-9]|lpt[0-9])"
+_DEVICE = re.sub("[a-z]", lambda found: f"[{found[0]}{found[0].upper()}]", _DEVICES.replace("[0-9]", "\\d"))
+_SPECIAL = r"\x00-\x1f\x7f/\\:*?\"<>|"
+_NAME = rf"(?!{_DEVICE} *(\.|/|$))[^-. {_SPECIAL}]([^{_SPECIAL}]{{0,253}}[^. {_SPECIAL}])?"
+#: Nothing that another decoder would make other characters of; and some take `$` for the end of a line.
+_NOT_ENCODED = r"(?![\s\S]*(%[0-9A-Fa-f]{2}|%[uU][0-9A-Fa-f]{4}|&#|\n))"
+#: As OpenAPI sends it, with encoded slashes, which no name has; folders are asked for with plain ones.
+_FILE = f"^{_NOT_ENCODED}{_NAME}$"
+_PLACE = f"^/?$|^{_NOT_ENCODED}/?{_NAME}(/{_NAME}){{0,15}}/?$"
+_PATH = Parameter(
+    "path", text(least=1, most=255, pattern=_FILE), "A name, after its folders with plain slashes", "path", rest=True
+)
 _RECURSIVE = Parameter("recursive", BOOLEAN, "With all that is below")
 _OVERWRITE = Parameter("overwrite", BOOLEAN, "Whether a file that is there may be replaced")
 _BYTES: Schema = {"type": "string", "contentMediaType": "application/octet-stream"}
@@ -72,7 +86,7 @@ def _list(path: str, name: str) -> Operation:
     return Operation(
         "GET", path, _READ, "What is in a folder", {200: Answer("Folders first", _LISTING), **_NO_FILE},
         parameters=(
-            Parameter(name, text(most=1024), "The folder; without it the top"),
+            Parameter(name, text(most=1023, pattern=_PLACE), "The folder; without it the top"),
             _RECURSIVE,
             Parameter("filter", text(most=100), "A pattern like `*.jpg`"),
             Parameter("page", {"type": "integer", "minimum": 1, "maximum": 1000000}, "Which part"),
@@ -104,7 +118,12 @@ FILES: tuple[Operation, ...] = (
     Operation(
         "GET", "/api/files/zip", _READ, "Files and folders as one ZIP",
         {200: Answer("Made while it is sent", _BYTES, "application/zip"), **_NO_FILE, 413: Answer("More than 10 000 files")},
-        parameters=(Parameter("path", text(most=1024), "A file or folder; at least one", many=True),),
+        parameters=(
+            Parameter(
+                "path", {**listing(text(most=1023, pattern=_PLACE), most=1000), "minItems": 1}, "Files and folders",
+                many=True, required=True,
+            ),
+        ),
         tag="files",
     ),
 )  # fmt: skip

@@ -26,6 +26,8 @@ from .schema import BOOLEAN, listing, record, text
 if TYPE_CHECKING:
     from ...app import App
 
+#: A time and a number.
+_CURSOR = r"^$|^(-?[0-9]{1,17}|[0-9]{18})\.[0-9]{1,18}$"
 _FILTERS = (
     CAMERA,
     Parameter("kind", listing(text(), most=10), "Only of this kind", many=True),
@@ -38,7 +40,7 @@ _FILTERS = (
         "per_page", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50}, "So many at most"
     ),
     Parameter("page", {"type": "integer", "minimum": 1, "maximum": 100_000, "default": 1}, "Which page"),
-    Parameter("cursor", text(most=40), "In place of a page: that of the page before, which is faster"),
+    Parameter("cursor", text(most=37, pattern=_CURSOR), "In place of a page: that of the page before, which is faster"),
 )
 _EVER = 1 << 45
 
@@ -63,7 +65,7 @@ class RecordingsNoun:
         )
         return [
             Operation("GET", "/api/recordings", read, "List recordings",
-                      {200: Answer("The newest first", page), 422: Answer("The cursor is none of a page")},
+                      {200: Answer("The newest first", page)},
                       self.list, parameters=_FILTERS),
             Operation("GET", "/api/recordings/{id}/info", read, "Read about a recording",
                       {200: Answer("It", RECORDING), 404: Answer("There is none")}, self.read, parameters=(ID,)),

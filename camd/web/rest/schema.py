@@ -152,7 +152,12 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "object": (dict,),
     "null": (type(None),),
 }
-_compiled = cache(re.compile)
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """As JSON Schema means it: `$` is the very end, where Python's is also before a last line break."""
+    return re.compile(re.sub(r"(?<!\\)\$(?=[|)]|\Z)", r"\\Z", pattern))
 
 
 def check(value: Any, schema: Schema, key: str = "") -> None:

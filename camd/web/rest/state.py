@@ -53,7 +53,8 @@ class StateNoun:
         self._app = app
 
     def operations(self) -> list[Operation]:
-        changed = {200: Answer("What the values are now", record({"values": VALUES, "rev": _REV}))}
+        missing = Answer("The device, or the part of camd for it, is not there")
+        changed = {200: Answer("What the values are now", record({"values": VALUES, "rev": _REV})), 409: missing}
         doc = (
             "All or nothing: when one value is refused none is changed. Names that are not in the body stay "
             "as they are. The answer has the values that were really taken."
@@ -101,7 +102,7 @@ class StateNoun:
                 "/api/state/{name}",
                 READER,
                 "Set a value",
-                {200: Answer("The value that was really taken", ONE)},
+                {200: Answer("The value that was really taken", ONE), 409: missing},
                 self.write,
                 "With `If-Match` only if nobody has changed it meanwhile.",
                 parameters=(_NAME,),
