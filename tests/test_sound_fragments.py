@@ -65,7 +65,8 @@ def together(*lines: list[Packet]) -> list[Packet]:
 
 
 def heard(data: bytes) -> tuple[int, list[int]]:
-    """Of a file: how many pictures there are, and the times of the packets of sound, in samples. FFmpeg decodes all."""
+    """Of a file: how many pictures there are, and the times of the packets of sound, in samples. FFmpeg decodes
+    all of it."""
     with av.open(io.BytesIO(data), options={"err_detect": "explode"}) as container:
         pictures, times = 0, []
         for packet in container.demux():

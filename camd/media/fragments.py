@@ -33,8 +33,8 @@ class InitSegment:
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """One picture, or one packet of sound. init: the segment that has to come before it, the same object as long
-    as it is the same; times as in Packet."""
+    """One picture, or one packet of sound. init: the segment that has to come before it, the same object as
+    long as it is the same; times as in Packet."""
 
     data: bytes
     init: InitSegment
@@ -75,8 +75,8 @@ class Timeline:
 
 
 class InitSegments:
-    """The init segment of a video whose parameter sets may change at any key frame. beside: more tracks that it
-    has, such as one of sound."""
+    """The init segment of a video whose parameter sets may change at any key frame. beside: more tracks that
+    it has, such as one of sound."""
 
     __slots__ = ("_beside", "current")
 

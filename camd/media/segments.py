@@ -64,7 +64,8 @@ class Segment:
 class Segments:
     """Cuts Packets. Reactor thread only; a part costs about 10 us and a copy of its pictures.
 
-    first: the number of the first segment; with_sound: they have a track of it beside that of the pictures. complete: the newest whole ones; current: the one that grows.
+    first: the number of the first segment; with_sound: they have a track of it beside that of the pictures.
+    complete: the newest whole ones; current: the one that grows.
     discontinuities: how many have gone with old segments. longest, longest_part: seconds, since the start.
     """
 

@@ -37,8 +37,8 @@ _ROUNDED = 2
 
 
 class SoundTimeline:
-    """Decode times of packets of AAC, in samples since the first picture. They never overlap: what would, after
-    the sound's clock was set back, is left out."""
+    """Decode times of packets of AAC, in samples since the first picture. They never overlap: what would,
+    after the sound's clock was set back, is left out."""
 
     __slots__ = ("_end",)
 
@@ -46,8 +46,8 @@ class SoundTimeline:
         self._end = 0
 
     def __call__(self, pts: float, origin: float) -> int | None:
-        """The time of the next packet; None for one that is left out, as is what came before the first picture.
-        pts, origin: seconds; origin: that of the pictures."""
+        """The time of the next packet; None for one that is left out, as is what came before the first
+        picture. pts, origin: seconds; origin: that of the pictures."""
         time = round((pts - origin) * RATE)
         if abs(time - self._end) <= _ROUNDED:
             time = self._end
@@ -58,8 +58,8 @@ class SoundTimeline:
 
 
 def sound_runs(packets: Iterable[Packet], timeline: SoundTimeline, origin: float | None) -> list[Run]:
-    """Packets of AAC for a fragment: none or one, and more only where something is missing in between. Pure but
-    for the timeline. origin: pts of time 0, seconds; None if there is none yet."""
+    """Packets of AAC for a fragment: no run or one, and more only where something is missing in between. Pure
+    but for the timeline. origin: pts of time 0, seconds; None if there is none yet."""
     runs: list[tuple[int, list[Sample]]] = []
     for packet in packets if origin is not None else ():
         time = timeline(packet.pts, origin)
@@ -105,8 +105,8 @@ class SoundFragmenter:
 
 
 class SoundedFragmenter(Fragmenter):
-    """As Fragmenter, in band, with a track of sound in the init segment: the work of a SoundedStage. source: the
-    packets of AAC."""
+    """As Fragmenter, in band, with a track of sound in the init segment: the work of a SoundedStage. source:
+    the packets of AAC."""
 
     def __init__(self, source: Stream):
         super().__init__(in_band=True, beside=(TRACK,))
@@ -120,8 +120,8 @@ class SoundedFragmenter(Fragmenter):
 
 
 class SoundedStage(Stage):
-    """Publishes the Fragments of pictures, and between them those of the sound. Without the sound, be it that its
-    device failed or is gone, pictures go on."""
+    """Publishes the Fragments of pictures, and between them those of the sound. Without the sound, be it that
+    its device failed or is gone, pictures go on."""
 
     def __init__(self, upstream: Stream, work: SoundedFragmenter):
         super().__init__(upstream, work)

@@ -1,8 +1,8 @@
 """Playback: a range of time out of several files as one MP4, without encoding anything.
 
-It begins with the last key frame before the range; an edit list tells players to show it, and its sound, from the
-very picture on. Pictures keep their distances; between two files that do not follow each other at once time passes
-as it did, and the last picture stands. All of this blocks.
+It begins with the last key frame before the range; an edit list tells players to show it, and its sound, from
+the very picture on. Pictures keep their distances; between two files that do not follow each other at once time
+passes as it did, and the last picture stands. All of this blocks.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ JOINT = 0.5
 
 @dataclass(slots=True)
 class _Part:
-    """A file that has something of the range. begin, end: the range in ticks of the file; sound: the track of it;
-    entry: the number of its sample entry in what is made; before: what its key frames have before them there."""
+    """A file that has something of the range. begin, end: the range in ticks of the file; sound: the track of
+    it; entry: the number of its sample entry in what is made; before: what its key frames have before them
+    there."""
 
     path: Path
     record: Record

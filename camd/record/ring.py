@@ -1,4 +1,5 @@
-"""Ring: the last seconds of a coded video and its sound in memory, for recordings that begin before their reason. Pure."""
+"""Ring: the last seconds of a coded video and its sound in memory, for recordings that begin before their
+reason. Pure."""
 
 from __future__ import annotations
 

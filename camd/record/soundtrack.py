@@ -16,9 +16,9 @@ PATIENCE = 1.0
 
 
 class Soundtrack:
-    """Packets of pictures and of sound, given on in the order of their times, so that a file can end between two
-    of either. Sound comes a little later than the pictures of the same moment: they wait for it. Without sound
-    pictures go on at once. Reactor thread only.
+    """Packets of pictures and of sound, given on in the order of their times, so that a file can end between
+    two of either. Sound comes a little later than the pictures of the same moment: they wait for it. Without
+    sound pictures go on at once. Reactor thread only.
 
     take(packet): where they go. is_on: there is sound.
     """

@@ -16,7 +16,7 @@ _LARGEST_HEAD = 1 << 20
 
 
 class Video:
-    """A file that is open for reading. track: that of its pictures; sound: that of its sound, None if it has none;
+    """A file that is open for reading. track: that of its pictures; sound: that of its sound, None without;
     head: bytes of its description. Raises Invalid if it has none, and when something in it is not whole."""
 
     def __init__(self, file: BinaryIO):

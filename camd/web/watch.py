@@ -1,4 +1,4 @@
-"""Watch: one channel of the WebSocket at /api/media, the pictures of one camera in one encoding, or its sound."""
+"""Watch: one channel of the WebSocket at /api/media, the pictures of one camera in one encoding or its sound."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 #: Kind, flags, channel, sequence, wall clock; big-endian, 16 bytes.
 HEADER = Struct(">BBHId")
-#: What a message holds: a whole JPEG, what comes before the first fragment, one picture or one packet of sound as a
-#: fragment of MP4.
+#: What a message holds: a whole JPEG, what comes before the first fragment, one picture or one packet of sound
+#: as a fragment of MP4.
 JPEG, INIT, FRAGMENT = 1, 2, 3
 #: Flags.
 KEYFRAME, CARD = 1, 2

@@ -20,7 +20,8 @@ _AGAIN = 1.0
 class Feed:
     """Subscribes to a stream for as long as it has sessions. Reactor thread only.
 
-    sessions: the ids of those who watch; hearers: of those among them who hear, too. on_end(feed): the camera is gone for good.
+    sessions: the ids of those who watch; hearers: of those among them who hear, too. on_end(feed): the camera
+    is gone for good.
     """
 
     def __init__(

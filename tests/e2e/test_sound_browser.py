@@ -47,7 +47,14 @@ window.listen = (context, source) => {
   }, 5);
 };
 """
-_EARS = "const made = Audio; window.ears = []; window.Audio = function () { ears.push(new made()); return ears.at(-1); };"
+_EARS = """
+const Made = Audio;
+window.ears = [];
+window.Audio = function () {
+  ears.push(new Made());
+  return ears.at(-1);
+};
+"""
 _WHEP = """
 (async () => {
   const peer = window.peer = new RTCPeerConnection(), video = document.createElement("video");
@@ -106,7 +113,8 @@ class BrowserTests(SoundCase):
         sign = "document.querySelector('#stage [data-part=microphone]')"
         browser.wait(f"{button}.hidden === false")
         self.assertEqual(browser.ask(f"[{button}.ariaPressed, {sign}.hidden]"), ["false", True])
-        self.assertEqual(browser.ask("[...document.querySelectorAll('.tile-sound')].map((one) => one.hidden)"), [False, True])
+        hidden = browser.ask("[...document.querySelectorAll('.tile-sound')].map((one) => one.hidden)")
+        self.assertEqual(hidden, [False, True])
         self.assertEqual(browser.ask(f"{button}.textContent.trim()"), "Listen to cam1")
         self.assertEqual(browser.ask("ears.length"), 0)
         self.follows()
@@ -116,7 +124,10 @@ class BrowserTests(SoundCase):
         browser.driver.execute_script(f"{button}.focus()")
         browser.press(" ")  # a button, for the keyboard, too
         browser.wait(f"{button}.ariaPressed === 'true' && !{sign}.hidden")
-        browser.driver.execute_script("window.context = new AudioContext(); listen(context, context.createMediaElementSource(ears[0]))")
+        browser.driver.execute_script("""
+          window.context = new AudioContext();
+          listen(context, context.createMediaElementSource(ears[0]));
+        """)
         late = self.heard(4)
         after = self.delay(pictures)
         self.assertLess(abs(browser.ask("pitch") - 1000), 60)
@@ -133,7 +144,8 @@ class BrowserTests(SoundCase):
         """Sound that waits is caught up with, gently; far too much of it is left out."""
         told = self.browser.driver.execute_script("""
           return import(new URL("sound/follow.js", document.baseURI)).then((m) => [
-            ...[99.9, 99.8, 98, 95, 120].map((time) => m.follow(time, 96, 100, m.LEAST)), m.more(0.16), m.more(10)]);
+            ...[99.9, 99.8, 98, 95, 120].map((time) => m.follow(time, 96, 100, m.LEAST)),
+            m.more(0.16), m.more(10)]);
         """)
         self.assertEqual(told[:2], [{"rate": 1}, {"rate": 1.05}])
         self.assertTrue(all(abs(one["seek"] - 99.84) < 0.001 for one in told[2:5]), told)
@@ -182,7 +194,9 @@ class PlayerTests(SoundCase):
                                     "-fps_mode", "passthrough", "-f", "framecrc", "-")
             packets = [line.split(",") for line in told.splitlines() if line[0] != "#"]
             self.assertGreater(sum(stream.strip() == "0" for stream, *_ in packets), 60)
-            sounds = [(int(pts), int(duration)) for stream, _, pts, duration, *_ in packets if stream.strip() == "1"]
+            sounds = [
+                (int(pts), int(duration)) for stream, _, pts, duration, *_ in packets if stream.strip() == "1"
+            ]
             self.assertGreater(len(sounds), 120)
             self.assertEqual({after[0] - sum(before) for before, after in pairwise(sounds)}, {0})
         self.assertEqual([stream["codec_name"] for stream in self.probe("cam/garden/stream.mp4")], ["h264"])
