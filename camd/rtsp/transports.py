@@ -36,6 +36,7 @@ class InterleavedTransport:
     The connection pauses the subscription while its client does not read.
     """
 
+    __slots__ = ("_rtcp", "_rtp", "_writer", "channels", "subscription")
     kind = "tcp"
 
     def __init__(self, writer: DirectWriter, channels: tuple[int, int]):
