@@ -83,8 +83,14 @@ class CameraTests(HotCase):
         self.assertEqual(len(seen), 1, "every viewer has the same pictures")
         (times,) = seen
         gaps = [later - earlier for earlier, later in pairwise(times)]
-        self.assertLess(max(gaps), 1.8 / FPS, "no picture is missing")
+        missing = sum(round(gap * FPS) - 1 for gap in gaps)
+        self.assertLessEqual(missing, self.left_out("two"), f"no picture is missing: {gaps}")
         self.assertEqual(reader.ended, 0)
+
+    def left_out(self, camera: str) -> int:
+        """Pictures that never came to be sent, as on a computer that is busy with something else."""
+        drops, = (one["drops"] for one in self.ask("GET", "/api/status")[1]["cameras"] if one["id"] == camera)
+        return drops["device"] + drops["capture"] + drops["processing"]
 
     def test_viewers_of_another_lose_nothing(self) -> None:
         self.start(_TWO)
