@@ -241,6 +241,12 @@ class ChallengeTests(EdgeCase):
 
 
 class InBandTests(EdgeCase):
+    def test_what_is_no_message(self) -> None:
+        for body in (b"null", b"7", b'"u"', b"[null]"):
+            answer = self.ask("POST", "/api", body, by="admin", content_type="application/json")
+            self.assertEqual(answer.status, 200, body)
+            self.assertIn("error", answer.json, body)
+
     def test_post(self) -> None:
         ask = {"get": ["lamp/device_r"]}
         for who in ({"username": "viewer", "password": PASSWORD}, {"token": self.tokens["viewer"]}):

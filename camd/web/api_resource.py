@@ -52,7 +52,7 @@ class ApiResource(Resource):
         lost.addErrback(lambda _: answered.cancel())
         answered.addErrback(self._refuse, request)
         answered.addCallback(self._send, request)
-        answered.addErrback(lambda failure: None)  # only a cancelled request comes here
+        answered.addErrback(lambda failure: None if lost.called else request.processingFailed(failure))
         return NOT_DONE_YET
 
     async def _answer(self, request: Request) -> bytes:
@@ -62,7 +62,7 @@ class ApiResource(Resource):
             _check(await maybeDeferred(self._web.identify, request))
             return send_json(request, error_answer(error), 400)
         by, rest = await self._sign_in(message, request)
-        if rest is None:
+        if rest is None and message is not None:
             return send_json(request, authenticated(by, message))
         _check(by)
         reply = await answer(self._api.ask, rest, Session(by, address=request.address))
