@@ -71,7 +71,7 @@ class TimeTests(OnvifCase):
         )
 
     def test_the_clock_of_this_machine(self) -> None:
-        clock = Clock()
+        clock = Clock(self.app.clock)
         self.assertIsInstance(clock.is_synchronised(), bool)
         self.assertRegex(clock.zone(), r"[A-Z<:]")
 

@@ -119,7 +119,7 @@ def camd_observables(app: App) -> list[Spec]:
 
 @hookimpl
 def camd_resources(app: App) -> list[Route]:
-    clock, network = Clock(), Network(app.reactor.seconds)
+    clock, network = Clock(app.clock), Network(app.reactor.seconds)
     hub = Hub(app, clock)
 
     def make(camera: str) -> Context:

@@ -1,30 +1,27 @@
-"""Clock: whether this machine knows what time it is, and setting it where it does not."""
+"""Clock: the time of this machine as ONVIF tells it, and setting it where nothing else does."""
 
 from __future__ import annotations
 
-import ctypes
 import os
 import time
+from typing import TYPE_CHECKING
 
-#: Of adjtimex(2): the clock is not synchronised.
-_TIME_ERROR = 5
-#: struct timex is 208 bytes on 64-bit machines, and smaller elsewhere.
-_TIMEX = 512
+if TYPE_CHECKING:
+    from camd.clock import Clock as WallClock
 
 
 class Clock:
-    """The wall clock of the machine. Seconds since 1970, UTC."""
+    """The wall clock of the machine, which camd watches. Seconds since 1970, UTC."""
+
+    def __init__(self, watched: WallClock):
+        self._watched = watched
 
     def now(self) -> float:
         return time.time()
 
     def is_synchronised(self) -> bool:
-        """Whether the kernel says that something (NTP, PTP) keeps its clock right."""
-        try:
-            state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.create_string_buffer(_TIMEX))
-        except (OSError, AttributeError):
-            return False
-        return 0 <= state < _TIME_ERROR
+        """Whether something (NTP, PTP) keeps it right, or nobody can tell that nothing does."""
+        return self._watched.synchronised
 
     def set(self, seconds: float) -> None:
         """Raises OSError, as a rule because a daemon may not do that."""
