@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -19,6 +19,8 @@ from .limits import Limit
 
 #: Answers one request: a JSON value or a Reply, or a coroutine of one. Raises CamdError.
 Answer = Callable[[Any], Any]
+#: The same, or the method of a class that becomes one.
+Told = TypeVar("Told", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,11 @@ class Reply:
     value: Any = None
 
 
-def tells(answers: Mapping[int, str], body: dict[str, Any] | None = None) -> Callable[[Answer], Answer]:
+def tells(answers: Mapping[int, str], body: dict[str, Any] | None = None) -> Callable[[Told], Told]:
     """Says for the documentation of the API what a function answers, and what the body must be (a JSON
     Schema); without it that is one answer, 200. A body without a member that it needs may be left out."""
 
-    def note(answer: Answer) -> Answer:
+    def note(answer: Told) -> Told:
         answer.answers, answer.body = answers, body  # type: ignore[attr-defined]
         return answer
 
