@@ -1,7 +1,7 @@
 # Two commands: `make run` and `make test`. Each is what the README shows, in a virtual environment of its own.
 #
 #   make run ARGS="--http tcp:8080"       the daemon in the foreground
-#   make test TESTS=tests.test_config     the tests; without TESTS all of them, JOBS=2 at a time
+#   make test TESTS=tests.test_config     the tests; without TESTS all of them, JOBS=3 at a time
 #   make soak                             the long ones
 #   make clean                            away with the environment and everything that was built
 #
@@ -10,7 +10,7 @@
 PYTHON ?= python3
 ARGS ?=
 TESTS ?= tests
-JOBS ?= 2
+JOBS ?= 3
 
 # An installation is good as long as the metadata and the list of files are the same: editing a file counts at
 # once, but one that comes or goes needs a new link.
