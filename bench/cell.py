@@ -19,7 +19,7 @@ class Cell:
     """One kind of measurement.
 
     measure(peer, size, seconds) starts a fresh server, loads it with `size` clients and returns figures.
-    servers: "stream", "video", "raw", "socket", "mixed" or "files", the list of peers it is for; needs: the attributes of a Peer that
+    servers: "stream", "video", "coded", "raw", "socket", "mixed" or "files", the list of peers it is for; needs: the attributes of a Peer that
     must not be empty; sizes, quick_sizes: how many clients by default and with --quick; unit: of the sizes.
     """
 
@@ -186,6 +186,8 @@ CELLS = (
          "connections that ask for one snapshot after the other (keep-alive)"),
     Cell("rtsp", rtsp, "video", ("rtsp",), (1, 10, 25), (1, 10),
          "players of one H.264 stream by RTSP over TCP, encoded once: CPU per delivered frame, encoding included"),
+    Cell("passed", rtsp, "coded", ("rtsp",), (1, 10, 25), (),
+         "the same where every server passes on the same camera's H.264"),
     Cell("encoded", rtsp, "raw", ("rtsp",), (1, 10, 25), (25,),
          "the same where every server encodes the same raw pictures with the same settings"),
     Cell("websocket", websocket, "socket", ("websocket",), (25, 100, 500, 1000), (25, 100),

@@ -77,7 +77,12 @@ def video_peers(camd: str) -> list[Peer]:
 
 def raw_peers(camera: Camera, camd: str) -> list[Peer]:
     """Servers of H.264 by RTSP that get the same raw pictures and encode them with the same settings."""
-    return [camd_peer("camd", camera, camd), _gst_rtsp(camera)]
+    return [camd_peer("camd", camera, camd), _gst_rtsp(camera, "yuyv")]
+
+
+def coded_peers(camera: Camera, camd: str) -> list[Peer]:
+    """Servers of H.264 by RTSP that get the same H.264 and pass it on."""
+    return [camd_peer("camd", camera, camd), _gst_rtsp(camera, "h264")]
 
 
 def mixed_peers(camera: Camera, camd: str) -> list[Peer]:
@@ -100,6 +105,7 @@ def camd_peer(name: str, camera: Camera, command: str) -> Peer:
 source = {json.dumps(camera.source)}
 size = "1280x720"
 fps = 30
+{f"format = {json.dumps(camera.format)}" if camera.format else ""}
 
 [websocket]
 max_clients = {{limit}}
@@ -186,15 +192,15 @@ def _nginx() -> Peer:
                 missing="" if command else "not installed: apt install nginx-light")
 
 
-def _gst_rtsp(camera: Camera | None = None) -> Peer:
-    """camera: a V4L2 one that gives YUYV; None for its test picture."""
+def _gst_rtsp(camera: Camera | None = None, gives: str = "") -> Peer:
+    """camera: a V4L2 one, gives: "yuyv" or "h264"; None for its test picture."""
     python = "/usr/bin/python3"
     asked = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
     there = Path(python).exists() and subprocess.run([python, "-c", asked], capture_output=True, check=False).returncode == 0
     missing = "" if there else "not installed: apt install gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-ugly"
     if camera is not None and not camera.device:
         missing = "needs a V4L2 device: --preload"
-    device = (camera.device,) if camera is not None else ()
+    device = (camera.device, gives) if camera is not None else ()
     return Peer("gst_rtsp", (python, str(_PEERS / "gst_rtsp.py"), "{port}", *device), rtsp="{port}/cam", track="stream=0",
                 environment=camera.environment if camera is not None else {},
                 camera=camera.doc if camera is not None else "its test picture", missing=missing)

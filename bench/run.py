@@ -24,11 +24,11 @@ if __package__ in (None, ""):  # started as a script: the package is beside it
 
 from bench import environment
 from bench.build import BUILD, BuildError
-from bench.camera.camera import Camera, file_camera, preloaded_camera, raw_camera, real_camera
+from bench.camera.camera import Camera, coded_camera, file_camera, preloaded_camera, raw_camera, real_camera
 from bench.cell import CELLS, Cell, Row
 from bench.client import MeasurementError
 from bench.download import DOWNLOAD
-from bench.peer import Peer, file_peers, mixed_peers, raw_peers, socket_peers, stream_peers, video_peers
+from bench.peer import Peer, coded_peers, file_peers, mixed_peers, raw_peers, socket_peers, stream_peers, video_peers
 from bench.process import machine
 from bench.special import SPECIAL_CELLS
 from bench.table import table
@@ -144,6 +144,7 @@ def main() -> None:
         peers = {
             "stream": stream_peers(options.camera, options.camd),
             "video": video_peers(options.camd),
+            "coded": coded_peers(coded_camera(options.preload), options.camd),
             "raw": raw_peers(raw_camera(options.preload), options.camd),
             "socket": socket_peers(options.camd, options.node_modules),
             "mixed": mixed_peers(options.camera, options.camd),

@@ -26,7 +26,7 @@ _MEMORY = (Column("RSS before MB", "memory.rss_before", _MB, 1), Column("RSS pea
 _CPU = Column("CPU %", "cpu_share", _PERCENT, 2)
 
 #: Cells whose first column is a cost; it is compared with camd's.
-COSTS = frozenset({"mjpeg", "rtsp", "encoded", "slow", "snapshot", "websocket", "connect", "memory", "memory_tls", "idle", "stalled",
+COSTS = frozenset({"mjpeg", "rtsp", "passed", "encoded", "slow", "snapshot", "websocket", "connect", "memory", "memory_tls", "idle", "stalled",
                    "download"})
 
 #: By cell.
@@ -109,7 +109,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("snapshots refused", "snapshots_refused"), Column("loop lag median ms", "loop_lag.median", _MS, 1), Column("loop lag max ms", "loop_lag.max", _MS, 1),
     ),
 }
-COLUMNS |= {"memory_tls": COLUMNS["memory"], "starved": COLUMNS["mixed"], "encoded": COLUMNS["rtsp"]}
+COLUMNS |= {"memory_tls": COLUMNS["memory"], "starved": COLUMNS["mixed"], "encoded": COLUMNS["rtsp"], "passed": COLUMNS["rtsp"]}
 
 
 def figure(row: Row, key: str) -> float | None:

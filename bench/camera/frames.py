@@ -62,6 +62,16 @@ def make_h264() -> Path:
     return film
 
 
+def make_annexb() -> Path:
+    """The same film as a camera gives it: access units one behind the other."""
+    plain = BUILD / "film.h264"
+    if not plain.exists():
+        unfinished = plain.with_name("unfinished.h264")
+        _ffmpeg("-i", str(make_h264()), "-c", "copy", "-bsf:v", "h264_mp4toannexb", str(unfinished))
+        unfinished.rename(plain)
+    return plain
+
+
 def _with_ffmpeg(place: Path) -> None:
     width, height = SIZE
     _ffmpeg("-f", "lavfi", "-i", f"testsrc2=s={width}x{height}:r=30",
