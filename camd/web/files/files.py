@@ -101,7 +101,7 @@ class FilesResource(Listed):
 
     def receive(self, request: Request) -> PutBody | None:
         """PUT: see Receiver."""
-        if request.method != b"PUT" or not any(request.postpath):
+        if request.method != b"PUT":
             return None
         self._charge_upload(request)
         return PutBody(request, self._files)
@@ -208,6 +208,8 @@ class PutBody:
             raise Invalid("", "a file is sent as a whole; Content-Range is not supported")
         self.limit = files.most
         self.target = parse_parts(request.postpath)
+        if not self.target:
+            raise Invalid("path", "the name of the file is missing")
         self._demands = Demands(flag_of(request, "overwrite", True), _conditions(request))
         self._incoming = Incoming(
             request, files, self.target[:-1], self.target, self._demands, request.channel.length or 0
