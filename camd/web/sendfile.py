@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -22,8 +23,8 @@ from .request import Request
 
 #: f(*args) in a thread: `Threads.io`.
 Io = Callable[..., Deferred[Any]]
-#: Bytes that go out in one turn of the reactor, and how many a thread reads at once.
-IN_A_TURN = 1 << 20
+#: Bytes that go out in one turn of the reactor, at most 2 ms of it, and how many a thread reads at once.
+IN_A_TURN = 1 << 21
 #: Bytes of one piece of a Pump: encrypting them takes a fraction of a millisecond.
 PIECE = 1 << 18
 
@@ -60,7 +61,8 @@ class FileSender:
         return channel.writer.is_plain and channel.writer.idle and not channel._waitingForTransport
 
     def start(self) -> None:
-        """Begin."""
+        """Begin. Meanwhile the kernel may wait until it can fill a segment, which costs a quarter less."""
+        self._fill_segments(True)
         self._transport.unregisterProducer()
         self._transport.registerProducer(self, False)
 
@@ -100,9 +102,14 @@ class FileSender:
             self._transport.startWriting()
             return
         self.stopProducing()
+        self._fill_segments(False)
         self._transport.unregisterProducer()
         self._transport.registerProducer(self._channel, True)
         self._sent()
+
+    def _fill_segments(self, fill: bool) -> None:
+        with suppress(OSError):  # a socket of the file system has none
+            self._transport.setTcpNoDelay(not fill)
 
     def _look(self, stop: int) -> bool:
         """Whether the kernel has the bytes before `stop` in its cache: looks at the last one, for it reads those
