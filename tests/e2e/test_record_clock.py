@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import socket
 import struct
 import subprocess
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 from tests.test_record_day import BERLIN, CHANGE
 from tests.timeline import Timeline
 
+from . import rest
 from .daemon import Daemon
 from .fakecam import FakeCamera, workshop
 from .test_recording import RecordingCase, make_clip
@@ -93,6 +95,7 @@ class SetClockTests(RecordingCase):
             else:
                 self.set_clock(self.ahead + what)
         time.sleep(max(2.5, CHANGE + 2.0 - time.time() - self.ahead))  # the change is over
+        lost = {name: self.lost(name) for name in CAMERAS}
         self.daemon.stop()
         end, wall = time.monotonic(), time.time() + self.ahead
         self.assertEqual(json.loads(self.daemon.camd("recordings", "verify", "--json"))["faults"], [])
@@ -103,11 +106,19 @@ class SetClockTests(RecordingCase):
             timeline.complain([(self.eras[0][0], end)])
             timeline.complain_of_silence(begun, wall)
             for record in records:
-                self.check(record)
+                # FFmpeg does not show what hangs on a picture that the driver of a busy computer has lost.
+                self.check(record, "packets" if lost[name] else "frames")
                 utc = time.strftime("%Y/%m/%d/%H%M%S", time.gmtime(record["timestamp_start"] // 1000))
                 self.assertEqual(record["filename"].rpartition("_")[0], f"{name}/{utc}")
             unplugged = [gap for gap in gaps if "/dev/video" in gap["reason"] or "camera" in gap["reason"]]
             self.assertEqual(len(unplugged), self.counts[name], gaps)
+
+    def lost(self, camera: str) -> int:
+        """Pictures that never came as far as camd."""
+        metrics = rest.fetch(self.daemon.url + "metrics").body.decode()
+        found = re.search(rf'dropped_frames_total{{camera="{camera}",stage="device"}} (\d+)', metrics)
+        assert found is not None, metrics
+        return int(found[1])
 
     def unplug(self, number: int) -> None:
         """Pull a camera out until its file has ended, and put it in again."""

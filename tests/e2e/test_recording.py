@@ -42,10 +42,10 @@ def make_clip(folder: Path, seconds: int = 10, options: str = "-g 30 -crf 18", s
     return clip
 
 
-def count_frames(path: Path) -> int:
-    """How many pictures FFmpeg decodes; AssertionError if it complains."""
+def count_frames(path: Path, what: str = "frames") -> int:
+    """How many pictures FFmpeg decodes, or how many "packets" it finds; AssertionError if it complains."""
     command = (
-        "ffprobe -v error -count_frames -select_streams v -show_entries stream=nb_read_frames -of csv=p=0"
+        f"ffprobe -v error -count_{what} -select_streams v -show_entries stream=nb_read_{what} -of csv=p=0"
     )
     done = subprocess.run([*command.split(), str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0 and not done.stderr, f"{path}: {done.stderr}"
@@ -92,13 +92,13 @@ class RecordingCase(SynchronousTestCase):
         found = {name: self.value(f"cameras/{name}/recording/file") for name in CAMERAS}
         return {name: file for name, file in found.items() if file}
 
-    def check(self, row: dict[str, Any]) -> None:
+    def check(self, row: dict[str, Any], what: str = "frames") -> None:
         """A finished record, its file, and what FFmpeg finds in that are the same."""
         path = self.media / row["filename"]
         self.assertEqual(row["state"], "ready", row)
         self.assertEqual(path.stat().st_size, row["size"], row)
         self.assertEqual(hashlib.sha256(path.read_bytes()).digest(), row["sha256"], row)
-        frames = count_frames(path)
+        frames = count_frames(path, what)
         self.assertEqual(frames, round(row["fps"] * row["duration"] / 1000), row)
         self.assertEqual(row["timestamp_end"] - row["timestamp_start"], row["duration"])
 
