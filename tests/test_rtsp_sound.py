@@ -219,6 +219,24 @@ class PlayTests(SoundCase):
         self.assertEqual(len(came), 10)
         self.assertEqual(self.heard.aac.running, True)
 
+    def test_pictures_that_fill_a_connection_again_hold_the_sound_too(self) -> None:
+        self.play(self.both())
+        self.heard.say(self.shown / 30)
+        self.client.protocol.pauseProducing()
+        self.show()
+        write = self.client.write
+
+        def full(data: bytes) -> None:
+            write(data)
+            self.client.protocol.pauseProducing()
+
+        self.patch(self.client, "write", full)
+        self.client.protocol.resumeProducing()
+        self.taken()
+        for number in range(10):
+            self.heard.say((self.shown + number) / 30)
+        self.assertEqual(self.taken(), [])
+
     def test_sound_that_is_taken_away_leaves_the_pictures(self) -> None:
         session = self.both()
         self.play(session)

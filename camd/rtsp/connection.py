@@ -166,12 +166,12 @@ class RtspConnection(Protocol):
 
     def pauseProducing(self) -> None:
         self.is_held = True
-        self.conversation.hold(True)
+        self.conversation.hold()
         self._read(False)
 
     def resumeProducing(self) -> None:
         self.is_held = False
-        self.conversation.hold(False)
+        self.conversation.hold()
         if not self.is_held:
             self._server.reactor.callLater(0, self._next)
 

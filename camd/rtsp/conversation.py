@@ -329,10 +329,12 @@ class Conversation:
         if (found := self._channels.get(channel)) is not None:
             found.received(data)
 
-    def hold(self, held: bool) -> None:
-        """The client has stopped to read, or reads again."""
+    def hold(self) -> None:
+        """The client has stopped to read, or reads again: `is_held` of the connection tells. Sound goes on before
+        pictures, which may fill the connection again: then the rest stays where it is."""
         for one in tuple(self.sessions.values()):
-            one.hold(held)
+            for lane in reversed(tuple(one.lanes.values())):
+                lane.hold(self._connection.is_held)
 
     def is_idle(self, now: float) -> bool:
         """Whether nothing came of the client for too long. Where the connection itself carries the video, its

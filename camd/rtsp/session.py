@@ -90,11 +90,6 @@ class Session:
             lane.close(says_goodbye)
         self._stop_waiting()
 
-    def hold(self, paused: bool) -> None:
-        """The client of an interleaved session has stopped to read, or reads again."""
-        for lane in tuple(self.lanes.values()):
-            lane.hold(paused)
-
     def _lane_ended(self, lane: Lane) -> None:
         """There will be nothing more to send; of sound alone, if its configuration says so."""
         others = {number: one for number, one in self.lanes.items() if one is not lane}
