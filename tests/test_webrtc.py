@@ -97,6 +97,20 @@ class WhepTests(WebRtcCase):
         self.ask("DELETE", watched[1])
         self.assertFalse(sound.running)
 
+    def test_sound_that_was_away(self) -> None:
+        """Who comes afterwards hears, and so do those who heard before."""
+        for _ in range(2):
+            sound = Stream()
+            self.app.cameras["cam1"].sound = SimpleNamespace(
+                stream={"opus": sound}.get, stop=lambda: succeed(None)
+            )
+            self.watch()
+            self.post()
+            self.child.answer(sdp=OFFER, sound=True)
+            self.assertTrue(sound.running)
+            sound.end()
+            self.assertFalse(sound.running)
+
     def test_a_camera_without_sound(self) -> None:
         self.watch()
         self.assertFalse(self.child.asked("offer")["sound"])
@@ -350,6 +364,25 @@ class FlowTests(WebRtcCase):
         self.assertEqual(self.child.pictures, [])
         self.child.producer.resumeProducing()
         self.assertEqual(len(self.child.pictures), 1)
+
+    def test_one_camera_fills_the_pipe_again(self) -> None:
+        self.watch()
+        self.watch("/cam/cam2/whep")
+        for camera in ("cam1", "cam2"):
+            self.picture(keyframe=True, camera=camera)
+        self.child.producer.pauseProducing()
+        for camera in ("cam1", "cam2"):
+            self.picture(camera=camera)
+        write = self.child.write
+
+        def full(data: bytes) -> None:
+            write(data)
+            self.child.producer.pauseProducing()
+
+        self.patch(self.child, "write", full)
+        self.child.producer.resumeProducing()
+        self.picture(camera="cam2")
+        self.assertEqual(len(self.child.pictures), 3)
 
     def test_a_child_that_never_reads_again(self) -> None:
         self.watch()

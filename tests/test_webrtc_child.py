@@ -251,6 +251,17 @@ class FeedTests(ChildCase):
 
         self.run_loop(work())
 
+    def test_who_left_hears_no_more(self) -> None:
+        async def work() -> None:
+            feed = self.feed()
+            track = viewer.Audio(feed)
+            track.stop()
+            with self.assertRaises(viewer.MediaStreamError):
+                await asyncio.wait_for(track.recv(), 1)
+            self.assertEqual(feed.hearers, set())
+
+        self.run_loop(work())
+
     def test_a_viewer_that_left(self) -> None:
         async def work() -> None:
             feed = self.feed()

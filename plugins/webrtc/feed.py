@@ -46,14 +46,15 @@ class Feed:
         self._subscription = stream.subscribe(
             self._deliver, Gop(), kind="webrtc", on_end=lambda: on_end(self)
         )
-        self.flow(process.paused)
+        self.flow()
 
-    def flow(self, paused: bool) -> None:
-        """The child reads too slowly: from here on the stream's policy decides what is left out."""
-        for subscription in (self._subscription, self._sound):
+    def flow(self) -> None:
+        """The child reads too slowly, or goes on: `paused` of the process tells, for what is sent now may fill the
+        pipe again. Meanwhile the stream's policy decides what is left out."""
+        for subscription in (self._sound, self._subscription):
             if subscription is None:
                 continue
-            if paused:
+            if self._process.paused:
                 subscription.pauseProducing()
             else:
                 subscription.resumeProducing()
@@ -62,8 +63,10 @@ class Feed:
         """Somebody who watches hears the camera, too. sound: packets of Opus."""
         self.hearers.add(session)
         if self._sound is None:
-            self._sound = sound.subscribe(self._deliver_sound, Gop(), kind="webrtc")
-            self.flow(self._process.paused)
+            self._sound = sound.subscribe(
+                self._deliver_sound, Gop(), kind="webrtc", on_end=self._end_sound
+            )
+            self.flow()
 
     def leave(self, session: str) -> None:
         """Somebody does not watch any more; with the last who hears the sound ends."""

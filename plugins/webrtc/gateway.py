@@ -222,9 +222,9 @@ class Gateway(Service):
             self._dropped_now = self._dropped_before + int(message["count"])
             self._dropped.publish(self._dropped_now)
 
-    def _flow(self, paused: bool) -> None:
+    def _flow(self) -> None:
         for feed in tuple(self._feeds.values()):
-            feed.flow(paused)
+            feed.flow()
 
     def _options_changed(self) -> None:
         if self.sessions and not self.options.enabled:

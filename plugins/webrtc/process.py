@@ -46,7 +46,7 @@ class ChildError(CamdError):
 class Process(ProcessProtocol):
     """One run of the child. Reactor thread only.
 
-    on_message(message): it tells something unasked. on_flow(paused): it reads too slowly, or goes on.
+    on_message(message): it tells something unasked. on_flow(): it reads too slowly, or goes on: see paused.
     on_end(): it is gone. started: fires when it is ready. Pictures for it are written only while it is not
     paused; what then becomes of them is for who has them to decide.
     """
@@ -57,7 +57,7 @@ class Process(ProcessProtocol):
         self,
         reactor: Any,
         on_message: Callable[[Message], None],
-        on_flow: Callable[[bool], None],
+        on_flow: Callable[[], None],
         on_end: Callable[[], None],
     ):
         self.paused = False
@@ -121,13 +121,13 @@ class Process(ProcessProtocol):
         self.paused = True
         if not self._stopping:
             self._set_deadline(READ, f"it has read nothing for {READ:.0f} s")
-        self._on_flow(True)
+        self._on_flow()
 
     def resumeProducing(self) -> None:
         self.paused = False
         if not self._stopping:
             self._set_deadline(None, "")
-        self._on_flow(False)
+        self._on_flow()
 
     def stopProducing(self) -> None:
         """Its end of the pipe is closed: it is ending, and processEnded tells when it has."""

@@ -179,6 +179,8 @@ class Audio(MediaStreamTrack):
         self._arrived.set()
 
     async def recv(self) -> Packet:
+        if self.readyState != "live":
+            raise MediaStreamError
         self._feed.hearers.add(self)
         while not self._packets:
             self._arrived.clear()
