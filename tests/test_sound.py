@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from camd.config import CameraConfig
-from camd.errors import SourceError, Unsupported
+from camd.errors import CamdError, SourceError, Unsupported
 from camd.media import Encoding, Format, Packet
 from camd.media.camera import Camera
 from camd.media.cameras import Cameras
@@ -118,6 +119,26 @@ class SoundTests(SynchronousTestCase):
         self.blocks(LINGER)
         self.assertEqual((len(self.threads.loops), self.value("status")), (1, "on"))
 
+    def test_an_encoder_that_fails_is_made_anew(self) -> None:
+        made: list[Echo] = []
+
+        class Broken(Echo):
+            def __init__(self) -> None:
+                made.append(self)
+
+            def encode(self, block: Packet) -> list[Packet]:
+                if len(made) < 3:
+                    raise CamdError("out of order")
+                return super().encode(block)
+
+        self.camera.sound._encoders = {"aac": Broken}
+        told = []
+        stage = self.camera.stream(Encoding("aac"))
+        self.patch(stage, "log", SimpleNamespace(warn=lambda *args, **values: told.append(values)))
+        self.listen()
+        self.blocks(0.1)
+        self.assertEqual((len(made), len(self.got), len(told)), (3, 6, 1))
+
     def test_two_listeners_have_one_encode(self) -> None:
         self.listen()
         self.listen()
@@ -199,6 +220,15 @@ class SoundTests(SynchronousTestCase):
         self.blocks(0.1)
         self.assertEqual(len(self.got), 10)
 
+    def test_another_device_of_the_camera_has_another_microphone(self) -> None:
+        """That of "auto" is in the camera."""
+        self.listen()
+        self.blocks(0.1)
+        self.cameras.configure({"cam1": CameraConfig("cam1", "fake:other", sound="fake:one")})
+        self.assertEqual(self.addresses, ["one", "one"])
+        self.closed()
+        self.assertEqual((len(self.threads.loops), self.ended), (2, []))
+
     def test_a_kind_that_nobody_provides(self) -> None:
         self.configure("shell:x")
         self.listen()
@@ -218,6 +248,13 @@ class SoundTests(SynchronousTestCase):
         self.assertIsNone(self.camera.sound)
         self.assertNotIn("cameras/cam1/sound/status", self.state)
         self.closed()
+
+    def test_nothing_is_left_of_sound_that_was_taken_away(self) -> None:
+        self.configure("fake:one", enabled=False)
+        before = len(self.reactor.getDelayedCalls())
+        self.listen()
+        self.configure("", enabled=False)
+        self.assertEqual(len(self.reactor.getDelayedCalls()), before)
 
     def test_a_camera_that_goes_takes_its_sound_along(self) -> None:
         self.listen()

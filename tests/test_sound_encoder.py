@@ -7,8 +7,9 @@ from itertools import pairwise
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from camd.encoders import sound
 from camd.encoders.sound import SoundEncoder, camd_encoders
-from camd.errors import SourceError
+from camd.errors import CamdError, SourceError
 from camd.media import Packet, SourceSettings
 from camd.media.sound import AAC_CONFIGURATION, RATE, SAMPLE, SAMPLES
 from camd.sources.beep import BLOCK, LENGTH, LOUDNESS, Beep
@@ -59,6 +60,14 @@ class SoundEncoderTests(SynchronousTestCase):
         late = [packet for block in blocks(10, 960, 60.0) for packet in encoder.encode(block)]
         self.assertLess(early[-1].pts, 50.2)
         self.assertApproximates(late[-1].pts, 60 + 9 * 960 / RATE, 0.01)
+
+    def test_one_that_is_not_there_keeps_nothing(self) -> None:
+        encoder = SoundEncoder("opus")
+        self.patch(sound, "_CODECS", {"opus": ("no such encoder", "s16", 48_000, {})})
+        for block in blocks(50, 960):
+            with self.assertRaises(CamdError):
+                encoder.encode(block)
+        self.assertLess(len(encoder._blocks), 3)
 
     def test_a_sound_is_where_it_was(self) -> None:
         """The tone begins in the decoded sound when it began before the microphone."""

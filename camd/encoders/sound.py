@@ -43,15 +43,15 @@ class SoundEncoder:
         """The packets that this block completes. Raises CamdError if there is no such encoder."""
         import av
 
-        self._blocks.append((self._taken + len(self._left) // SAMPLE, block))
         samples = self._left + block.data
         size = SAMPLES[self._codec]
         whole = len(samples) // (size * SAMPLE)
-        self._left = samples[whole * size * SAMPLE :]
         packets = []
         try:
             if self._context is None:
                 self._context = self._make()
+            self._blocks.append((self._taken + len(self._left) // SAMPLE, block))
+            self._left = samples[whole * size * SAMPLE :]
             for number in range(whole):
                 frame = av.AudioFrame(format="s16", layout="mono", samples=size)
                 frame.planes[0].update(samples[number * size * SAMPLE : (number + 1) * size * SAMPLE])

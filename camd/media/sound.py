@@ -90,6 +90,7 @@ class SoundStage(Stage):
         self._threads = threads
         self._make = make
         self._encoder: SoundEncoder | None = None
+        self._trouble = ""  # what was said last about it
 
     def _encode(self, block: Packet) -> Deferred[list[Packet]]:
         if self._encoder is None:
@@ -97,12 +98,16 @@ class SoundStage(Stage):
         return self._threads.encode(self._encoder.encode, block)
 
     def _finished(self, result: Any, feed: Any, era: int) -> None:
+        self._trouble = ""
         for packet in result:
             super()._finished(packet, feed, era)
 
     def _failed(self, error: Exception) -> None:
         self.failures += 1
-        self.log.warn("sound dropped: {error}", error=error)
+        self._encoder = None
+        if str(error) != self._trouble:  # else it would be said 25 times a second
+            self._trouble = str(error)
+            self.log.warn("sound dropped: {error}", error=error)
 
     def _stop(self) -> None:
         super()._stop()
@@ -209,7 +214,7 @@ class Sound:
     def reconfigure(self, config: CameraConfig) -> None:
         """Take another configuration; listeners stay."""
         before, self._config = self._config, config
-        if config.sound != before.sound:
+        if (config.sound, config.source) != (before.sound, before.source):  # that of "auto" is in the camera
             self._device.exchange()
             if self._retry.is_running:
                 self._retry.start(0)
@@ -235,7 +240,10 @@ class Sound:
             self._open()
 
     def _released(self) -> None:
-        self._linger.start(LINGER)
+        if self._running:
+            self._linger.start(LINGER)
+        else:
+            self._quieten()
 
     def _quieten(self) -> None:
         """Nobody listens any more."""
