@@ -189,6 +189,13 @@ class SegmentsTests(SynchronousTestCase):
         self.assertEqual({after - before for before, after in pairwise(times)}, {SAMPLES})
         self.assertLess(abs(len(times) * STEP - 3.0), 2 * STEP)
 
+    def test_pictures_that_do_not_come_let_no_sound_pile_up(self) -> None:
+        segments = Segments(with_sound=True)
+        segments.add(video(1)[0])
+        for _ in range(5000):
+            segments.hear(*sound(1))
+        self.assertLess(len(segments._heard), 2000)
+
     def test_without(self) -> None:
         segments = Segments()
         for packet in video(40):

@@ -25,6 +25,8 @@ SEGMENT, PART = 1.0, 0.5
 KEPT = 6
 #: A segment that grows beyond this is given up: there is no key frame (bytes).
 MOST_BYTES = 16 * 1024 * 1024
+#: Packets of sound that wait for the next picture: half a minute. Beyond that the oldest is left out.
+MOST_HEARD = 1400
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class Segments:
         self._sounds = SoundTimeline()
         self._sequence = 0
         self._pictures: list[tuple[Packet, int]] = []  # of the part under way, with their times
-        self._heard: list[Packet] = []  # since the part before
+        self._heard: deque[Packet] = deque(maxlen=MOST_HEARD)  # since the part before
         self._begun_at = 0  # the current segment, in ticks
         self._broken = False
 
