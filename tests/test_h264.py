@@ -60,6 +60,12 @@ class H264CodecTests(SynchronousTestCase):
         packets = self.encode(1, width=321, height=241)
         self.assertEqual(h264.sequence(nal.parameter_sets(packets[0].data, "h264")[0]).width, 320)
 
+    def test_settings_that_are_refused_are_so_each_time(self):
+        codec = H264Codec("no such encoder", VideoSettings(bitrate=1))
+        for _ in range(2):
+            with self.assertRaises(CamdError):
+                codec.encode(picture(0), True)
+
     def test_the_bitrate(self):
         def rate(bitrate):
             noise = numpy.random.default_rng(1)

@@ -33,9 +33,8 @@ class H264Codec:
 
         height, width = frame.image.shape[:2]
         try:
-            if self._planes is None:
-                self._planes = Planes(width // 2 * 2, height // 2 * 2)
-                self._context = self._make(width, height)
+            if self._context is None:  # both or, with settings that are refused, neither
+                self._planes, self._context = Planes(width // 2 * 2, height // 2 * 2), self._make(width, height)
             picture = self._planes.fill(frame.image)
             picture.pts, picture.time_base = round(frame.pts * _CLOCK), Fraction(1, _CLOCK)
             picture.pict_type = av.video.frame.PictureType.I if keyframe else av.video.frame.PictureType.NONE
