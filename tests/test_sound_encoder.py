@@ -13,6 +13,7 @@ from camd.errors import CamdError, SourceError
 from camd.media import Packet, SourceSettings
 from camd.media.sound import AAC_CONFIGURATION, RATE, SAMPLE, SAMPLES
 from camd.sources.beep import BLOCK, LENGTH, LOUDNESS, Beep
+from camd.sources.sample_clock import SampleClock
 
 
 def blocks(count: int, size: int = 700, start: float = 50.0, data: bytes | None = None) -> list[Packet]:
@@ -60,6 +61,34 @@ class SoundEncoderTests(SynchronousTestCase):
         late = [packet for block in blocks(10, 960, 60.0) for packet in encoder.encode(block)]
         self.assertLess(early[-1].pts, 50.2)
         self.assertApproximates(late[-1].pts, 60 + 9 * 960 / RATE, 0.01)
+
+    def test_a_microphone_with_a_clock_of_its_own_is_heard_without_breaks(self) -> None:
+        """Quartzes are some 100 ppm apart: in a minute that is a third of a packet."""
+        for off in (-1e-4, 1e-4):
+            clock = SampleClock(RATE)
+            for codec, size in SAMPLES.items():
+                encoder, made = SoundEncoder(codec), []
+                for number in range(1500):
+                    heard = 1000 + number * 0.04 / (1 + off)
+                    pts = clock.at(1920, heard + number % 7 * 0.0005)
+                    made += encoder.encode(Packet(bytes(1920 * SAMPLE), "pcm", pts, pts, pts))
+                steps = [round(after.pts * RATE) - round(before.pts * RATE) for before, after in pairwise(made)]
+                self.assertEqual(set(steps), {size})
+                self.assertApproximates(made[-1].pts, heard, 0.05)  # what is not whole yet, and 11 ms
+                self.assertEqual(made[-1].pts, made[-1].wall)
+
+    def test_a_clock_that_runs_away_is_followed(self) -> None:
+        """Ten seconds of a microphone that is one percent too slow, or too fast."""
+        for off in (-0.01, 0.01):
+            encoder = SoundEncoder("opus")
+            made = []
+            for number in range(500):
+                pts = 1000 + number * 0.02 / (1 + off)
+                made += encoder.encode(Packet(bytes(960 * SAMPLE), "pcm", pts, pts, pts))
+            self.assertApproximates(made[-1].pts, pts, 0.025)
+            steps = [round(after.pts * RATE) - round(before.pts * RATE) for before, after in pairwise(made)]
+            self.assertGreaterEqual(min(steps), 960)
+            self.assertLess(len(steps) - steps.count(960), 12)
 
     def test_one_that_is_not_there_keeps_nothing(self) -> None:
         encoder = SoundEncoder("opus")
