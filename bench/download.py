@@ -19,13 +19,17 @@ from .server import Server
 _MB = 1_000_000
 #: What the client takes at once: more than a server can put into its socket.
 _PIECE = 1 << 21
-_folder = tempfile.TemporaryDirectory(prefix="bench-files-")
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="bench-files-")
 
 
 @cache
 def make_file(megabytes: int) -> Path:
     """A file of so many megabytes that is in the cache and on the disk; made once, removed at the end."""
-    path = Path(_folder.name) / f"{megabytes}"
+    path = Path(_folder().name) / f"{megabytes}"
     piece = os.urandom(_MB)
     with path.open("wb") as file:
         for _ in range(megabytes):
