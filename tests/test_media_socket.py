@@ -103,7 +103,9 @@ class WatchTests(MediaSocketCase):
             [(one.kind, one.channel, one.sequence) for one in found],
             [(2, 0, 0), (3, 0, 0), (3, 0, 1), (2, 1, 0), (3, 1, 0), (3, 1, 1), (3, 1, 2)],
         )
-        socket.ask({"unwatch": 1})
+        self.assertEqual(self.app.web.delays.series["mse"].count, 2)  # of the pictures
+        stream.end()
+        self.assertEqual(socket.received(), [{"ended": 1, "reason": "the sound is gone"}])
         self.assertFalse(stream.running)
 
     def test_unwatch(self) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..direct import keep_unsent
 from ..errors import Invalid, Refused, Unsupported
 from ..media.cameras import Cameras
-from ..media.frame import Encoding
+from ..media.frame import SOUND, Encoding
 from ..state.permission import Permission
 from ..state.spec import Value
 from .api import Message, Session
@@ -87,8 +87,9 @@ class MediaProtocol(ClientProtocol):
         camera = self.factory.cameras.get(id)
         if camera is None:
             raise Invalid("camera", "no such camera")
+        gone = "the sound is gone" if wanted.codec in SOUND else "the camera is gone"
         try:
-            watch = Watch(self, channel, camera, wanted, lambda: self._end_one(watch, "the camera is gone"))
+            watch = Watch(self, channel, camera, wanted, lambda: self._end_one(watch, gone))
         except Unsupported as error:
             raise Invalid("codec", str(error)) from None
         return watch
@@ -104,7 +105,7 @@ class MediaProtocol(ClientProtocol):
         """A channel had its turn."""
         self._turn += 1
         watch.turn = self._turn
-        if kind in (JPEG, FRAGMENT):
+        if kind in (JPEG, FRAGMENT) and watch.encoding.codec not in SOUND:
             self.factory.delays.note("grid" if kind == JPEG else "mse", grabbed)
 
     def pauseProducing(self) -> None:

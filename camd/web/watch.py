@@ -31,7 +31,7 @@ class Watch:
     """Sends pictures to one client as binary messages. Reactor thread only.
 
     Bytes are shared by all clients; a message has its own 16 bytes before them. turn: when it last sent
-    something, counted by the client. on_end(): the camera is gone.
+    something, counted by the client. on_end(): the camera is gone, or its sound.
     """
 
     __slots__ = ("_client", "_first", "_init", "_pictures", "camera", "channel", "encoding", "turn")
