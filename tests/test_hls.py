@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
+from twisted.internet.defer import succeed
 from twisted.trial.unittest import SynchronousTestCase
 
+from camd.media import Stream
 from camd.media import segments as module
 from camd.media.segments import KEPT, Segments
 from camd.web.hls import IDLE, PATIENCE
@@ -167,6 +170,24 @@ class HlsTests(VideoCase):
         self.assertEqual((answer.status, answer.headers["content-type"]), (200, "application/vnd.apple.mpegurl"))
         self.assertEqual(answer.headers["cache-control"], "no-store")
         self.assertTrue(answer.body.startswith(b"#EXTM3U\n"))
+
+    def test_sound_that_comes_and_goes(self) -> None:
+        lines = self.started()
+        self.assertEqual("".join(lines).count("EXT-X-MAP"), 1)
+        for number in (1, 2):  # of another microphone
+            stream = Stream()
+            self.camera().sound = SimpleNamespace(stream={"aac": stream}.get, stop=lambda: succeed(None))
+            self.get_later(INDEX)
+            self.assertTrue(stream.running, number)
+            stream.end()
+        self.publish(self.packets[91:151])
+        text = Answer(self.get_later(INDEX).value()).body.decode()
+        self.assertEqual((text.count("#EXT-X-MAP"), text.count("#EXT-X-DISCONTINUITY\n")), (2, 1))
+        self.camera().sound = None
+        self.get_later(INDEX)
+        self.publish(self.packets[151:211])
+        text = Answer(self.get_later(INDEX).value()).body.decode()
+        self.assertEqual((text.count("#EXT-X-MAP"), text.count("#EXT-X-DISCONTINUITY\n")), (3, 2))
 
     def test_what_it_leads_to(self) -> None:
         lines = self.started()

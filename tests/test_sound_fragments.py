@@ -189,6 +189,23 @@ class SegmentsTests(SynchronousTestCase):
         self.assertEqual({after - before for before, after in pairwise(times)}, {SAMPLES})
         self.assertLess(abs(len(times) * STEP - 3.0), 2 * STEP)
 
+    def test_sound_that_comes_and_goes(self) -> None:
+        """From a key frame on, after which players take another init segment; no picture is lost."""
+        segments = Segments()
+        for packet in together(video(200, start=3.0), sound(190, start=3.0)):
+            if packet.codec == "aac":
+                segments.with_sound = 4.5 < packet.pts < 6.5
+                segments.hear(packet)
+            else:
+                segments.add(packet)
+        shown = segments.shown
+        self.assertEqual([segment.duration for segment in shown[:-1]], [1.0] * 6)
+        self.assertEqual([segment.init.type.count("mp4a") for segment in shown], [0, 0, 1, 1, 0, 0, 0])
+        self.assertEqual([segment.init_number for segment in shown], [0, 0, 2, 2, 4, 4, 4])
+        self.assertEqual([segment.number for segment in shown if segment.discontinuity], [2, 4])
+        pictures, times = heard(shown[2].init.data + b"".join(segment.data for segment in shown[2:4]))
+        self.assertEqual((pictures, {after - before for before, after in pairwise(times)}), (60, {SAMPLES}))
+
     def test_pictures_that_do_not_come_let_no_sound_pile_up(self) -> None:
         segments = Segments(with_sound=True)
         segments.add(video(1)[0])

@@ -66,7 +66,8 @@ class Segment:
 class Segments:
     """Cuts Packets. Reactor thread only; a part costs about 10 us and a copy of its pictures.
 
-    first: the number of the first segment; with_sound: they have a track of it beside that of the pictures.
+    first: the number of the first segment; with_sound: they have a track of it beside that of the pictures, or have
+    none, from the next key frame on.
     complete: the newest whole ones; current: the one that grows.
     discontinuities: how many have gone with old segments. longest, longest_part: seconds, since the start.
     """
@@ -78,7 +79,9 @@ class Segments:
         self.longest = SEGMENT
         self.longest_part = PART
         self._next = first
-        self._inits = InitSegments(*((TRACK,) if with_sound else ()))
+        self.with_sound = with_sound
+        self._has_sound = False
+        self._inits = InitSegments()
         self._timeline = Timeline()
         self._sounds = SoundTimeline()
         self._sequence = 0
@@ -99,6 +102,9 @@ class Segments:
 
     def add(self, packet: Packet) -> bool:
         """Take the next packet; returns whether a part became complete by it."""
+        if packet.keyframe and self.with_sound != self._has_sound:
+            self._has_sound = self.with_sound
+            self._inits = InitSegments(*((TRACK,) if self._has_sound else ()))
         try:
             init = self._inits.of(packet)
         except Invalid:
@@ -119,7 +125,7 @@ class Segments:
 
     def hear(self, packet: Packet) -> None:
         """Take the next packet of sound: it rides along with the part that is complete next."""
-        if self._pictures:
+        if self._pictures and self._has_sound:
             self._heard.append(packet)
 
     def forget(self) -> None:

@@ -22,7 +22,7 @@ from ..media.camera import Camera
 from ..media.frame import Encoding, Packet
 from ..media.policy import Gop
 from ..media.segments import KEPT, SEGMENT, Segments, whole_seconds
-from ..media.stream import Stream
+from ..media.stream import Stream, Subscription
 from . import playlist
 from .choice import VIDEO, video_of
 from .delays import Delays
@@ -47,11 +47,9 @@ class Presentation:
     on_stop() is called once, when nobody does any longer or the camera is gone.
     """
 
-    def __init__(
-        self, stream: Stream, sound: Stream | None, reactor: Any, delays: Delays, on_stop: Callable[[], None]
-    ):
+    def __init__(self, stream: Stream, reactor: Any, delays: Delays, on_stop: Callable[[], None]):
         # Growing with each start: no address ever means another segment.
-        self.segments = Segments(first=int(time.time()), with_sound=sound is not None)
+        self.segments = Segments(first=int(time.time()))
         self._stream = stream
         self._reactor = reactor
         self._delays = delays
@@ -61,6 +59,16 @@ class Presentation:
         self._subscription = stream.subscribe(
             self._add, Gop(), kind="hls", on_end=self.stop, on_recall=self.segments.forget
         )
+        self._sound: Stream | None = None
+        self._heard: Subscription | None = None
+
+    def hear(self, sound: Stream | None) -> None:
+        """The camera has this sound now; may be told again."""
+        if sound is self._sound:
+            return
+        if self._heard is not None:
+            self._heard.close()
+        self._sound, self.segments.with_sound = sound, sound is not None
         self._heard = sound and sound.subscribe(self.segments.hear, Gop(), kind="")
 
     def touch(self) -> None:
@@ -134,16 +142,14 @@ class Hls(Resource):
         encoding = video_of(request)
         presentation = self._presentations.get(encoding)
         if presentation is None and start:
-            camera = self._camera
+            stream = self._camera.stream(encoding)
             presentation = Presentation(
-                camera.stream(encoding),
-                camera.sound and camera.sound.stream("aac"),
-                self._reactor,
-                self._delays,
-                lambda: self._presentations.pop(encoding, None) and None,
+                stream, self._reactor, self._delays, lambda: self._presentations.pop(encoding, None) and None
             )
             self._presentations[encoding] = presentation
         if presentation is not None:
+            sound = self._camera.sound
+            presentation.hear(sound and sound.stream("aac"))
             presentation.touch()
         return presentation
 
