@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from camd.config import CameraConfig
 from camd.errors import CamdError, SourceError, Unsupported
 from camd.media import Encoding, Format, Packet
+from camd.media.calls import MOST
 from camd.media.camera import Camera
 from camd.media.cameras import Cameras
 from camd.media.sound import BEHIND, LINGER, QUIET, RATE, SAMPLE, TICK, Sound
@@ -206,6 +207,18 @@ class SoundTests(SynchronousTestCase):
         self.assertIn("has not answered", self.value("reason"))
         self.assertGreater(len(self.threads.loops), 1)
         self.assertEqual(len(self.made), 2)
+
+    def test_one_that_always_hangs_takes_no_more_threads(self) -> None:
+        """Cameras need them, too."""
+        self.listen()
+        for _ in range(2000):
+            self.reactor.advance(TICK)
+        self.assertEqual(len(self.threads.loops), MOST)
+        self.assertIn(f"{MOST} calls to it hang", self.value("reason"))
+        self.threads.loops[0][1].callback(None)
+        for _ in range(20):
+            self.reactor.advance(TICK)
+        self.assertEqual(len(self.threads.loops), MOST + 1)
 
     # -- the configuration changes
 

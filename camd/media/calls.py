@@ -44,7 +44,7 @@ class Calls:
 
     def __call__(self, f: Callable[..., Any], *args: Any, limit: float = LIMIT) -> Deferred[Any]:
         """What f(*args) returns, SourceError after `limit` seconds without it, or at once with MOST that hang."""
-        if self.hanging >= MOST:
+        if self.refuse:
             return fail(self.refusal())
         answer: Deferred[Any] = Deferred()
         call = self._run(f, *args)
@@ -59,6 +59,11 @@ class Calls:
 
         call.addBoth(done)
         return answer
+
+    @property
+    def refuse(self) -> bool:
+        """Whether so many hang that nothing more is asked."""
+        return self.hanging >= MOST
 
     def refusal(self) -> SourceError:
         """Why nothing more is asked of the device."""
@@ -77,7 +82,7 @@ class Calls:
             name=self._name, seconds=seconds, hanging=self.hanging,
         )  # fmt: skip
         call.addBoth(self._back)
-        if self.hanging >= MOST:
+        if self.refuse:
             return self.refusal()
         return SourceError(f"the device has not answered for {seconds:.0f} s; it is asked again", "stalled")
 

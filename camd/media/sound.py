@@ -257,6 +257,8 @@ class Sound:
     def _open(self) -> None:
         if not self._running or self._device.is_open:
             return
+        if self._device.calls.refuse:  # each that hangs keeps a thread
+            return self._failed(Failure(self._device.calls.refusal()))
         if self.status != "backoff":
             self._become("on")
         settings = SourceSettings(self._config.name or self._config.id, self._config.address)
