@@ -237,6 +237,22 @@ class PlayTests(SoundCase):
             self.heard.say((self.shown + number) / 30)
         self.assertEqual(self.taken(), [])
 
+    def test_one_track_is_ended_for_itself(self) -> None:
+        session = self.both()
+        self.play(session)
+        self.heard.say(self.shown / 30)
+        self.taken()
+        self.assertEqual(self.client.send("TEARDOWN", SOUND, session=session).status, 200)
+        self.assertFalse(self.heard.aac.running)
+        self.show()
+        self.assertEqual({channel for channel, _ in self.taken()}, {0})
+        self.assertEqual(self.client.send("PAUSE", session=session).status, 200)
+        reply = self.client.send("SETUP", SOUND, transport=SECOND, session=session)
+        self.assertIn("interleaved=2-3", reply.headers["transport"])
+        for track in (VIDEO, SOUND):
+            self.assertEqual(self.client.send("TEARDOWN", track, session=session).status, 200)
+        self.assertEqual(self.client.send("PAUSE", session=session).status, 454)
+
     def test_sound_that_is_taken_away_leaves_the_pictures(self) -> None:
         session = self.both()
         self.play(session)

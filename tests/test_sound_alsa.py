@@ -7,6 +7,7 @@ import os
 from array import array
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import SkipTest
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -122,6 +123,13 @@ class TroubleTests(SynchronousTestCase):
         self.assertRaisesRegex(SourceError, "no microphone hw:1", microphone.read, 0.25)
         microphone.close()
         self.assertEqual(microphone.dropped(), 3)
+
+    def test_a_call_that_was_interrupted_is_made_again(self) -> None:
+        library = SimpleNamespace(snd_pcm_wait=lambda *args: -errno.EINTR)
+        pcm = Pcm.__new__(Pcm)
+        pcm._library, pcm._pcm, pcm._frame, pcm.overruns = library, None, 2, 0
+        self.assertEqual(pcm.read(1920, 0.25), (b"", 0))
+        self.assertEqual(pcm.overruns, 0)
 
 
 class FindingTests(SynchronousTestCase):

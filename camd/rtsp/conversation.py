@@ -243,7 +243,13 @@ class Conversation:
         return response(200, request.cseq, (("Session", playing.id),))
 
     async def _teardown(self, request: Request, url: Url, principal: Principal, found: Any) -> bytes:
-        self._forget(self._session(request, principal), says_goodbye=False)
+        ended = self._session(request, principal)
+        if url.track in ended.lanes and len(ended.lanes) > 1:  # the session goes on (RFC 2326 section 10.7)
+            lane = ended.lanes.pop(url.track)
+            self._channels = {channel: one for channel, one in self._channels.items() if one is not lane}
+            lane.close(says_goodbye=False)
+        else:
+            self._forget(ended, says_goodbye=False)
         return response(200, request.cseq)
 
     async def _parameter(self, request: Request, url: Url, principal: Principal, found: Any) -> bytes:

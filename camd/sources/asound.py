@@ -15,7 +15,8 @@ from functools import cache
 _CAPTURE, _NONBLOCK = 1, 1
 _INTERLEAVED = 3
 _S16 = 2 if sys.byteorder == "little" else 3
-_RECOVERED = (errno.EPIPE, errno.ESTRPIPE, errno.EINTR)
+_AGAIN = (-errno.EAGAIN, -errno.EINTR)
+_RECOVERED = (-errno.EPIPE, -errno.ESTRPIPE)
 
 
 class AlsaError(OSError):
@@ -51,9 +52,9 @@ class Pcm:
             return b"", 0
         buffer = ctypes.create_string_buffer(frames * self._frame)
         count = ready if ready < 0 else self._library.snd_pcm_readi(self._pcm, buffer, frames)
-        if count == -errno.EAGAIN:
+        if count in _AGAIN:
             return b"", 0
-        if -count in _RECOVERED:
+        if count in _RECOVERED:
             self.overruns += 1
             self._check(self._library.snd_pcm_recover(self._pcm, count, 1))
             self._check(self._library.snd_pcm_start(self._pcm))
