@@ -146,8 +146,9 @@ class Daemon:
     def _environ(self) -> dict[str, str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CAMD_")}
         environment |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "HOME": str(self.directory)}
-        for name in ("rtsp", "rtsps"):  # the usual ports are the same for all; --rtsp wins
-            if f"{name} =" not in self.config.read_text():
+        toml = self.config.read_text()
+        for name in ("https", "rtsp", "rtsps"):  # the usual ports are the same for all; --https wins
+            if not re.search(rf"^{name}\s*=", toml, re.MULTILINE):
                 environment[f"CAMD_{name.upper()}"] = "off"
         return environment | self._environment
 
