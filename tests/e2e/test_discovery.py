@@ -213,7 +213,7 @@ class DiscoveryTests(SynchronousTestCase):
         self.assertIn("onvif://www.onvif.org/hardware/camd", found["scopes"])
 
     def test_mdns(self) -> None:
-        daemon = self.start()
+        daemon = self.start(arguments=["--https", "tcp:0"])
         with inside(self.machines["near"]):
             mouth = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self.addCleanup(mouth.close)
