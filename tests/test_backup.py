@@ -311,8 +311,9 @@ class ResetTests(DataCase):
 
     def test_a_place_that_others_use_too(self) -> None:
         place = Path(self.mktemp()).absolute()
-        (place / "front").mkdir(parents=True)
-        for name in ("front/a.mp4", "front/holiday.mp4"):
+        for name in ("front", ".thumbnails"):
+            (place / name).mkdir(parents=True)
+        for name in ("front/a.mp4", "front/holiday.mp4", ".thumbnails/front,a.mp4,0.jpg"):
             (place / name).write_text("x")
         self.reset(place)
         self.assertEqual(list(tree(place)), ["front/holiday.mp4"])

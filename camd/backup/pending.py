@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import CamdError
+from ..record.thumbnails import FOLDER
 from ..wire.strictjson import loads
 from .content import MARKS
 from .marks import recorded_files, write_marks
@@ -99,7 +100,8 @@ def carry_out(data_dir: Path, now: int) -> str:
 
 
 def _delete_recordings(data_dir: Path, root: Path) -> None:
-    """What the index knows, and no other file: the place may be a disk that others use, too."""
+    """What the index knows, and its small pictures; no other file: the place may be a disk that others use, too."""
+    shutil.rmtree(root / FOLDER, ignore_errors=True)
     for name in recorded_files(data_dir):
         path = root / name
         if ".." not in path.parts:
