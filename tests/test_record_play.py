@@ -74,6 +74,14 @@ class RangeTests(PlayCase):
             hashlib.sha256(b"".join(pictures(film))).digest(), hashlib.sha256(b"".join(expected)).digest()
         )
 
+    def test_a_damaged_file(self) -> None:
+        self.record(90)
+        path = self.media / self.rows()[0]["filename"]
+        whole = path.read_bytes()
+        at = whole.index(b"trun") + 8
+        path.write_bytes(whole[:at] + bytes(4) + whole[at + 4:])  # a fragment without pictures
+        self.assertEqual(self.range(1000_000, 1003_000).status, 404)
+
     def test_ten_minutes(self) -> None:
         """Bit for bit, and soon: the first bytes need no look through all of it."""
         minute = video(1800)

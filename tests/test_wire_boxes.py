@@ -116,7 +116,7 @@ class SampleTests(SynchronousTestCase):
     def test_timescales(self) -> None:
         two = fmp4.init_segment(_LINE, track.opus(2))
         self.assertEqual(samples.timescales(io.BytesIO(two)), {1: 90000, 2: 48000})
-        for data in (b"", box(b"moof"), box(b"moov", box(b"trak")), box(b"moov", b"abc"), two[:-1]):
+        for data in (b"", box(b"moof"), box(b"moov"), box(b"moov", box(b"trak")), box(b"moov", b"abc"), two[:-1]):
             self.assertRaises(Invalid, samples.timescales, io.BytesIO(data))
 
     def test_defaults(self) -> None:

@@ -62,7 +62,10 @@ class Playback:
         self._sounds = SoundTimeline()
         self._zero = self._parts[0].record.start
         self._bytes = self._made()
-        self._left = memoryview(next(self._bytes))
+        try:
+            self._left = memoryview(next(self._bytes))
+        except (OSError, Invalid):  # it was deleted meanwhile, or is damaged
+            raise Gone("The first file of this time is missing or damaged") from None
 
     def read(self, size: int) -> bytes:
         """About so many bytes more; b"" at the end."""

@@ -17,7 +17,7 @@ from .video import Video
 #: Pixels; what is narrower stays as it is.
 WIDTH = 320
 QUALITY = 75
-#: A picture that was kept is not larger (bytes).
+#: A picture is not larger (bytes).
 _LARGEST = 64 << 20
 
 
@@ -48,6 +48,8 @@ def _key_frame(video: Video, after: int) -> Still:
     pictures = video.pictures(video.before(ticks))
     keys = [one for one in pictures if one.keyframe]
     key = next((one for one in reversed(keys) if one.time <= ticks), keys[0])
+    if key.size > _LARGEST:
+        raise Invalid("", f"a picture of {key.size} bytes")
     data = video.read(key)
     if video.track.entry[4:8] == b"mp4v":
         return Still(round(key.time / scale), data)

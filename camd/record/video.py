@@ -49,12 +49,18 @@ class Video:
         return [sample for sample in found if sample.track == self.sound.number]
 
     def before(self, ticks: int) -> int:
-        """The fragment with the last key frame at or before this time, or the first one."""
+        """The fragment with the last key frame at or before this time, or the first one. Raises Invalid."""
         numbers = range(len(self.places))
-        number = max(0, bisect_right(numbers, ticks, key=lambda at: self.pictures(at)[0].time) - 1)
+        number = max(0, bisect_right(numbers, ticks, key=self._begin) - 1)
         while number > 0 and not any(one.keyframe and one.time <= ticks for one in self.pictures(number)):
             number -= 1
         return number
+
+    def _begin(self, number: int) -> int:
+        found = self.pictures(number)
+        if not found:
+            raise Invalid("", "a fragment without a picture")
+        return found[0].time
 
     def read(self, sample: StoredSample) -> bytes:
         """The bytes of a picture, or of a packet of sound."""

@@ -42,6 +42,8 @@ def timescales(file: BinaryIO) -> dict[int, int]:
         if found.kind == b"moov":
             content = _content(file, found)
             tracks = [dict(children(part)) for kind, part in children(content) if kind == b"trak"]
+            if not tracks:
+                raise Invalid("", f"a description of no track at byte {found.offset}")
             try:
                 return dict(_timescale(parts) for parts in tracks)
             except (KeyError, StructError):
