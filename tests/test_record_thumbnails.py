@@ -9,7 +9,7 @@ import av
 
 from camd.media import Format, Packet
 from camd.record import thumbnails
-from camd.record.thumbnail import WIDTH, draw, find
+from camd.record.thumbnail import WIDTH, Still, draw, find
 from camd.testing import jpeg_packet
 from camd.wire import jpeg
 
@@ -117,6 +117,15 @@ class RestTests(ThumbnailCase):
         self.assertEqual(self.ask("GET", self.path(self.number), by="viewer").status, 404)
         (self.media / self.rows()[0]["filename"]).unlink()  # by somebody else
         self.again()
+        self.assertEqual((self.names(), self.recordings.thumbnails.used), ([], 0))
+
+    def test_none_is_kept_of_what_was_deleted_meanwhile(self) -> None:
+        def slow(still: Still) -> bytes:
+            (self.media / self.rows()[0]["filename"]).unlink()
+            return draw(still)
+
+        self.patch(thumbnails, "draw", slow)
+        self.assertEqual(self.ask("GET", self.path(self.number), by="viewer").status, 200)
         self.assertEqual((self.names(), self.recordings.thumbnails.used), ([], 0))
 
     def test_they_are_known_after_a_restart(self) -> None:

@@ -169,13 +169,17 @@ def _listed(folder: Path) -> dict[str, int]:
     except FileNotFoundError:
         return {}
     for entry in entries:
-        filename, _, rest = entry.name.rpartition(_SEPARATOR)
-        if rest.endswith(".jpg") and (folder.parent / filename.replace(_SEPARATOR, "/")).exists():
+        if entry.name.endswith(".jpg") and _recording(folder, entry.name).exists():
             told = entry.stat(follow_symlinks=False)
             found.append((told.st_mtime_ns, entry.name, told.st_size))
         else:
             _unlink(folder, [entry.name])
     return {name: size for _, name, size in sorted(found)}
+
+
+def _recording(folder: Path, name: str) -> Path:
+    """The file that a thumbnail is of."""
+    return folder.parent / name.rpartition(_SEPARATOR)[0].replace(_SEPARATOR, "/")
 
 
 def _read(path: Path) -> bytes:
@@ -193,6 +197,7 @@ def _write(folder: Path, name: str, data: bytes) -> None:
         folder.mkdir(0o750)  # not its parents: a disk that is not there must not become a folder
     try:
         part.write_bytes(data)
+        _recording(folder, name).stat()  # it may have been deleted meanwhile
         part.rename(folder / name)
     except OSError:
         part.unlink(missing_ok=True)
