@@ -13,7 +13,7 @@ from pathlib import Path
 import av
 
 from camd.media import Format, Packet
-from camd.record import calls
+from camd.record import calls, recordings
 from camd.wire import nal
 from camd.wire.boxes import fragments
 from camd.wire.samples import samples
@@ -201,6 +201,13 @@ class RangeTests(PlayCase):
             self.ask("GET", "/api/recordings/range?camera=door&start=1&end=9", by="limited").status, 404
         )
         self.assertEqual(self.range(1000_000, 1001_000, by="nobody").status, 403)
+
+    def test_more_files_than_are_played_in_one_go(self) -> None:
+        self.record(60)
+        self.record(60, 3.0)
+        self.patch(recordings, "MOST_FILES", 1)
+        self.assertEqual(self.range(1000_000, 1010_000).status, 422)
+        self.assertEqual(self.range(1000_000, 1002_000).status, 200)
 
     def ffprobe(self, film: bytes) -> tuple[str, str]:
         """What it complains about, and how many pictures it decodes."""

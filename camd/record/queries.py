@@ -113,13 +113,13 @@ def named(connection: Connection, filename: str) -> Record:
     return _record(row)
 
 
-def in_range(connection: Connection, camera: str, start: int, end: int) -> list[Record]:
-    """The videos of a camera that have a part in this time, in its order; LARGEST_PAGE at most."""
+def in_range(connection: Connection, camera: str, start: int, end: int, most: int = -1) -> list[Record]:
+    """The videos of a camera that have a part in this time, in its order; the first `most`, or with -1 all."""
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM records WHERE camera = ? AND timestamp_start >= ? AND timestamp_start < ?"
         " AND (timestamp_end > ? OR state = 'recording') AND media_type = 'video'"
         " AND state IN ('ready', 'recording') ORDER BY timestamp_start, id LIMIT ?",
-        (camera, start - LONGEST, end, start, LARGEST_PAGE),
+        (camera, start - LONGEST, end, start, most),
     )
     return list(map(_record, rows))
 

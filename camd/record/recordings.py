@@ -39,6 +39,8 @@ PATIENCE = 5.0
 LONGEST_RANGE = 24 * 3600_000
 #: And in a playlist, which has a line for each of its segments, not longer than this.
 LONGEST_PLAYLIST = 6 * 3600_000
+#: Files that are played in one go, each of which is looked into first: a day of files of a minute, and some.
+MOST_FILES = 2000
 
 
 class Recordings:
@@ -332,7 +334,9 @@ class Recordings:
             raise Invalid("end", "Value must be after start")
         if end - start > longest:
             raise Invalid("end", f"At most {longest // 3600_000} hours are played in one go")
-        records = await self._read(queries.in_range, camera, start, end)
+        records = await self._read(queries.in_range, camera, start, end, MOST_FILES + 1)
+        if len(records) > MOST_FILES:
+            raise Invalid("end", f"At most {MOST_FILES} files are played in one go, which end at {records[-1].start}")
         if not records:
             raise Gone("There is no recording of this time")
         return [(self.path(record), record) for record in records]
