@@ -93,7 +93,7 @@ class RestTests(ThumbnailCase):
         answer = self.ask("GET", self.path(self.number), by="viewer")
         self.assertEqual((answer.status, answer.headers["content-type"]), (200, "image/jpeg"))
         self.assertEqual(jpeg.size(answer.body), (320, 180))
-        self.assertIn("immutable", answer.headers["cache-control"])
+        self.assertIn("max-age=600", answer.headers["cache-control"])
         self.assertIn("private", answer.headers["cache-control"])
         self.assertEqual(answer.headers["vary"], "Authorization, Cookie")
         again = self.ask("GET", self.path(self.number), by="viewer")

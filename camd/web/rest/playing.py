@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from ...app import App
     from ...record.entries import Record
 
-#: A thumbnail of what is not written any more never changes; who signs in after somebody else asks anew.
-_FOR_EVER = {"Cache-Control": "private, max-age=86400, immutable", "Vary": "Authorization, Cookie"}
+#: A thumbnail of what is not written any more never changes, but numbers begin anew after a factory reset; who signs in
+#: after somebody else asks anew.
+_FOR_A_WHILE = {"Cache-Control": "private, max-age=600", "Vary": "Authorization, Cookie"}
 _NOT_YET = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
 _TYPES = {"mp4": "video/mp4", "jpg": "image/jpeg"}
 _FILE = {
@@ -91,7 +92,7 @@ class PlayingNoun:
         gone: list[Any] = []
         call.request.notifyFinish().addErrback(gone.append)
         made = await self._recordings.thumbnail(found, call.query.get("at"), lambda: not gone)
-        headers = _NOT_YET if found.state == "recording" and "at" in call.query else _FOR_EVER
+        headers = _NOT_YET if found.state == "recording" and "at" in call.query else _FOR_A_WHILE
         return Reply(headers=headers, etag=f"{made.time}-{len(made.data)}", content=made.data)
 
     async def download(self, call: Call) -> Reply:
