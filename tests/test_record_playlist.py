@@ -12,8 +12,7 @@ from camd.record.playlist import segments_of
 from camd.record.video import Video
 
 from .edge_case import Answer
-from .record_case import RecordCase
-from .test_record_play import given, pictures
+from .test_record_play import PlayCase, given, pictures
 from .video_case import EACH_HALF, video
 
 
@@ -48,18 +47,7 @@ def parse(text: str) -> list[Segment]:
     return found
 
 
-class PlaylistTests(RecordCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.films()
-
-    def record(self, count: int, start: float = 0.0, **options: object) -> list[Packet]:
-        self.set(mode="continuous")
-        packets = self.film(count, start, **options)
-        self.set(mode="off")
-        self.camera().pipeline.source.forget()
-        return packets
-
+class PlaylistTests(PlayCase):
     def playlist(self, start: int, end: int, by: str = "viewer") -> Answer:
         return self.ask("GET", f"/api/recordings/index.m3u8?camera=cam1&start={start}&end={end}", by=by)
 
