@@ -6,7 +6,6 @@ import random
 import re
 from dataclasses import dataclass, replace
 
-from camd.media import Packet
 from camd.record import changes
 from camd.record.playlist import segments_of
 from camd.record.video import Video
