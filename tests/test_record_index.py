@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -162,6 +163,30 @@ class IndexTests(IndexCase):
         self.assertEqual(results[0], 1)
         self.assertTrue(results[1].check(sqlite3.IntegrityError))
         self.assertEqual(len(self.index.read_now(queries.gaps, None, 0, 10)), 1)
+
+    def test_two_threads_that_write_wait_for_each_other(self) -> None:
+        """The files that nobody knows are taken up in a thread of their own, while the index is written."""
+        inside, go_on = threading.Event(), threading.Event()
+
+        def slow(_connection: sqlite3.Connection) -> None:
+            inside.set()
+            go_on.wait(10)
+
+        def tag(connection: sqlite3.Connection) -> int:
+            self.assertTrue(go_on.is_set())
+            return changes.tag(connection, Tag(0, 1, "x"))
+
+        results: list[object] = []
+        first = threading.Thread(target=self.index.commit_now, args=([(slow, ())],))
+        second = threading.Thread(target=lambda: results.extend(self.index.commit_now([(tag, ())])))
+        first.start()
+        self.assertTrue(inside.wait(10))
+        second.start()
+        second.join(0.05)  # it cannot come in: if it could, it would be now
+        go_on.set()
+        first.join()
+        second.join()
+        self.assertEqual(results, [1])
 
     def test_a_full_disk_delays_changes(self) -> None:
         (pages,) = self.index.read_now(lambda c: c.execute("PRAGMA page_count").fetchone())

@@ -7,6 +7,7 @@ has no room for is kept and tried again: the index may be late, but is never wro
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -51,6 +52,8 @@ class Index:
         self._reactor = reactor
         self._now = now
         self._database = Database(path, MIGRATIONS)
+        #: Held while the one connection that writes is used: by the thread `index`, or by a repair in another.
+        self._writing = threading.Lock()
         self._waiting: deque[tuple[Work[Any], tuple[Any, ...], Deferred[Any]]] = deque()
         self._busy = False
         self._retry: Any = None
@@ -153,9 +156,9 @@ class Index:
         self._next()
 
     def commit_now(self, batch: list[tuple[Work[Any], tuple[Any, ...]]]) -> list[Any]:
-        """The results of these changes, a Failure for each that was refused; blocks."""
+        """The results of these changes, a Failure for each that was refused; blocks. Any thread."""
         results: list[Any] = []
-        with self._database.writing() as connection:
+        with self._writing, self._database.writing() as connection:
             for change, args in batch:
                 connection.execute("SAVEPOINT change")
                 try:
@@ -220,4 +223,5 @@ class Index:
         """Close at once; blocks."""
         while self._idle:
             self._idle.pop().close()
-        self._database.close()
+        with self._writing:
+            self._database.close()

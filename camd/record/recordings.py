@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred, DeferredList, TimeoutError, ensureDeferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from ..config import Config
 from ..errors import CamdError, Conflict, Gone, Invalid, SourceError, Unsupported
@@ -94,9 +95,7 @@ class Recordings:
         await self.retention.start()
         self._ticker.start(TICK, now=False)
         if repair is not None and repair.strangers:
-            self._threads.io(repair.adopt_all).addCallbacks(
-                self._adopted, lambda failure: self.log.failure("taking up unknown files", failure)
-            )
+            self._threads.io(repair.adopt_all).addCallbacks(self._adopted, self._not_adopted)
 
     def _repair(self) -> Repair | None:
         try:
@@ -125,6 +124,11 @@ class Recordings:
             adopted=report.adopted,
             foreign=report.foreign,
         )
+
+    def _not_adopted(self, failure: Failure) -> None:
+        failure.trap(CamdError)
+        if self.is_open:
+            self.log.error("unknown files are left until the next start: {error}", error=failure.value)
 
     async def stop(self) -> None:
         if self._ticker.running:
