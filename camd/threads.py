@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -19,6 +20,9 @@ from twisted.python.threadpool import ThreadPool
 
 #: How long `stop` waits for a pool before it abandons what hangs (seconds).
 PATIENCE = 1.0
+#: By how much threads that compute stand back (nice(2)): a picture may wait a millisecond, those who wait for the
+#: reactor should not.
+NICENESS = 5
 
 
 class DaemonPool(ThreadPool):
@@ -29,9 +33,23 @@ class DaemonPool(ThreadPool):
         return threading.Thread(*args, daemon=True, **kwargs)
 
 
+class ComputingPool(DaemonPool):
+    """One whose threads leave the processor to the reactor when both want it (Linux has a niceness for each thread)."""
+
+    @staticmethod
+    def threadFactory(*args: Any, target: Callable[[], Any], **kwargs: Any) -> threading.Thread:
+        def stand_back() -> None:
+            with suppress(OSError):  # what a sandbox forbids is no reason to compute nothing
+                own = threading.get_native_id()
+                os.setpriority(os.PRIO_PROCESS, own, os.getpriority(os.PRIO_PROCESS, own) + NICENESS)
+            target()
+
+        return DaemonPool.threadFactory(*args, target=stand_back, **kwargs)
+
+
 class Threads:
     """Pools by name: capture (one thread per open source), encode (cores), io, record, auth (two), and with one
-    thread each db and index.
+    thread each db and index. Those of encode and auth compute, and stand back behind all others.
 
     Each method runs f(*args) in that pool and returns a Deferred of its result, which fires in the
     reactor thread. jobs counts what was handed to each pool since the start.
@@ -44,10 +62,10 @@ class Threads:
         cores = os.cpu_count() or 1
         self.pools = {
             "capture": DaemonPool(0, 20, "capture"),
-            "encode": DaemonPool(0, cores, "encode"),
+            "encode": ComputingPool(0, cores, "encode"),
             "io": DaemonPool(0, 8, "io"),
             "db": DaemonPool(0, 1, "db"),
-            "auth": DaemonPool(0, 2, "auth"),
+            "auth": ComputingPool(0, 2, "auth"),
             "record": DaemonPool(0, 8, "record"),
             "index": DaemonPool(0, 1, "index"),
         }
