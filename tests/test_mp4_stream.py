@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
+from twisted.internet.defer import succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from camd.errors import Invalid
@@ -160,6 +162,23 @@ class StreamTests(VideoCase):
         self.get(self.users.change(admin, "viewer", cameras=["door"]))
         self.clock.advance(0)
         self.assertTrue(wire.lost)
+
+    def test_it_ends_with_the_sound(self) -> None:
+        """As one file with two tracks it cannot go on; whoever asks anew gets pictures alone."""
+        camera, sounds = self.camera(), Stream()
+        camera.sound = SimpleNamespace(stream={"aac": sounds}.get, stop=lambda: succeed(None))
+        wire = self.stream()
+        self.publish(video(3))
+        data = wire.value()
+        self.assertEqual(content(data[data.index(b"ftyp") - 4 :], b"moov").tobytes().count(b"trak"), 2)
+        camera.sound = None
+        sounds.end()
+        self.assertTrue(wire.lost)
+        self.lose(wire)
+        self.assertEqual((self.clients(), camera.pipeline.source.running), ({}, False))
+        again = self.stream()
+        self.publish(video(3, start=1.0))
+        self.assertEqual(again.value().count(b"trak"), 1)
 
     def test_refused(self) -> None:
         self.assertEqual(self.ask("GET", "/cam/cam1/stream.mp4").status, 401)

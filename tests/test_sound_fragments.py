@@ -159,13 +159,38 @@ class TogetherTests(SynchronousTestCase):
         self.assertTrue(got[0].keyframe and not got[0].is_sound)
         self.assertLessEqual(len(got), LIMIT)
 
-    def test_the_sound_ends(self) -> None:
-        got: list = []
-        self.stage.subscribe(got.append, Gop(LIMIT))
+    def test_it_ends_with_the_sound(self) -> None:
+        """Two tracks were promised, and a player would wait for the second one."""
+        got, ended = [], []
+        for name in "ab":
+            self.stage.subscribe(got.append, Gop(LIMIT), on_end=lambda name=name: ended.append(name))
         self.publish(video(5))
         self.sounds.end()
         self.publish(video(5, start=1.0))
-        self.assertEqual(len(got), 10)
+        self.assertEqual((len(got), ended), (10, ["a", "b"]))
+        self.assertFalse(self.pictures.running)
+
+    def test_silence_ends_nothing(self) -> None:
+        """A device that fails gives nothing for a moment."""
+        got: list = []
+        self.stage.subscribe(got.append, Gop(LIMIT))
+        self.publish(video(5), sound(8))
+        self.publish(video(5, start=1.0))
+        self.assertEqual(sum(not one.is_sound for one in got), 10)
+
+    def test_nothing_is_left_of_it_when_nobody_watches(self) -> None:
+        """However often a camera gets another microphone."""
+        self.pictures.discard(SoundedFragmenter(self.sounds))
+        for _ in range(3):
+            sounds = Stream()
+            stage = self.pictures.derive(SoundedFragmenter(sounds), SoundedStage)
+            first, second = (stage.subscribe(lambda item: None, Gop(LIMIT)) for _ in range(2))
+            first.close()
+            self.assertIs(self.pictures.derive(SoundedFragmenter(sounds), SoundedStage), stage)
+            second.drops = 5
+            second.close()
+        self.assertEqual(list(self.pictures.with_derived()), [self.pictures])
+        self.assertEqual(self.pictures.drops, 15)  # counters never go down
 
     def test_newcomers_get_pictures_of_the_past_only(self) -> None:
         self.pictures.history = None

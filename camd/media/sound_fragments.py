@@ -120,8 +120,11 @@ class SoundedFragmenter(Fragmenter):
 
 
 class SoundedStage(Stage):
-    """Publishes the Fragments of pictures, and between them those of the sound. Without the sound, be it that
-    its device failed or is gone, pictures go on."""
+    """Publishes the Fragments of pictures, and between them those of the sound.
+
+    It ends with the sound: the init segment has promised two tracks, no fragment can take one of them back, and
+    a player would wait for it. While nobody watches nothing is kept of it, for the sound may be another one then.
+    """
 
     def __init__(self, upstream: Stream, work: SoundedFragmenter):
         super().__init__(upstream, work)
@@ -133,13 +136,14 @@ class SoundedStage(Stage):
     def _start(self) -> None:
         super()._start()
         if self._heard is None:
-            self._heard = self._sound.subscribe(self._hear, Gop(), kind="")
+            self._heard = self._sound.subscribe(self._hear, Gop(), kind="", on_end=self.end)
 
     def _stop(self) -> None:
         super()._stop()
         heard, self._heard = self._heard, None
         if heard is not None:
             heard.close()
+        self.upstream.discard(self._work)
 
     def _hear(self, packet: Packet) -> None:
         fragment = self._to_fragment(packet)

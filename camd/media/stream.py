@@ -183,6 +183,12 @@ class Stream:
                 stage.history = History() if stage.history is None else stage.history
         return self._derived[work]
 
+    def discard(self, work: Callable[[Any], Any]) -> None:
+        """Keep the Stage that was derived with this function no longer; what its clients lost stays counted."""
+        stage = self._derived.pop(work, None)
+        if stage is not None:
+            self._dropped_before += sum(stream.drops for stream in stage.with_derived())
+
     def with_derived(self) -> Iterator[Stream]:
         """This Stream and all that were derived from it."""
         yield self
