@@ -29,7 +29,7 @@ from .listeners import Listeners
 from .log import levels
 from .media.camera import Camera
 from .media.cameras import Cameras
-from .media.pipeline import Codecs
+from .media.codecs import Codecs
 from .media.sound import Sound
 from .plugins import Plugins
 from .processing import Processing

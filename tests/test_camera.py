@@ -9,7 +9,7 @@ from camd.errors import SourceError
 from camd.media import Capabilities, Encoding, Format, Frame, Mode, Packet
 from camd.media.backoff import BACKOFF
 from camd.media.camera import LINGER, PATIENCE, SILENT, Camera
-from camd.media.pipeline import Codecs
+from camd.media.codecs import Codecs
 from camd.state import EVERYONE, Spec, State
 from camd.testing import FakeSource, jpeg_packet
 

@@ -2,15 +2,17 @@
 
 from unittest import mock
 
+import av
 import numpy
 from twisted.trial.unittest import SynchronousTestCase
 
-from camd.encoders import candidates
+from camd.encoders import candidates, jpeg
 from camd.encoders.candidates import Candidates, trial
 from camd.encoders.h264_codec import H264Codec
 from camd.encoders.video_decoder import VideoDecoder
 from camd.errors import CamdError
-from camd.media import Format, Frame
+from camd.media import Format, Frame, Packet
+from camd.media.packed import PackedFrame
 from camd.media.rendition import VideoSettings
 from camd.wire import h264, nal
 
@@ -55,6 +57,21 @@ class H264CodecTests(SynchronousTestCase):
             self.assertEqual((back.pts, back.wall, back.grabbed), (frame.pts, frame.wall, frame.grabbed))
             self.assertLess(numpy.abs(back.image.astype(int) - frame.image).mean(), 4)
             self.assertFalse(back.image.flags.writeable)
+
+    def test_raw_pictures_keep_their_colours_and_say_which(self):
+        """What OpenCV makes of the samples, a decoder makes of the video; cards between have the same parameter sets."""
+        format = Format("yuyv422", 320, 240, 30)
+        scene = av.VideoFrame.from_ndarray(picture(0).image, "bgr24")
+        raw = scene.reformat(format="yuyv422", dst_colorspace="ITU601", dst_color_range="MPEG").to_ndarray().tobytes()
+        raw = PackedFrame(Packet(raw, "yuyv422", 1, 0, 0), format, jpeg.decode)
+        codec = H264Codec("libx264", VideoSettings(bitrate=3_000_000, matrix="bt601"))
+        packets = [codec.encode(raw, True), codec.encode(picture(0), True), codec.encode(raw, True)]
+        self.assertEqual(len({tuple(nal.parameter_sets(packet.data, "h264")) for packet in packets}), 1)
+        decoder = VideoDecoder(Format("h264", 320, 240, 30))
+        for packet in packets:
+            self.assertLess(numpy.abs(decoder.decode(packet).image.astype(int) - raw.image).mean(), 4)
+        (seen,) = av.CodecContext.create("h264", "r").decode(av.Packet(packets[0].data)) or [None]
+        self.assertEqual((seen.colorspace, seen.color_range), (6, 1))
 
     def test_odd_sizes_lose_a_line(self):
         packets = self.encode(1, width=321, height=241)

@@ -7,7 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from camd.errors import Invalid
 from camd.media import Encoding, Format, Frame, Gop, Packet
-from camd.media.pipeline import MOST_STREAMS, MOST_VIDEOS, Codecs, Pipeline
+from camd.media.codecs import Codecs
+from camd.media.pipeline import MOST_STREAMS, MOST_VIDEOS, Pipeline
 from camd.media.rendition import Rendition, fitted
 from camd.media.renditions import box
 from camd.media.statistics import Statistics
@@ -43,7 +44,7 @@ class Encoder:
     def encode(self, frame, keyframe):
         key = keyframe or self.count == 0
         self.count += 1
-        data = b"%dx%d %d" % (frame.image.shape[1], frame.image.shape[0], self.settings.bitrate)
+        data = b"%dx%d %d" % (*frame.size, self.settings.bitrate)
         return Packet(data, "h264", frame.pts, 0, frame.grabbed, keyframe=key)
 
     def close(self):
@@ -180,6 +181,41 @@ class PipelineTests(SynchronousTestCase):
         self.opened("h264")
         self.feed("h264", 6, start=48)
         self.assertEqual([p.data for p in self.got[5:]], [b"50", b"51", b"52", b"53"])
+
+    def test_raw_pictures_are_encoded_as_they_are(self):
+        """Nobody makes pixels of them, and they keep their colours; a card goes to the same encoder."""
+        self.pipeline.render(Rendition("sub", (640, 360)))
+        self.opened("yuyv422")
+        self.watch("h264")
+        self.feed("yuyv422", 3)
+        self.feed("mjpeg", 1, start=3, card=True)
+        self.assertEqual(len(self.got), 4)
+        self.assertEqual((self.jobs["decode"], Encoder.made), (1, 1))
+        self.assertEqual(self.pipeline.video_settings(Encoding("h264")).matrix, "bt601")
+        self.watch("h264", rendition="sub")  # smaller ones are made of pixels
+        self.feed("yuyv422", 1, start=4)
+        self.assertEqual((self.jobs["decode"], self.jobs["scale"], len(self.got)), (2, 1, 6))
+        self.assertEqual(self.pipeline.video_settings(Encoding("h264", rendition="sub")).matrix, "bt709")
+
+    def test_raw_pictures_that_something_is_done_to_become_pixels(self):
+        """At once, with another encoder; and when that is over, they go as they are again."""
+        self.opened("yuyv422")
+        self.watch("h264")
+        self.feed("yuyv422", 2)
+        self.pipeline.process(masks=("left",))
+        self.feed("yuyv422", 2, start=2)
+        self.assertEqual((self.jobs["decode"], Encoder.made, self.got[2].keyframe), (2, 2, True))
+        self.pipeline.process()
+        self.feed("yuyv422", 2, start=4)
+        self.assertEqual((self.jobs["decode"], Encoder.made, self.got[4].keyframe), (2, 3, True))
+
+    def test_raw_pictures_that_encoders_do_not_know_become_pixels(self):
+        for format in (Format("yuyv422", 1280, 720, 30, full_range=True), Format("yuyv422", 1280, 719, 30)):
+            self.pipeline.opened(format)
+            watching = self.watch("h264")
+            self.feed("yuyv422")
+            watching.close()
+            self.assertEqual(self.jobs.pop("decode"), 1)
 
     def test_a_slower_picture_is_cheaper(self):
         self.opened("mjpeg")

@@ -1,4 +1,4 @@
-"""Luma and chroma of pictures for video encoders: BT.709, limited range."""
+"""Luma and chroma of pictures for video encoders, limited range."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import av
 import numpy
 from twisted.trial.unittest import SynchronousTestCase
 
+from camd.encoders.packed_planes import PackedPlanes
 from camd.encoders.planes import Planes
+from camd.errors import CamdError
+from camd.media import Format, Packet
 from camd.sources.scene import Scene, read_timecode
 
 #: Red, green, blue and their samples by ITU-R BT.709: 16 + 219 Y, 128 + 224 Cb, 128 + 224 Cr.
@@ -31,9 +34,13 @@ def samples(picture: av.VideoFrame) -> list[numpy.ndarray]:
     ]
 
 
-def by_ffmpeg(image: numpy.ndarray) -> list[numpy.ndarray]:
+def by_ffmpeg(image: numpy.ndarray, matrix: str = "ITU709") -> list[numpy.ndarray]:
     picture = av.VideoFrame.from_ndarray(image, "bgr24")
-    return samples(picture.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"))
+    return samples(picture.reformat(format="yuv420p", dst_colorspace=matrix, dst_color_range="MPEG"))
+
+
+def packet(raw: numpy.ndarray, codec: str) -> Packet:
+    return Packet(raw.tobytes(), codec, 0, 0, 0)
 
 
 class PlanesTests(SynchronousTestCase):
@@ -63,6 +70,37 @@ class PlanesTests(SynchronousTestCase):
         self.assertEqual(luma.shape, (238, 318))
         self.assertEqual(read_timecode(numpy.pad(luma, ((0, 0), (0, 2)))), 77)
 
-    def test_the_picture_says_what_it_is(self) -> None:
-        picture = Planes(64, 64).picture
-        self.assertEqual((picture.colorspace, picture.color_range), (1, 1))
+    def test_the_other_matrix(self) -> None:
+        image = Scene("colours", 320, 240).draw(1.0, 123_456, 2e9, 30)
+        for ours, theirs in zip(samples(Planes(320, 240, "bt601").fill(image)), by_ffmpeg(image, "ITU601"), strict=True):
+            self.assertLessEqual(numpy.abs(ours - theirs).max(), 2)
+
+
+class PackedPlanesTests(SynchronousTestCase):
+    """The camera's own samples: luma untouched, chroma of two rows in one."""
+
+    def test_yuyv(self) -> None:
+        for width, height in ((1280, 720), (642, 358), (18, 16)):
+            raw = numpy.random.default_rng(1).integers(0, 256, (height, width // 2, 4), numpy.uint8)
+            found = samples(PackedPlanes(Format("yuyv422", width, height, 30)).fill(packet(raw, "yuyv422")))
+            rows = raw.astype(int).reshape(height // 2, 2, width // 2, 4).mean(axis=1)
+            expected = raw[:, :, ::2].reshape(height, width).astype(int), rows[:, :, 1], rows[:, :, 3]
+            for plane, wanted in zip(found, expected, strict=True):
+                self.assertLessEqual(numpy.abs(plane - wanted).max(), 0.5 if plane is not found[0] else 0)
+
+    def test_nv12(self) -> None:
+        for width, height in ((1280, 720), (642, 358), (18, 16)):
+            raw = numpy.random.default_rng(1).integers(0, 256, (height * 3 // 2, width), numpy.uint8)
+            found = samples(PackedPlanes(Format("nv12", width, height, 30)).fill(packet(raw, "nv12")))
+            for plane, wanted in zip(found, (raw[:height], raw[height:, ::2], raw[height:, 1::2]), strict=True):
+                self.assertTrue((plane == wanted).all())
+
+    def test_one_after_the_other(self) -> None:
+        """A picture that an encoder still has is not the place of the next one."""
+        planes = PackedPlanes(Format("yuyv422", 64, 64, 30))
+        first, second = (planes.fill(packet(numpy.full((64, 64, 2), level, numpy.uint8), "yuyv422")) for level in (9, 99))
+        self.assertEqual([samples(picture)[0].max() for picture in (first, second)], [9, 99])
+
+    def test_another_length_is_refused(self) -> None:
+        with self.assertRaisesRegex(CamdError, "a yuyv422 picture of 64x64 has 8192 bytes, this one 100: skipped"):
+            PackedPlanes(Format("yuyv422", 64, 64, 30)).fill(Packet(bytes(100), "yuyv422", 0, 0, 0))

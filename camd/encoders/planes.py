@@ -1,4 +1,4 @@
-"""Planes: a picture as video encoders take it, in luma and halved chroma of BT.709 (limited range)."""
+"""Planes: a picture as video encoders take it, in luma and halved chroma (limited range)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy
 
-#: What red and blue give to luma (BT.709), and the spans of limited-range luma and chroma.
-_RED, _BLUE = 0.2126, 0.0722
+#: What red and blue give to luma (ITU-R BT.709 and BT.601), and the spans of limited-range luma and chroma.
+_SHARES = {"bt709": (0.2126, 0.0722), "bt601": (0.299, 0.114)}
 _LUMA, _CHROMA = 219 / 255, 224 / 255
 #: Rows that are worked on at a time: what lies between two steps stays in the processor's cache, and costs no memory
 #: to speak of.
@@ -18,18 +18,17 @@ _BAND = 64
 class Planes:
     """One picture of PyAV's (yuv420p), filled again and again. One thread at a time.
 
-    width, height: even. With OpenCV it takes half of the time that FFmpeg's own conversion does, and a twentieth of its
+    width, height: even; matrix: "bt709" or "bt601". With OpenCV it takes half of the time that FFmpeg's own conversion does, and a twentieth of its
     memory. Only for encoders that are done with a picture when they give its packet.
     """
 
-    def __init__(self, width: int, height: int):
+    def __init__(self, width: int, height: int, matrix: str = "bt709"):
         import av
         import numpy
 
         self.picture = av.VideoFrame(width, height, "yuv420p")
-        self.picture.colorspace = self.picture.color_range = 1  # BT.709, limited
         self._luma, self._blue, self._red = (_view(plane) for plane in self.picture.planes)
-        self._matrix = numpy.array(_matrix(), numpy.float32)
+        self._matrix = numpy.array(_matrix(*_SHARES[matrix]), numpy.float32)
         self._band = numpy.empty((_BAND, width, 3), numpy.uint8)
         self._half = numpy.empty((_BAND // 2, width // 2, 3), numpy.uint8)
 
@@ -55,9 +54,9 @@ def _view(plane: Any) -> numpy.ndarray:
     return numpy.frombuffer(plane, numpy.uint8).reshape(plane.height, plane.line_size)[:, :plane.width]
 
 
-def _matrix() -> list[list[float]]:
+def _matrix(of_red: float, of_blue: float) -> list[list[float]]:
     """From blue, green and red to luma and the two differences, offsets last."""
-    luma = (_BLUE, 1 - _BLUE - _RED, _RED)
-    blue = [(own - share) * _CHROMA / (2 - 2 * _BLUE) for own, share in zip((1, 0, 0), luma, strict=True)]
-    red = [(own - share) * _CHROMA / (2 - 2 * _RED) for own, share in zip((0, 0, 1), luma, strict=True)]
+    luma = (of_blue, 1 - of_blue - of_red, of_red)
+    blue = [(own - share) * _CHROMA / (2 - 2 * of_blue) for own, share in zip((1, 0, 0), luma, strict=True)]
+    red = [(own - share) * _CHROMA / (2 - 2 * of_red) for own, share in zip((0, 0, 1), luma, strict=True)]
     return [[share * _LUMA for share in luma] + [16], [*blue, 128], [*red, 128]]

@@ -32,12 +32,13 @@ from ..state.event import Event
 from ..state.state import State
 from .appearance import Appearance
 from .backoff import Backoff
+from .codecs import Codecs
 from .condition import Condition
 from .controls import Controls
 from .device import Device
 from .frame import SOUND, Encoding, Format, Frame, Packet
 from .meter import Meter
-from .pipeline import Codecs, Pipeline
+from .pipeline import Pipeline
 from .placeholder import Placeholder
 from .profiles import Profiles
 from .ptz import Ptz
@@ -333,10 +334,8 @@ class Camera:
         if not self._running:
             return
         error = failure.value
-        if isinstance(error, SourceError):
-            status = error.state
-        else:
-            status = "backoff"
+        status = error.state if isinstance(error, SourceError) else "backoff"
+        if not isinstance(error, SourceError):
             self.log.failure("unexpected failure of camera {camera}", failure, camera=self.id)
         if self.status in ("streaming", "stalled"):
             self.statistics.reconnects[status] += 1

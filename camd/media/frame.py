@@ -31,6 +31,12 @@ class Frame:
     grabbed: float
     card: bool = False
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        height, width = self.image.shape[:2]
+        return width, height
+
 
 @dataclass(frozen=True, slots=True)
 class Packet:

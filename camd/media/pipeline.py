@@ -1,6 +1,7 @@
 """Pipeline: the streams of one camera, from what the source gives to what clients want.
 
     source ─┬─────────────────────────────────────────────► mjpeg, h264   what the camera gives, untouched
+            ├─────────────────────────────────────────────► h264          raw pictures that nothing is done to
             └─► (decoded) ─► pictures ─► frames of a rendition ─► mjpeg, h264              otherwise
 
 Pass-through comes first: pixels are made only if somebody wants them, an encoder runs only if its
@@ -12,14 +13,16 @@ takes the same way, and a JPEG camera's clients see it without any decoding or e
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
 from ..errors import Invalid
+from .codecs import Codecs, Decoder, Processing
 from .frame import INTER, Encoding, Format, Frame, Packet
+from .packed import PACKED, PackedFrame
 from .policy import Gop, History, Latest
 from .rendition import RENDITIONS, Rendition, VideoSettings, fitted
 from .stage import Stage
@@ -34,41 +37,6 @@ if TYPE_CHECKING:
 #: may be encoded as video. The renditions as they are set can always be had.
 MOST_STREAMS, MOST_VIDEOS = 32, 8
 CODECS = ("source", "bgr", "mjpeg", "h264", "hevc")
-
-
-class Processing(Protocol):
-    """What is done to every picture before anybody sees it."""
-
-    reasons: tuple[str, ...]
-    masks: tuple[Any, ...]
-
-    def apply(self, frame: Frame) -> Frame: ...
-
-    def output_size(self, width: int, height: int) -> tuple[int, int]: ...
-
-
-class Decoder(Protocol):
-    """Makes pictures of packets, in their order; blocks. Used by one thread at a time."""
-
-    def decode(self, packet: Packet) -> Frame | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Codecs:
-    """The functions a pipeline works with; they block, and run in the encode pool.
-
-    encoders: "mjpeg" -> function(quality) -> function(Frame) -> Packet, "h264" -> function(VideoSettings)
-    -> VideoEncoder; decode(packet, format) for pictures that stand alone; decoder(format) -> Decoder for
-    those that do not; processing(**values) -> Processing; scale(frame, width, height);
-    card(camera, reason, when, width, height).
-    """
-
-    encoders: Mapping[str, Callable[..., Any]]
-    decode: Callable[[Packet, Format | None], Frame]
-    decoder: Callable[[Format], Decoder]
-    processing: Callable[..., Processing]
-    scale: Callable[[Frame, int, int], Frame]
-    card: Callable[[str, str, float, int, int], Packet]
 
 
 class Pipeline:
@@ -199,7 +167,9 @@ class Pipeline:
     def video_settings(self, encoding: Encoding) -> VideoSettings:
         """What an encoder of that encoding works with."""
         settings = self.rendition(encoding.rendition).video
-        return replace(settings, fps=self.fps(encoding), bitrate=encoding.bitrate or settings.bitrate)
+        matrix = "bt601" if self._is_packed(encoding) else settings.matrix
+        bitrate = encoding.bitrate or settings.bitrate
+        return replace(settings, fps=self.fps(encoding), bitrate=bitrate, matrix=matrix)
 
     def why_encoding(self, encoding: Encoding) -> str:
         """"" if the camera's own bytes go out untouched, else the reason why not."""
@@ -324,10 +294,17 @@ class Pipeline:
         video = untouched and encoding.codec in INTER
         stage.policy, stage.all_needed = (Gop if video else Latest), video
         stage.fps = min((fps for fps in limits if fps), default=None)
-        if untouched:
+        if untouched or (encoding.codec in INTER and self._is_packed(encoding)):
             stage.upstream = self.source
         elif encoding.codec != "bgr":
             stage.upstream = self._stage(replace(encoding, codec="bgr", quality=None, bitrate=None))
+
+    def _is_packed(self, encoding: Encoding) -> bool:
+        """Whether its encoder gets the camera's raw pictures as they are: nothing is to be done to them."""
+        if self.format is None or self.format.codec not in PACKED or self.format.full_range or self._processing.reasons:
+            return False
+        width, height = size = self.format.width, self.format.height
+        return size == self.size(encoding) and not (width % 2 or height % 2)
 
     # ---------------------------------------------------------------- the work
 
@@ -370,7 +347,12 @@ class Pipeline:
         def timed(settings: VideoSettings) -> VideoEncoder:
             return _Timed(make(settings), self._timed)
 
-        return Coder(timed, lambda packet: self._codecs.decode(packet, None))
+        return Coder(timed, self._unpacked)
+
+    def _unpacked(self, packet: Packet) -> Frame | PackedFrame:
+        if packet.codec in PACKED and self.format is not None:
+            return PackedFrame(packet, self.format, self._codecs.decode)
+        return self._codecs.decode(packet, None)
 
     def _timed(self, codec: str, encode: Callable[..., Any], *args: Any) -> Any:
         started = time.perf_counter()
@@ -387,5 +369,5 @@ class _Timed:
         self._timed = timed
         self.close = encoder.close
 
-    def encode(self, frame: Frame, keyframe: bool) -> Packet | None:
+    def encode(self, frame: Frame | PackedFrame, keyframe: bool) -> Packet | None:
         return self._timed("h264", self._encoder.encode, frame, keyframe)

@@ -11,13 +11,15 @@ RENDITIONS = ("main", "sub")
 @dataclass(frozen=True, slots=True)
 class VideoSettings:
     """How video is encoded. bitrate: bit/s; key_interval: seconds between key frames; fps: 1/s, what the
-    encoder plans with; preset and profile: in the words of x264 ("ultrafast", "baseline")."""
+    encoder plans with; preset and profile: in the words of x264 ("ultrafast", "baseline"); matrix: "bt709", or
+    "bt601" for a camera's raw pictures, which are encoded in their own colours."""
 
     bitrate: int = 2_000_000
     key_interval: float = 2.0
     preset: str = "ultrafast"
     profile: str = "baseline"
     fps: float = 30.0
+    matrix: str = "bt709"
 
 
 @dataclass(frozen=True, slots=True)

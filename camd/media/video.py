@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from twisted.internet.defer import Deferred
 
 from .frame import INTER, Frame, Packet
+from .packed import PackedFrame
 from .policy import History
 from .rendition import VideoSettings
 from .stage import Stage
@@ -25,7 +26,7 @@ KEYFRAME_EVERY = 1.0
 class VideoEncoder(Protocol):
     """Makes packets of pictures of one size; blocks. Used by one thread at a time."""
 
-    def encode(self, frame: Frame, keyframe: bool) -> Packet | None:
+    def encode(self, frame: Frame | PackedFrame, keyframe: bool) -> Packet | None:
         """The access unit of this picture; None if the encoder holds it back."""
 
     def close(self) -> None:
@@ -36,12 +37,14 @@ class Coder:
     """One run of encoding, in the encode pool: the encoder is made for the first picture, and anew
     whenever size or settings change, which is when a key frame is due anyway.
 
-    Pictures that come as packets are cards; decode makes Frames of them.
+    Pictures that come as packets are raw ones, or cards; unpack makes frames of them.
     """
 
-    def __init__(self, make: Callable[[VideoSettings], VideoEncoder], decode: Callable[[Packet], Frame]):
+    def __init__(
+        self, make: Callable[[VideoSettings], VideoEncoder], unpack: Callable[[Packet], Frame | PackedFrame]
+    ):
         self._make = make
-        self._decode = decode
+        self._unpack = unpack
         self._encoder: VideoEncoder | None = None
         self._made_for: tuple[Any, ...] = ()
         self._lock = threading.Lock()
@@ -49,11 +52,11 @@ class Coder:
 
     def encode(self, item: Frame | Packet, settings: VideoSettings, keyframe: bool) -> Packet | None:
         card = item.card
-        frame = self._decode(item) if isinstance(item, Packet) else item
+        frame = self._unpack(item) if isinstance(item, Packet) else item
         with self._lock:
             if self._closed:
                 return None
-            made_for = settings, frame.image.shape
+            made_for = settings, frame.size
             if made_for != self._made_for:
                 self._let_go()
                 self._encoder, self._made_for = self._make(settings), made_for
@@ -76,7 +79,7 @@ class Coder:
 class VideoStage(Stage):
     """Publishes Packets of one codec of INTER, each group of pictures whole. Reactor thread only.
 
-    From upstream come Frames, or the camera's own video with cards between. coder() makes a Coder;
+    From upstream come Frames, or the camera's own pictures, video or raw, with cards between. coder() makes a Coder;
     without one there is no encoder, and cards are left out. settings(): what is wanted at this moment.
     """
 
