@@ -8,6 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import av
+import cv2
 from twisted.trial.unittest import SynchronousTestCase
 
 from . import colours, rest
@@ -257,6 +259,15 @@ class EncodedCameraTests(SynchronousTestCase):
             snapshot = rest.fetch(f"{self.url}cam/{camera}/snapshot.jpg?quality=95")
             self.assertEqual(snapshot.status, 200, camera)
             self.assertLess(colours.error(snapshot.body, self.fields(camera)), 5, camera)
+
+    def test_colours_of_video(self) -> None:
+        """Raw pictures go to the encoder as they are, others by way of pixels, and each says what matrix it has."""
+        for camera, matrix in (("yuyv", 6), ("clip", 1), ("full", 1), ("painted", 1)):
+            with av.open(f"{self.url}cam/{camera}/stream.mp4", timeout=20) as video:
+                picture = next(video.decode(video=0))
+            self.assertEqual((picture.colorspace, picture.color_range), (matrix, 1), camera)
+            _done, still = cv2.imencode(".png", picture.to_ndarray(format="bgr24"))
+            self.assertLess(colours.error(still.tobytes(), self.fields(camera)), 6, camera)
 
     def test_one_encode_a_frame_and_none_for_nobody(self) -> None:
         names = ("yuyv", "clip", "painted")
