@@ -1,5 +1,7 @@
 """Camera: its state machine against a source and threads under the test's control."""
 
+from dataclasses import replace
+
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -234,6 +236,15 @@ class CameraTests(SynchronousTestCase):
             self.reactor.pump([1] * 11)
             self.assertEqual(self.value("state"), "streaming")
         self.reactor.pump([1] * 45)
+        self.assertEqual(self.value("state"), "stalled")
+
+    def test_a_camera_that_is_configured_to_be_slow_may_take_its_time_to_open(self):
+        self.camera.settings.wanted = replace(self.camera.settings.wanted, fps=0.1)
+        self.camera.start()
+        self.watch()
+        self.reactor.pump([1] * 40)
+        self.assertEqual(self.value("state"), "opening")
+        self.reactor.pump([1] * 15)
         self.assertEqual(self.value("state"), "stalled")
 
     def silent(self, start):

@@ -165,6 +165,18 @@ class CamerasTests(SynchronousTestCase):
         self.assertEqual((self.cameras.main.id, self.state["system/main_camera"].value), ("a", "a"))
 
 
+    def test_a_source_hears_how_fast_it_is_configured_to_be(self) -> None:
+        heard: list[tuple[int, float | None]] = []
+        FakeSource.expect = lambda source, fps: heard.append((self.made.index(source), fps))
+        self.addCleanup(delattr, FakeSource, "expect")
+        self.configure(a={"fps": 0.2}, b={})
+        self.assertEqual(heard, [(0, 0.2)])
+        self.configure(a={"fps": 0.5, "source": "fake:second"}, b={})
+        self.assertEqual(heard[1:], [(2, 0.5)])
+        self.configure(a={"source": "fake:second"}, b={})
+        self.assertEqual(heard[2:], [(2, None)])
+
+
 class MountTests(SynchronousTestCase):
     def test_what_is_open_stays_until_it_is_closed(self) -> None:
         old, new = FakeSource([jpeg_packet(1)]), FakeSource([jpeg_packet(2)])

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from camd.errors import Invalid, SourceError
+from camd.media.source import Capabilities, SourceSettings, expect
 from camd.sources import network
 from camd.sources.bytestream import ByteStream
 from camd.sources.demuxer import Demuxer
@@ -112,6 +113,48 @@ class Addresses(SynchronousTestCase):
             self.assertEqual(connect.call_args.args, (("192.0.2.1", 554), network.CONNECTING))
             connect.side_effect = ConnectionRefusedError()
             self.assertEqual(self.assertRaises(SourceError, source.present).state, "absent")
+
+
+class Patience(SynchronousTestCase):
+    """How long a picture may take follows what is configured."""
+
+    def limits(self, url: str, fps: float | None) -> tuple[float, ...]:
+        scheme, _, address = url.partition(":")
+        source = NetworkSource(scheme, address)
+        with mock.patch.object(network.NetworkSource, "_reach"), \
+                mock.patch.object(network, "Demuxer", side_effect=Answered(404)) as demuxer, \
+                mock.patch.object(network, "HttpClient") as client:
+            client.return_value.get.side_effect = Answered(404)
+            self.assertRaises(SourceError, source.open, SourceSettings("cam1", "", fps=fps))
+            return demuxer.call_args.args[3] if scheme == "rtsp" else client.call_args.args[3:]
+
+    def test_limits(self) -> None:
+        for fps, asking, reading in (
+            (None, 4.0, 4.0), (25.0, 4.0, 4.0), (1.0, 4.0, 4.0), (0.5, 6.0, 4.0), (0.2, 15.0, 10.0), (0.1, 30.0, 20.0)
+        ):
+            self.assertEqual(self.limits("rtsp://192.0.2.1/x", fps), (asking, reading), fps)
+            self.assertEqual(self.limits("http://192.0.2.1/x", fps), (reading,), fps)
+
+    def test_a_slow_one_is_not_waited_for_when_it_is_looked_at(self) -> None:
+        source = NetworkSource("rtsp", "//192.0.2.1/x")
+        expect(source, 0.2)
+        with mock.patch.object(network.socket, "create_connection") as connect:
+            self.assertEqual(source.probe(), Capabilities("rtsp://192.0.2.1"))
+            self.assertEqual(connect.call_count, 1)
+        expect(source, None)
+        with mock.patch.object(network, "Demuxer") as demuxer, \
+                mock.patch.object(network.socket, "create_connection"):
+            demuxer.return_value.configure_mock(codec="h264", width=64, height=48, fps=25.0)
+            self.assertEqual(source.probe().modes[0].rates, (25.0,))
+
+    def test_what_a_slow_one_says_of_its_rate(self) -> None:
+        """Is not believed: it would be taken for silent between two pictures."""
+        with mock.patch.object(network, "Demuxer") as demuxer, \
+                mock.patch.object(network.socket, "create_connection"):
+            demuxer.return_value.configure_mock(codec="h264", width=64, height=48, fps=25.0)
+            for fps, told in ((0.2, 0.2), (5.0, 25.0), (None, 25.0)):
+                source = NetworkSource("rtsp", "//192.0.2.1/x")
+                self.assertEqual(source.open(SourceSettings("cam1", "", fps=fps)).fps, told)
 
 
 class Trouble(SynchronousTestCase):

@@ -136,13 +136,15 @@ def read_password() -> str:
 
 def _test(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     from ..media.mount import Mount
-    from ..media.source import SourceSettings
+    from ..media.source import SourceSettings, expect
     from ..media.trial import try_source
 
     config = load_config(args, environ)
     camera, username, password = _meant(args, config)
-    settings = SourceSettings(camera.id, camera.address, password=password)
-    found = try_source(Mount(_source(camera, config), lambda: (username, password)), settings)
+    settings = SourceSettings(camera.id, camera.address, fps=camera.fps, password=password)
+    source = _source(camera, config)
+    expect(source, camera.fps)
+    found = try_source(Mount(source, lambda: (username, password)), settings)
     if args.json:
         modes = [
             {"codec": mode.codec, "width": mode.width, "height": mode.height, "rates": list(mode.rates)}

@@ -16,7 +16,7 @@ from ..state.state import State
 from .camera import Camera
 from .mount import Login, Mount
 from .sound import Microphone, Sound
-from .source import Source, SourceSettings
+from .source import Source, SourceSettings, expect
 from .trial import Trial, try_source
 
 #: Makes a Camera of its configuration and an open-able source.
@@ -120,6 +120,8 @@ class Cameras(Mapping[str, Camera]):
         is_other = config.device != camera.config.device
         if is_other:
             self._mounts[camera.id].exchange(self.source(config), self._login_of(config))
+        else:
+            expect(self._mounts[camera.id], config.fps)
         camera.reconfigure(config, is_other)
         self._listen(camera)
 
@@ -151,7 +153,7 @@ class Cameras(Mapping[str, Camera]):
     def try_source(self, config: CameraConfig, username: str, password: str) -> Trial:
         """Look what is in the source of a camera that is not there yet. Blocks as long as the source does."""
         mount = Mount(self.source(config), lambda: (username, password))
-        return try_source(mount, SourceSettings(config.id, config.address, password=password))
+        return try_source(mount, SourceSettings(config.id, config.address, fps=config.fps, password=password))
 
     def _main_spec(self) -> Spec:
         return Spec(
@@ -180,7 +182,9 @@ class Cameras(Mapping[str, Camera]):
 
     def source(self, config: CameraConfig) -> Source:
         """The source of a camera, not opened; one that says why not if nobody provides it."""
-        return self._device("source", config.source, config.id, self._kinds)
+        source = self._device("source", config.source, config.id, self._kinds)
+        expect(source, config.fps)
+        return source
 
     def _microphone(self, config: CameraConfig) -> Microphone:
         return self._device("microphone", config.sound, config.id, self._microphones)
@@ -207,5 +211,3 @@ class Cameras(Mapping[str, Camera]):
         camera.pipeline.source.end()
         for observable in self._state.select(f"cameras/{camera.id}/*"):
             self._state.remove(observable.name)
-
-

@@ -107,13 +107,16 @@ class Device:
     ) -> None:
         """Read it until `close`. ended(None or a Failure): it is closed, or given up."""
 
-        def is_open(format: Format) -> None:
+        def expect(fps: float) -> None:
             self._alive = self._reactor.seconds()
-            self._patience = max(OVERDUE, _INTERVALS / format.fps if format.fps > 0 else 0)
-            self.silence = patience(format.fps)
+            self._patience = max(OVERDUE, _INTERVALS / fps if fps > 0 else 0)
+            self.silence = patience(fps)
+
+        def is_open(format: Format) -> None:
+            expect(format.fps)
             opened(format)
 
-        self._alive, self._patience, self.silence = self._reactor.seconds(), OVERDUE, 0.0
+        expect(settings.fps or 0.0)
         capture = self._capture = Capture(self._source, settings, is_open, arrived, self._reactor)
         self._ended = ended
         self._closed = capture.start(self._threads)

@@ -66,7 +66,8 @@ class Source(Protocol):
     behind `read`. All raise SourceError with a text for people: what is wrong and what helps.
 
     A source that has to log in for `probe`, too, has one method more, `sign_in(username, password)`. It
-    asks nobody, and may be called at any time; what the settings of `open` say counts from then on.
+    asks nobody, and may be called at any time; what the settings of `open` say counts from then on. One that
+    has to know for `probe` how far its pictures are apart has `expect(fps)`, with what is configured or None.
     """
 
     def probe(self) -> Capabilities:
@@ -91,3 +92,8 @@ class Source(Protocol):
         """Pictures lost before `read` since `open`, as far as the device tells."""
 
 
+def expect(source: Source, fps: float | None) -> None:
+    """Tell a source how many pictures a second it is configured to give, if it has to know."""
+    tell = getattr(source, "expect", None)
+    if tell is not None:
+        tell(fps)

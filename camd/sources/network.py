@@ -29,6 +29,9 @@ from .unit import Unit
 
 #: Seconds in which the camera must take a connection, tell what it has, and send its next picture.
 CONNECTING, ASKING, READING = 2.5, 4.0, 4.0
+#: A camera whose pictures are further apart by its configuration has the time of so many pictures instead: FFmpeg
+#: reads two before it knows what it has.
+_TO_OPEN, _TO_READ = 3, 2
 #: An idle camera is asked for a sign of life this often (seconds).
 PRESENCE = 10.0
 _PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
@@ -65,8 +68,8 @@ class NetworkSource:
     H.264, H.265 and JPEG go out undecoded, everything else comes as Frames. Over HTTP the answer decides:
     a multipart stream of JPEGs and single JPEGs are read without any picture library, the rest is FFmpeg's.
 
-    `read` returns with the next picture, or with "stalled" after READING seconds without one, however short
-    its time-out: neither FFmpeg nor an HTTP answer can go on after a read that was cut off, and a thread more
+    `read` returns with the next picture, or with "stalled" after READING seconds without one (of a slow camera
+    the time of two pictures, see `expect`), however short its time-out: neither FFmpeg nor an HTTP answer can go on after a read that was cut off, and a thread more
     for each camera would gain nothing but a quicker end of a connection that is silent.
     """
 
@@ -88,13 +91,21 @@ class NetworkSource:
         self._feed: _Feed | None = None
         self._timeline = Timeline()
         self._rate: float | None = None  # of a stream that does not tell it, once it was measured
+        self._expected: float | None = None
         self._present_at = float("-inf")
 
     def sign_in(self, username: str, password: str) -> None:
         """Who camd is, from now on."""
         self._login = username, password
 
+    def expect(self, fps: float | None) -> None:
+        """So many pictures a second it is configured to give, from now on."""
+        self._expected = fps
+
     def probe(self) -> Capabilities:
+        if _is_slow(self._expected):  # the next picture may be further away than a look may take
+            self._reach()
+            return Capabilities(self._name)
         feed = self._connect(SourceSettings("", ""))
         try:
             format = feed.format
@@ -165,15 +176,16 @@ class NetworkSource:
 
     def _ask(self, settings: SourceSettings) -> _Feed:
         """Whatever a web server has behind the address."""
-        client = HttpClient(*self._login, "verify" in self._words, ASKING)
+        slow = _is_slow(settings.fps)
+        client = HttpClient(*self._login, "verify" in self._words, _time_of(_TO_READ, settings.fps, ASKING))
         try:
             response, url = client.get(f"{self._name}{self._rest}")
             kind = response.headers
             if response.status != 200:
                 raise Answered(response.status)
             if kind.get_content_maintype() == "multipart":
-                feed = Multipart(client, response, _boundary(kind), self._rate)
-                self._rate = feed.format.fps
+                feed = Multipart(client, response, _boundary(kind), settings.fps if slow else self._rate)
+                self._rate = self._rate if slow else feed.format.fps
                 return feed
             if kind.get_content_type() in ("image/jpeg", "image/jpg"):
                 return Stills(client, response, url, settings.fps)
@@ -203,13 +215,15 @@ class NetworkSource:
         def fail(error: Exception | str, started: bool = False) -> SourceError:
             return explain(self._name, error, bool(self._login[0]), started)
 
-        return _Demuxed(Demuxer(url, options, fail, (ASKING, READING)), settings.codec)
+        fps = settings.fps
+        timeouts = _time_of(_TO_OPEN, fps, ASKING), _time_of(_TO_READ, fps, READING)
+        return _Demuxed(Demuxer(url, options, fail, timeouts), settings.codec, fps if _is_slow(fps) else None)
 
 
 class _Demuxed:
-    """What FFmpeg reads. codec: "bgr" to have it decoded in any case."""
+    """What FFmpeg reads. codec: "bgr" to have it decoded in any case; fps: its rate, whatever it says of that."""
 
-    def __init__(self, demuxer: Demuxer, codec: str | None):
+    def __init__(self, demuxer: Demuxer, codec: str | None, fps: float | None = None):
         self._demuxer = demuxer
         self._render: Renderer | None = None
         self._units: Iterator[Unit] | None = None
@@ -217,7 +231,8 @@ class _Demuxed:
             demuxer.close()
             raise SourceError("it has not told the size of its picture in time")
         passed = demuxer.passable and codec != "bgr"
-        self.format = Format(demuxer.codec if passed else "bgr", demuxer.width, demuxer.height, demuxer.fps)
+        given = demuxer.codec if passed else "bgr"
+        self.format = Format(given, demuxer.width, demuxer.height, fps or demuxer.fps)
         self._units = demuxer.packets() if passed else demuxer.frames()
         if not passed:
             self._render = Renderer(demuxer.width, demuxer.height)
@@ -244,6 +259,17 @@ class _Demuxed:
     def close(self) -> None:
         self._units.close()
         self._demuxer.close()
+
+
+def _time_of(pictures: int, fps: float | None, least: float) -> float:
+    """How long so many pictures may take (seconds). fps: that is configured."""
+    return max(least, pictures / fps) if fps else least
+
+
+def _is_slow(fps: float | None) -> bool:
+    """Whether pictures are so far apart that the usual time is too short for them. What such a camera says of
+    its rate is not believed: many tell one that they do not keep."""
+    return _time_of(_TO_READ, fps, READING) > READING
 
 
 def _authorities() -> str:

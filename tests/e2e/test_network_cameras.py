@@ -21,6 +21,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from camd.errors import SourceError
 from camd.media.frame import Frame, Packet
 from camd.media.source import SourceSettings
+from camd.sources import network
 from camd.sources.network import NetworkSource, camd_sources
 from camd.wire import jpeg, nal
 
@@ -230,6 +231,21 @@ class RtspTests(RtspCase):
         source.open(SourceSettings("cam1", ""))
         self.read(source, 5)
 
+    def test_a_slow_one(self) -> None:
+        """Its pictures are further apart than usual ones may be; the limits are short, to see it soon."""
+        self.patch(network, "ASKING", 0.3)
+        self.patch(network, "READING", 0.3)
+        camera = self.camera("videorate ! video/x-raw,framerate=1/1 ! " + H264)
+        source = self.opened(camera.url)
+        self.assertEqual(self.until_it_fails(source).state, "stalled")
+        source.close()
+        source = self.opened(camera.url, fps=1)
+        self.assertEqual(self.format.fps, 1)
+        packets = self.read(source, 4)
+        self.assertTrue(all(0.9 < b.pts - a.pts < 1.1 for a, b in pairwise(packets[1:])))
+        camera.pause()
+        self.assertEqual(self.until_it_fails(source).state, "stalled")
+
     def test_a_server_that_hangs(self) -> None:
         camera = self.camera()
         source = self.opened(camera.url)
@@ -422,6 +438,17 @@ class WebTests(NetworkCase):
         mode, = source.probe().modes
         self.assertAlmostEqual(mode.rates[0], 10, delta=2)
         self.assertEqual(source.open(SourceSettings("cam1", "")).fps, mode.rates[0])
+
+    def test_a_slow_one(self) -> None:
+        """Its pictures are further apart than usual ones may be; the limits are short, to see it soon."""
+        self.patch(network, "ASKING", 0.3)
+        self.patch(network, "READING", 0.3)
+        web = WebCamera(self)
+        web.pages["/"] = lambda request: request.stream(self.pictures[:5], MULTIPART, False, True, pause=0.6)
+        self.assertEqual(self.refusal(self.opened, f"{web.url}/").state, "absent")
+        source = self.opened(f"{web.url}/", fps=1.6)
+        self.assertEqual(self.format.fps, 1.6)
+        self.assertEqual([one.data for one in self.read(source, 5)], self.pictures[:5])
 
     def test_stills(self) -> None:
         web = WebCamera(self)
