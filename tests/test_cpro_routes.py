@@ -8,8 +8,11 @@ from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
 from camd.config import AuthConfig, CameraConfig
+from camd.errors import Invalid
 from camd.state import Permission
+from camd.web.rest.schema import check
 from camd_plugins import cpro
+from camd_plugins.cpro.cameras import CONTROLS
 from camd_plugins.cpro.keys import KEYS
 from camd_plugins.cpro.limits import Limit
 
@@ -600,6 +603,43 @@ class SettingTests(CproEdge):
                 (answer.status, answer.json["error"]["details"]), (400, {"key": next(iter(body))}), body
             )
         self.assertEqual(self.ask("PUT", "/api/camera/controls", {"hue": 1}, by="viewer").status, 403)
+
+    def described(self, path, by="admin"):
+        document = self.json("GET", "/api/openapi.json", by=by)
+        return document["paths"][path]["put"]["requestBody"]["content"]["application/json"]["schema"]
+
+    def test_the_document_says_what_they_take(self):
+        for path, wanted in (
+            ("/api/camera/settings", {"resolution", "framerate", "format"}),
+            ("/api/camera/controls", CONTROLS.keys() - {"focus_auto", "focus_absolute"}),
+        ):
+            body = self.described(path)
+            self.assertEqual(body["properties"].keys(), wanted)
+            self.assertFalse(body["additionalProperties"])
+            for name, value in self.probes(body["properties"]):
+                answer = self.ask("PUT", path, {name: value}, by="admin")
+                self.assertEqual(answer.status, 200 if self.fits(value, body["properties"][name]) else 400, (name, value))
+
+    def probes(self, members):
+        """Values at the edges of what each takes, and others."""
+        for name, schema in members.items():
+            low, high = schema.get("minimum", 0), schema.get("maximum", 0)
+            edges = (low, high, low - 1, high + 1, float(high), low + 0.5)
+            for value in (*edges, *range(5), 0.0, True, False, "auto", "off", "x", None, [], *schema.get("enum", ())):
+                yield name, value
+
+    def fits(self, value, schema):
+        try:
+            check(value, schema)
+        except Invalid:
+            return False
+        return True
+
+    def test_the_document_follows_the_main_camera(self):
+        self.assertIn("hue", self.described("/api/camera/controls")["properties"])
+        self.assertEqual(self.described("/api/camera/controls", by="limited")["properties"], {})
+        self.app.cameras.configure({})
+        self.assertEqual(self.described("/api/camera/controls")["properties"], {})
 
     def test_without_a_camera(self):
         self.app.cameras.configure({})

@@ -7,15 +7,15 @@ import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from camd.hookspecs import ANY
+from camd.hookspecs import ANY, Route
 from camd.state import EVERYONE, Permission, Spec, State
 from camd.testing import app_for_tests
 from camd.web import rest
-from camd.web.rest.described import DESCRIBED
+from camd.web.rest.described import DESCRIBED, of_route
 from camd.web.rest.openapi import ONE_STATE, document
 from camd.web.rest.operation import PUBLIC, READER, Answer, Operation
 from camd.web.rest.schema import of_writing
@@ -164,6 +164,27 @@ class AnswerTests(SynchronousTestCase):
         self.assertEqual(self.entry(ANY)["x-permission"], "authenticated")
 
 
+class RouteTests(SynchronousTestCase):
+    """What a resource says of itself."""
+
+    def test_a_body_has_what_states_take(self) -> None:
+        spec = Spec(GAIN, int, min=0, max=10, read="Device_r", write="Device_rw")
+
+        class Resource:
+            described: ClassVar = {
+                "PUT": {
+                    "summary": "Set it",
+                    "answers": {200: "Done"},
+                    "body": lambda by: {"properties": {"gain": spec} if by.may(spec.write, GAIN) else {}},
+                }
+            }
+
+        route = Route("/api/gain", Resource(), "Device_r", "Device_rw")
+        for by, takes in (("admin", {"gain": of_writing(spec)}), ("viewer", {})):
+            (operation,) = of_route(route, WHO[by])
+            self.assertEqual(operation.body, {"properties": takes}, by)
+
+
 class PageTests(SynchronousTestCase):
     def test_the_page_has_nothing_inline_and_nothing_from_elsewhere(self) -> None:
         page = (STATIC / "docs.html").read_text()
@@ -186,7 +207,7 @@ class RealTreeTests(SynchronousTestCase):
             Path(self.mktemp()), {name: import_module(f"plugins.{name}") for name in BUNDLED}
         )
         self.addCleanup(self.app.extensions.stop_services)
-        self.operations = rest.described(self.app, rest.operations(self.app))
+        self.operations = rest.described(self.app, rest.operations(self.app), EVERYONE)
         self.document = document(self.operations, self.app.state, EVERYONE)
 
     def test_it_is_well_formed(self) -> None:

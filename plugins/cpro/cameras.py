@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from camd.errors import Invalid, Refused, SourceError
 from camd.state import Observable, Permission, Principal, Value
 
 from .forms import LEAVE, Automatic, Resolution
-from .resource import body_of
+from .resource import body_of, tells
 
 if TYPE_CHECKING:
     from camd.app import App
@@ -30,6 +31,16 @@ CONTROLS = {
 }
 #: V4L2's numbers for exposure_auto of which the camera chooses the time (linux/v4l2-controls.h).
 _AUTOMATIC_EXPOSURE = {0: True, 1: False, 2: False, 3: True}
+#: What a control that may be automatic is tried with to describe it, beside its own choices.
+_AUTOMATIC = (True, False, *_AUTOMATIC_EXPOSURE, "auto", "manual", "on", "off")
+_SET: dict[str, Any] = {
+    "resolution": {"type": ["string", "null"]},
+    "framerate": {"type": ["number", "null"], "description": "Pictures per second"},
+    "format": {"type": ["string", "null"]},
+}
+_SUCCESS = {"type": "boolean"}
+#: A state without its device.
+_GONE = "The device is not there"
 
 
 class Cameras:
@@ -74,10 +85,30 @@ class Cameras:
             "current_settings": self._settings(id),
         }
 
+    @tells({200: ("null is not known", {"type": "object", "properties": _SET, "required": list(_SET)})})
     def settings(self, request: Any) -> Any:
         """GET /api/camera/settings: how the main camera is set."""
         return self._settings(self._main(request.principal))
 
+    def _settings_body(self, by: Principal) -> dict[str, Any]:
+        """What the main camera takes as settings now, in JSON Schema with Specs."""
+        takes: dict[str, Any] = {}
+        for name, observable in self._changeable(by, SETTINGS).items():
+            takes[name] = observable.spec
+            if name == "resolution":
+                takes[name] = {"enum": [size for size in observable.spec.choices if _is_resolution(size)]}
+        return _closed(takes)
+
+    @tells(
+        {
+            200: (
+                "What they are now",
+                {"type": "object", "properties": {"success": _SUCCESS, **_SET}, "required": ["success", *_SET]},
+            ),
+            409: _GONE,
+        },
+        _settings_body,
+    )
     async def change_settings(self, request: Any) -> Any:
         """PUT /api/camera/settings {"resolution", "framerate", "format"}: set the main camera."""
         body, id = body_of(request), self._main(request.principal)
@@ -96,6 +127,27 @@ class Cameras:
             raise
         return {"success": True, **self._settings(id)}
 
+    def _controls_body(self, by: Principal) -> dict[str, Any]:
+        """What the main camera takes as controls now, in JSON Schema with Specs."""
+        takes: dict[str, Any] = {}
+        for name, observable in self._changeable(by, CONTROLS).items():
+            takes[name] = {"enum": _ways(name, observable)} if name.endswith("_auto") else observable.spec
+        return _closed(takes)
+
+    @tells(
+        {
+            200: (
+                "What those of the body are now, as the state has them",
+                {
+                    "type": "object",
+                    "properties": {"success": _SUCCESS, "controls": {"type": "object"}},
+                    "required": ["success", "controls"],
+                },
+            ),
+            409: _GONE,
+        },
+        _controls_body,
+    )
     async def change_controls(self, request: Any) -> Any:
         """PUT /api/camera/controls: set controls of the main camera, in its own numbers."""
         body, id = body_of(request), self._main(request.principal)
@@ -118,6 +170,15 @@ class Cameras:
         except Invalid as error:
             raise Invalid(names.get(error.key, error.key), error.reason) from None
         return {names[state]: value for state, value in done.items()}
+
+    def _changeable(self, by: Principal, names: Mapping[str, str]) -> dict[str, Observable]:
+        """Those of the product's names behind which the main camera has something that can be set; none where it is
+        not for this reader to know."""
+        main = self._app.cameras.main
+        if main is None or not _may(by, main.id):
+            return {}
+        found = {name: self._app.state.get(_state(main.id, state)) for name, state in names.items()}
+        return {name: o for name, o in found.items() if o is not None and o.spec.write is not None}
 
     def _main(self, by: Principal) -> str:
         main = self._app.cameras.main
@@ -153,6 +214,19 @@ def _may(by: Principal, id: str) -> bool:
     return by.may(Permission.Device_r, _state(id, ""))
 
 
+def _closed(takes: dict[str, Any]) -> dict[str, Any]:
+    """The JSON Schema of a body with any of these members."""
+    return {"type": "object", "properties": takes, "additionalProperties": False}
+
+
+def _is_resolution(value: Any) -> bool:
+    try:
+        _check_resolution(value)
+    except Invalid:
+        return False
+    return True
+
+
 def _check_resolution(value: Any) -> None:
     try:
         Resolution().check(value)
@@ -162,10 +236,24 @@ def _check_resolution(value: Any) -> None:
         raise invalid from None
 
 
+def _ways(name: str, observable: Observable) -> list[Value]:
+    """All values of a control that may be automatic which this camera takes."""
+    found: list[Value] = []
+    for value in (*_AUTOMATIC, *observable.spec.choices):
+        try:
+            _control(name, value, observable)
+        except Invalid:
+            continue
+        found.append(value)
+    return found
+
+
 def _control(name: str, value: Any, observable: Observable) -> Value:
     """A value as the state takes it: switches also by word, exposure also by V4L2's numbers."""
     if not name.endswith("_auto"):
-        return value
+        # JSON has one kind of number: 1.0 is an integer there.
+        whole = observable.spec.type is int and type(value) is float and value.is_integer()
+        return int(value) if whole else value
     if name == "exposure_auto" and type(value) is int:
         value = _AUTOMATIC_EXPOSURE.get(value, value)
     elif type(value) is int and value in (0, 1):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
+from types import MethodType
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -17,6 +19,8 @@ from camd.errors import CamdError, Gone, Invalid
 
 from .limits import Limit
 
+#: What a docstring begins with: the method, the path, the body.
+_CALLED = re.compile(r"[A-Z]+ /\S*( \{.*\})?: ")
 #: Answers one request: a JSON value or a Reply, or a coroutine of one. Raises CamdError.
 Answer = Callable[[Any], Any]
 #: The same, or the method of a class that becomes one.
@@ -31,9 +35,10 @@ class Reply:
     value: Any = None
 
 
-def tells(answers: Mapping[int, str], body: dict[str, Any] | None = None) -> Callable[[Told], Told]:
-    """Says for the documentation of the API what a function answers, and what the body must be (a JSON
-    Schema); without it that is one answer, 200. A body without a member that it needs may be left out."""
+def tells(answers: Mapping[int, Any], body: Any = None) -> Callable[[Told], Told]:
+    """Says for the documentation of the API what a function answers (a text, or a text and a JSON Schema), and what
+    the body must be: a JSON Schema, or a method that gives it for who reads. Without it that is one answer, 200. A
+    body without a member that it needs may be left out."""
 
     def note(answer: Told) -> Told:
         answer.answers, answer.body = answers, body  # type: ignore[attr-defined]
@@ -123,12 +128,15 @@ def field(body: dict[str, Any], name: str, kind: type, default: Any = None) -> A
 
 def _described(answer: Answer) -> dict[str, Any]:
     text = " ".join((answer.__doc__ or "").split())
+    what = _CALLED.sub("", text).partition(". ")[0].removesuffix(".")
     body = getattr(answer, "body", None)
+    if callable(body):  # a method, which knows the instance only now
+        body = MethodType(body, answer.__self__)  # type: ignore[attr-defined]
     return {
-        "summary": text.partition(": ")[2] or text.partition(". ")[0],
+        "summary": what[:1].upper() + what[1:],
         "answers": getattr(answer, "answers", {200: "Done"}),
         "body": body,
-        "optional": body is not None and not body.get("required"),
+        "optional": callable(body) or (body is not None and not body.get("required")),
     }
 
 

@@ -24,6 +24,8 @@ _AT_EASE = {
     "cameras/cam1/size": "320x240",
     "cameras/cam1/fps": 5.0,
 }
+#: The product's names of them.
+_SETTINGS = {"resolution": "size", "framerate": "fps"}
 #: Nobody listens there: no request of ours shall look for devices in the network.
 _NOBODY = "http://127.0.0.1:9/onvif/device_service"
 _NO_H264 = """v=0
@@ -66,7 +68,9 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
         case.query = {**query, "path": query["path"][:4]}  # a URL is not longer than 16 KiB
     if not isinstance(body, dict):
         return
-    if case.path == "/api/state":
+    if case.path.endswith(("/camera/settings", "/camera/config")):
+        body = {name: _eased(f"cameras/cam1/{_SETTINGS.get(name)}", value) for name, value in body.items()}
+    elif case.path == "/api/state":
         body = {name: _eased(name, value) for name, value in body.items()}
     elif case.path.startswith("/api/state/") and "value" in body:
         body = {**body, "value": _eased(case.path.removeprefix("/api/state/"), body["value"])}

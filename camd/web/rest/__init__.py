@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ...hookspecs import Route
-from ...state.permission import Permission
+from ...state.permission import Permission, Principal
 from .audit import AuditNoun
 from .backup import BackupNoun
 from .camera_changes import CameraChangesNoun
@@ -55,20 +55,20 @@ def operations(app: App) -> list[Operation]:
         BackupNoun(app),
         RecordingsNoun(app),
         PlayingNoun(app),
-        DocumentsNoun(app, lambda: described(app, served)),
+        DocumentsNoun(app, lambda by: described(app, served, by)),
     )
     for noun in nouns:
         served += noun.operations()
     return served
 
 
-def described(app: App, served: list[Operation]) -> list[Operation]:
-    """Everything that the document tells: what is served here, the rest of the core, and the plugins."""
+def described(app: App, served: list[Operation], by: Principal) -> list[Operation]:
+    """Everything that the document tells this reader: what is served here, the rest of the core, and the plugins."""
     known = [*served, *DESCRIBED]
     paths = {operation.path for operation in known}
     for route in app.web.routes:
         if not any(path == route.path or path.startswith(route.path + "/") for path in paths):
-            known += of_alias(route, known) or of_route(route)
+            known += of_alias(route, known) or of_route(route, by)
     return known
 
 

@@ -6,13 +6,15 @@ A test walks the tree of both sites and fails on a route that stands neither her
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from ...hookspecs import ANY, READER, Route
 from ...media.rendition import RENDITIONS
-from ...state.permission import Permission
+from ...state.permission import Permission, Principal
+from ...state.spec import Spec
 from .files import FILES
 from .operation import PUBLIC, Answer, Operation, Parameter
-from .schema import BOOLEAN, Schema, component, listing, record, text
+from .schema import BOOLEAN, Schema, component, listing, of_writing, record, text
 from .users import CAMERAS, NAME, PASSWORD
 
 _OF_PLUGINS = "routes of plugins"
@@ -248,12 +250,13 @@ def of_alias(route: Route, known: list[Operation]) -> list[Operation]:
     ]
 
 
-def of_route(route: Route) -> list[Operation]:
+def of_route(route: Route, by: Principal) -> list[Operation]:
     """What can be said of a route that nobody described: its methods, who may, and what its resource says
-    of itself: in `described`, or in the first sentence of its docstring.
+    of itself: in `described`, or in the first sentence of its docstring. by: who reads it.
 
     described: method -> {"summary", "answers": {status: text, or text and JSON Schema}, "body": JSON Schema or None} and,
-    where the body may be left out, "optional": True."""
+    where the body may be left out, "optional": True. A body may be a function of `by` that gives the schema, and have
+    Specs in it, each for what may be written to a state."""
     resource = route.resource
     described = getattr(resource, "described", None)
     if described is not None:
@@ -265,7 +268,7 @@ def of_route(route: Route) -> list[Operation]:
                 one["summary"],
                 {status: _told(said) for status, said in one["answers"].items()},
                 parameters=(_CAMERA,) if "{id}" in route.path else (),
-                body=one["body"],
+                body=_body(one["body"], by),
                 tag=_OF_PLUGINS,
                 optional=one.get("optional", False),
             )
@@ -290,6 +293,19 @@ def of_route(route: Route) -> list[Operation]:
 
 def _told(said: str | tuple[str, Schema]) -> Answer:
     return Answer(said) if isinstance(said, str) else Answer(*said)
+
+
+def _body(told: Any, by: Principal) -> Schema | None:
+    return _spelled(told(by) if callable(told) else told)
+
+
+def _spelled(node: Any) -> Any:
+    """A schema with what each Spec in it says."""
+    if isinstance(node, Spec):
+        return of_writing(node)
+    if isinstance(node, dict):
+        return {word: _spelled(below) for word, below in node.items()}
+    return [_spelled(below) for below in node] if isinstance(node, list) else node
 
 
 def _needed(route: Route, method: str) -> Permission | str | None:

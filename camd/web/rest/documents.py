@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...state.permission import Principal
 from ...wire.strictjson import dumps
 from .openapi import document
 from .operation import PUBLIC, READER, Answer, Call, Operation, Reply
@@ -22,12 +23,12 @@ _CACHED = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"
 
 
 class DocumentsNoun:
-    """The OpenAPI document, made anew when the names of the state or the rights of the reader are others.
+    """The OpenAPI document, made anew when what is to be in it or the rights of the reader are others.
 
-    operations(): everything that is to be in it.
+    described(by): everything that is to be in it.
     """
 
-    def __init__(self, app: App, described: Callable[[], Iterable[Operation]]):
+    def __init__(self, app: App, described: Callable[[Principal], Iterable[Operation]]):
         self._app = app
         self._described = described
         self._kept: dict[Any, Reply] = {}
@@ -57,8 +58,8 @@ class DocumentsNoun:
     async def openapi(self, call: Call) -> Reply:
         schema, by = self._app.state["system/schema"].value, call.by
         base = call.request.way.prefix
-        operations = list(self._described())
-        key = (schema, by.permissions, by.cameras, base, tuple((o.method, o.path) for o in operations))
+        operations = list(self._described(by))
+        key = (schema, by.permissions, by.cameras, base, _told(operations))
         reply = self._kept.get(key)
         if reply is None:
             made = document(operations, self._app.state, by, base)
@@ -73,3 +74,8 @@ class DocumentsNoun:
 
     def page(self, call: Call) -> Reply:
         return Reply(headers=_CACHED, content=_PAGE.read_bytes())
+
+
+def _told(operations: Iterable[Operation]) -> str:
+    """What of them changes while camd runs: plugins come and go, and tell of bodies what fits now."""
+    return "\n".join(f"{o.method} {o.path} {o.body if o.handler is None else ''}" for o in operations)
