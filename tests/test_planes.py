@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import av
+import cv2
 import numpy
 from twisted.trial.unittest import SynchronousTestCase
 
 from camd.encoders.packed_planes import PackedPlanes
 from camd.encoders.planes import Planes
 from camd.errors import CamdError
-from camd.media import Format, Packet
+from camd.media import Packet
 from camd.sources.scene import Scene, read_timecode
 
 #: Red, green, blue and their samples by ITU-R BT.709: 16 + 219 Y, 128 + 224 Cb, 128 + 224 Cr.
@@ -37,6 +38,11 @@ def samples(picture: av.VideoFrame) -> list[numpy.ndarray]:
 def by_ffmpeg(image: numpy.ndarray, matrix: str = "ITU709") -> list[numpy.ndarray]:
     picture = av.VideoFrame.from_ndarray(image, "bgr24")
     return samples(picture.reformat(format="yuv420p", dst_colorspace=matrix, dst_color_range="MPEG"))
+
+
+def coded(image: numpy.ndarray, quality: int = 85, *options: int) -> Packet:
+    _done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality, *options])
+    return Packet(data.tobytes(), "mjpeg", 0, 0, 0)
 
 
 def packet(raw: numpy.ndarray, codec: str) -> Packet:
@@ -82,7 +88,7 @@ class PackedPlanesTests(SynchronousTestCase):
     def test_yuyv(self) -> None:
         for width, height in ((1280, 720), (642, 358), (18, 16)):
             raw = numpy.random.default_rng(1).integers(0, 256, (height, width // 2, 4), numpy.uint8)
-            found = samples(PackedPlanes(Format("yuyv422", width, height, 30)).fill(packet(raw, "yuyv422")))
+            found = samples(PackedPlanes(width, height).fill(packet(raw, "yuyv422")))
             rows = raw.astype(int).reshape(height // 2, 2, width // 2, 4).mean(axis=1)
             expected = raw[:, :, ::2].reshape(height, width).astype(int), rows[:, :, 1], rows[:, :, 3]
             for plane, wanted in zip(found, expected, strict=True):
@@ -91,16 +97,57 @@ class PackedPlanesTests(SynchronousTestCase):
     def test_nv12(self) -> None:
         for width, height in ((1280, 720), (642, 358), (18, 16)):
             raw = numpy.random.default_rng(1).integers(0, 256, (height * 3 // 2, width), numpy.uint8)
-            found = samples(PackedPlanes(Format("nv12", width, height, 30)).fill(packet(raw, "nv12")))
+            found = samples(PackedPlanes(width, height).fill(packet(raw, "nv12")))
             for plane, wanted in zip(found, (raw[:height], raw[height:, ::2], raw[height:, 1::2]), strict=True):
                 self.assertTrue((plane == wanted).all())
 
     def test_one_after_the_other(self) -> None:
         """A picture that an encoder still has is not the place of the next one."""
-        planes = PackedPlanes(Format("yuyv422", 64, 64, 30))
+        planes = PackedPlanes(64, 64)
         first, second = (planes.fill(packet(numpy.full((64, 64, 2), level, numpy.uint8), "yuyv422")) for level in (9, 99))
         self.assertEqual([samples(picture)[0].max() for picture in (first, second)], [9, 99])
 
+    def test_the_full_range(self) -> None:
+        """Raw pictures are of the range that the camera says, JPEGs always of the full one."""
+        level = numpy.full((64, 64, 2), 255, numpy.uint8)
+        for full, expected in ((False, 255), (True, 235)):
+            picture = PackedPlanes(64, 64, full).fill(packet(level, "yuyv422"))
+            self.assertApproximates(samples(picture)[0].mean(), expected, 1)
+            picture = PackedPlanes(64, 64, full).fill(coded(numpy.full((64, 64, 3), 255, numpy.uint8)))
+            self.assertApproximates(samples(picture)[0].mean(), 235, 1)
+
+    def test_jpegs(self) -> None:
+        """Of every kind that cameras make, as their pixels would have become."""
+        image = Scene("colours", 320, 240).draw(1.0, 123_456, 2e9, 30)
+        kinds = {
+            "420": [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420],
+            "422": [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422],
+            "444": [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444],
+            "progressive": [cv2.IMWRITE_JPEG_PROGRESSIVE, 1],
+            "with marks to start again": [cv2.IMWRITE_JPEG_RST_INTERVAL, 4],
+        }
+        planes = PackedPlanes(320, 240)
+        for kind, options in kinds.items():
+            found = samples(planes.fill(coded(image, 95, *options)))
+            for ours, theirs in zip(found, by_ffmpeg(image, "ITU601"), strict=True):
+                self.assertLess(numpy.abs(ours - theirs).mean(), 2.5, kind)
+        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        luma, blue, red = samples(planes.fill(coded(grey, 95)))
+        self.assertLess(numpy.abs(luma - (16 + grey * (219 / 255))).mean(), 2)
+        self.assertEqual({*numpy.unique(blue), *numpy.unique(red)}, {128})
+
+    def test_damaged_jpegs_are_refused_and_the_next_one_is_not(self) -> None:
+        good = coded(Scene("colours", 320, 240).draw(1.0, 123_456, 2e9, 30))
+        larger = coded(numpy.zeros((480, 640, 3), numpy.uint8)).data
+        promising = bytearray(good.data)
+        at = promising.index(b"\xff\xc0") + 5
+        promising[at:at + 4] = b"\xff\xff\xff\xff"  # 65535 x 65535
+        planes = PackedPlanes(320, 240)
+        for bad in (b"", b"x" * 100, good.data[:200], good.data[:len(good.data) // 2], larger, bytes(promising)):
+            with self.assertRaisesRegex(CamdError, f"^{len(bad)} bytes that should be a JPEG are damaged or cut off: skipped"):
+                planes.fill(Packet(bad, "mjpeg", 0, 0, 0))
+            self.assertGreater(samples(planes.fill(good))[0].max(), 200)
+
     def test_another_length_is_refused(self) -> None:
         with self.assertRaisesRegex(CamdError, "a yuyv422 picture of 64x64 has 8192 bytes, this one 100: skipped"):
-            PackedPlanes(Format("yuyv422", 64, 64, 30)).fill(Packet(bytes(100), "yuyv422", 0, 0, 0))
+            PackedPlanes(64, 64).fill(Packet(bytes(100), "yuyv422", 0, 0, 0))

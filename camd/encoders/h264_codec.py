@@ -59,11 +59,11 @@ class H264Codec:
         self._context = self._planes = self._packed = None
 
     def _fill(self, frame: Frame | PackedFrame) -> Any:
-        if isinstance(frame, PackedFrame) and self._settings.matrix == "bt601":
-            self._packed = self._packed or PackedPlanes(frame.format)
+        width, height = frame.size
+        if isinstance(frame, PackedFrame) and self._settings.matrix == "bt601" and not (width % 2 or height % 2):
+            self._packed = self._packed or PackedPlanes(width, height, frame.full_range)
             return self._packed.fill(frame.packet)
         if self._planes is None:
-            width, height = frame.size
             self._planes = Planes(width // 2 * 2, height // 2 * 2, self._settings.matrix)
         return self._planes.fill(frame.image)
 

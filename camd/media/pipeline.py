@@ -1,7 +1,7 @@
 """Pipeline: the streams of one camera, from what the source gives to what clients want.
 
     source ─┬─────────────────────────────────────────────► mjpeg, h264   what the camera gives, untouched
-            ├─────────────────────────────────────────────► h264          raw pictures that nothing is done to
+            ├─────────────────────────────────────────────► h264          pictures that nothing is done to
             └─► (decoded) ─► pictures ─► frames of a rendition ─► mjpeg, h264              otherwise
 
 Pass-through comes first: pixels are made only if somebody wants them, an encoder runs only if its
@@ -300,11 +300,10 @@ class Pipeline:
             stage.upstream = self._stage(replace(encoding, codec="bgr", quality=None, bitrate=None))
 
     def _is_packed(self, encoding: Encoding) -> bool:
-        """Whether its encoder gets the camera's raw pictures as they are: nothing is to be done to them."""
-        if self.format is None or self.format.codec not in PACKED or self.format.full_range or self._processing.reasons:
+        """Whether its encoder gets the camera's pictures as they are: nothing is to be done to them."""
+        if self.format is None or self.format.codec not in PACKED or self._processing.reasons:
             return False
-        width, height = size = self.format.width, self.format.height
-        return size == self.size(encoding) and not (width % 2 or height % 2)
+        return self.size(encoding) == (self.format.width, self.format.height)
 
     # ---------------------------------------------------------------- the work
 
@@ -349,10 +348,8 @@ class Pipeline:
 
         return Coder(timed, self._unpacked)
 
-    def _unpacked(self, packet: Packet) -> Frame | PackedFrame:
-        if packet.codec in PACKED and self.format is not None:
-            return PackedFrame(packet, self.format, self._codecs.decode)
-        return self._codecs.decode(packet, None)
+    def _unpacked(self, packet: Packet) -> PackedFrame:
+        return PackedFrame(packet, self.format, self._codecs.decode)
 
     def _timed(self, codec: str, encode: Callable[..., Any], *args: Any) -> Any:
         started = time.perf_counter()

@@ -12,7 +12,7 @@ RENDITIONS = ("main", "sub")
 class VideoSettings:
     """How video is encoded. bitrate: bit/s; key_interval: seconds between key frames; fps: 1/s, what the
     encoder plans with; preset and profile: in the words of x264 ("ultrafast", "baseline"); matrix: "bt709", or
-    "bt601" for a camera's raw pictures, which are encoded in their own colours."""
+    "bt601" for a camera's own pictures, which are encoded in their own colours."""
 
     bitrate: int = 2_000_000
     key_interval: float = 2.0

@@ -37,12 +37,10 @@ class Coder:
     """One run of encoding, in the encode pool: the encoder is made for the first picture, and anew
     whenever size or settings change, which is when a key frame is due anyway.
 
-    Pictures that come as packets are raw ones, or cards; unpack makes frames of them.
+    Pictures that come as packets are the camera's, JPEG or raw, or cards; unpack makes frames of them.
     """
 
-    def __init__(
-        self, make: Callable[[VideoSettings], VideoEncoder], unpack: Callable[[Packet], Frame | PackedFrame]
-    ):
+    def __init__(self, make: Callable[[VideoSettings], VideoEncoder], unpack: Callable[[Packet], PackedFrame]):
         self._make = make
         self._unpack = unpack
         self._encoder: VideoEncoder | None = None
@@ -79,7 +77,7 @@ class Coder:
 class VideoStage(Stage):
     """Publishes Packets of one codec of INTER, each group of pictures whole. Reactor thread only.
 
-    From upstream come Frames, or the camera's own pictures, video or raw, with cards between. coder() makes a Coder;
+    From upstream come Frames, or the camera's own pictures, video or single ones, with cards between. coder() makes a Coder;
     without one there is no encoder, and cards are left out. settings(): what is wanted at this moment.
     """
 
