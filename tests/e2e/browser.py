@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -39,6 +40,11 @@ if webdriver is None:
     MISSING = "needs selenium: pip install selenium"
 elif not (_CHROMIUM and _DRIVER):
     MISSING = "needs Chromium and its driver: apt install chromium chromium-driver"
+
+
+def text_of(selector: str) -> str:
+    """JavaScript for the text of an element, "" without it."""
+    return f"(document.querySelector({json.dumps(selector)})?.innerText ?? '')"
 
 
 class Browser:

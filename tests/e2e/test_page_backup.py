@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 import shutil
 import tempfile
 import zipfile
@@ -19,7 +18,7 @@ from camd.auth.passwords import Hashing
 from camd.backup.archive import pack, unpack
 
 from . import shared
-from .browser import MISSING, Browser
+from .browser import MISSING, Browser, text_of
 from .daemon import PASSWORD, Daemon
 from .waiting import wait_for
 
@@ -63,11 +62,6 @@ def browser() -> Browser:
     one = Browser()
     shared.until_others(__name__, one.close)
     return one
-
-
-def text_of(selector: str) -> str:
-    """JavaScript for the text of an element."""
-    return f"document.querySelector({json.dumps(selector)}).innerText"
 
 
 class BackupPageTests(SynchronousTestCase):
@@ -173,7 +167,7 @@ class BackupPageTests(SynchronousTestCase):
         self.browser.wait(_DIALOG)
         self.browser.click("dialog[open] [data-part=no]")
         self.browser.wait(f"!{_DIALOG}")
-        self.assertEqual(self.browser.ask(text_of("[data-part=restore] [data-part=message]")), "")
+        self.assertEqual(self.browser.find("[data-part=restore] [data-part=message]").text, "")
         self.assertEqual(self.browser.errors(), [])
 
     def test_reset_asks_for_the_name_and_leads_to_the_setup(self) -> None:

@@ -15,7 +15,7 @@ from camd.auth.passwords import check_password
 from camd.errors import Invalid
 
 from . import shared
-from .browser import MISSING, Browser
+from .browser import MISSING, Browser, text_of
 from .daemon import PASSWORD, Daemon
 
 _CONFIG = """
@@ -69,11 +69,6 @@ def browser(number: int) -> Browser:
     one = Browser()
     shared.until_others(__name__, one.close)
     return one
-
-
-def text_of(selector: str) -> str:
-    """JavaScript for the text of an element, "" without it."""
-    return f"(document.querySelector({json.dumps(selector)})?.innerText ?? '')"
 
 
 class SetupTests(SynchronousTestCase):
