@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from camd_plugins import onvif
 from camd_plugins.onvif.network import Interface
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.address import IPv4Address
 
+from camd.errors import Invalid
 from camd.state import SYSTEM, Spec
+from camd.web.rest.schema import check, of_writing
 
 from .edge_case import Wire
 from .onvif_case import NS, OnvifCase
@@ -107,6 +111,43 @@ class DeviceTests(OnvifCase):
         self.ports()
         self.assertEqual(len(self.app.state["onvif/devices"].value), 1)
         self.assertEqual(self.sources(9002), ["VideoSource_cam1", "VideoSource_door"])
+
+    def test_states_take_what_the_document_says(self) -> None:
+        """Lists and objects, too: what is taken fits the schema, what does not fit is refused with a reason."""
+        for name, right, wrong in (
+            ("ports", ({}, {"cam1": 9001, "x": 1}, {"cam1": 80.0}), ({"cam1": 65536}, {"cam1": True}, {"cam1": 1.5})),
+            ("scopes", ([], ["a" * 256, "onvif://x/größe"]), ([1], [""], ["a b"], ["a\n"], ["a" * 257], ["a"] * 33)),
+            (
+                "consumers",
+                ([], ["192.0.2.7", "10.0.0.0/8", "fd00::1", "fd00::/8", "::/0", "nvr", "my-nvr.example"]),
+                ([7], [""], ["10.0.0.0/33"], ["1.2.3.400"], ["http://nvr/"], ["a" * 254], ["-a"], ["a\n"], ["a"] * 33),
+            ),
+            (
+                "profiles",
+                ({}, {"x": {}}, {"x": {"name": "n", "ptz": True}}),
+                ({"x": 5}, {"x": {"ptz": 1}}, {"x": {"name": 1}}, {"x": {"more": ""}}, {"x": {"name": "x" * 257}}),
+            ),
+        ):
+            state = self.app.state[f"onvif/{name}"]
+            schema = of_writing(state.spec)
+            for value in right:
+                self.fits(value, schema)
+                self.assertEqual(self.get(state.set(value, SYSTEM)), value)
+            for value in wrong:
+                self.failureResultOf(state.set(value, SYSTEM), Invalid)
+                self.assertRaises(Invalid, self.fits, value, schema)
+
+    def fits(self, value: Any, schema: Any) -> None:
+        """As `check`, which leaves formats to whoever knows them."""
+        check(value, schema)
+        for item in value if isinstance(value, list) else ():
+            if not any(self.is_one(item, kind) for kind in schema["items"].get("anyOf", [{}])):
+                raise Invalid("", f"{item!r} is of no kind")
+
+    def is_one(self, item: Any, kind: Any) -> bool:
+        if "format" in kind:
+            return isIPAddress(item) if kind["format"] == "ipv4" else isIPv6Address(item)
+        return re.search(kind["pattern"].replace("$", r"\Z"), item) is not None if kind else True
 
     def test_ports_that_make_no_sense(self) -> None:
         for ports in ({"cam1": 0}, {"cam1": "9001"}, {"cam1": 9001, "door": 9001}):

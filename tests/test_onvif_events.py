@@ -9,7 +9,7 @@ from camd_plugins.onvif.subscription import ATTEMPTS, QUEUE
 from lxml import etree
 from twisted.internet.testing import StringTransport
 
-from camd.state import Spec
+from camd.state import SYSTEM, Spec
 
 from .edge_case import Answer
 from .onvif_case import NS, PATHS, OnvifCase, envelope
@@ -324,7 +324,7 @@ class ConsumerTests(EventsCase):
             "http://a@192.0.2.7/",
         ):
             self.assertIn(b"SubscribeCreationFailedFault", self.subscribe_at(address).body, address)
-        self.app.state["onvif/consumers"].publish(["192.0.2.8/31", "recorder"])
+        self.get(self.app.state["onvif/consumers"].set(["192.0.2.8/31", "Recorder"], SYSTEM))
         for address in ("http://192.0.2.9/", "http://recorder/"):
             self.assertEqual(self.subscribe_at(address).status, 200)
 

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 from camd.hookspecs import Route, hookimpl
 from camd.state import Permission, Spec
 
+from . import devices, notify, profiles, scopes
 from .accounts import Accounts
 from .analytics import Analytics
 from .clock import Clock
@@ -75,6 +76,7 @@ STATES = (
         default=[],
         write=Permission.System_rw,
         persist=True,
+        schema=scopes.SHAPE,
         doc="Scopes that ONVIF clients set, such as name and location; empty: made of the host's name.",
     ),
     Spec(
@@ -84,6 +86,7 @@ STATES = (
         read=Permission.Media_r,
         write=Permission.Device_rw,
         persist=True,
+        schema=profiles.SHAPE,
         doc="Media profiles that ONVIF clients made, by token.",
     ),
     Spec(
@@ -92,6 +95,7 @@ STATES = (
         default=[],
         write=Permission.System_rw,
         persist=True,
+        schema=notify.SHAPE,
         doc="Addresses, networks and host names that events may be sent to, beside that of the subscriber.",
     ),
     Spec(
@@ -100,6 +104,7 @@ STATES = (
         default={},
         write=Permission.System_rw,
         persist=True,
+        schema=devices.SHAPE,
         doc="Cameras that are ONVIF devices of their own: id -> port.",
     ),
     Spec("onvif/devices", list, default=[], doc="The ONVIF devices of this machine, as they are announced."),

@@ -21,15 +21,36 @@ from camd.errors import Invalid
 from camd.state import Value
 
 from .context import Context
+from .notify import CONSUMERS, check_consumers
 from .operation import Operation, operations_of
 from .profiles import STATE as PROFILES
 from .profiles import check_profiles
+from .scopes import STATE as SCOPES
+from .scopes import check_scopes
 
 if TYPE_CHECKING:
     from camd.app import App
 
 PORTS, DEVICES = "onvif/ports", "onvif/devices"
+#: The value of `onvif/ports`, in words of JSON Schema, but that no two have one port.
+SHAPE = {"additionalProperties": {"type": "integer", "minimum": 1, "maximum": 65535}}
 Table = dict[str, Operation]
+
+
+def _check_ports(ports: Any) -> Any:
+    """The value of `onvif/ports`, if it is one."""
+    # JSON has one kind of number: 80.0 is an integer there.
+    ports = {id: int(n) if type(n) is float and n.is_integer() else n for id, n in ports.items()}
+    numbers = list(ports.values())
+    if not all(type(number) is int and 1 <= number <= 65535 for number in numbers):
+        raise Invalid(PORTS, "a port is a number from 1 to 65535")
+    if len(set(numbers)) != len(numbers):
+        raise Invalid(PORTS, "each camera needs a port of its own")
+    return ports
+
+
+#: State -> what makes sure that it gets such a value only.
+_CHECKED = {PORTS: _check_ports, PROFILES: check_profiles, SCOPES: check_scopes, CONSUMERS: check_consumers}
 
 
 class Devices(Service):
@@ -61,10 +82,9 @@ class Devices(Service):
 
     def startService(self) -> None:
         super().startService()
-        ports = self._app.state[PORTS]
-        ports.redefine(ports.spec, _check)
-        profiles = self._app.state[PROFILES]
-        profiles.redefine(profiles.spec, check_profiles)
+        for name, check in _CHECKED.items():
+            observable = self._app.state[name]
+            observable.redefine(observable.spec, check)
         # The schema grows when cameras come and go.
         self._watches = [self._app.state.observe(name, self._soon) for name in ("onvif/", "system/schema")]
         self.refresh()
@@ -149,13 +169,3 @@ def _described(context: Context, port: int | None) -> dict[str, Value]:
         "scopes": [*context.fixed_scopes(), *context.scopes()],
         "discoverable": bool(context.state("onvif/discoverable")),
     }
-
-
-def _check(ports: Any) -> Any:
-    """The value of `onvif/ports`, if it is one."""
-    numbers = list(ports.values())
-    if not all(type(number) is int and 1 <= number <= 65535 for number in numbers):
-        raise Invalid(PORTS, "a port is a number from 1 to 65535")
-    if len(set(numbers)) != len(numbers):
-        raise Invalid(PORTS, "each camera needs a port of its own")
-    return ports

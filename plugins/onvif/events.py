@@ -6,7 +6,7 @@ from .access import Access
 from .faults import invalid, missing
 from .hub import MOST
 from .names import CONCRETE, CONCRETE_SET, ITEM_FILTER
-from .notify import Place
+from .notify import CONSUMERS, Place
 from .operation import Answer, Call, Service, operation
 from .subscription import PullPoint, Subscription
 from .topic_filter import Filter, event_fault
@@ -59,7 +59,7 @@ class Events(Service):
             call.text("wsnt:InitialTerminationTime"), "UnacceptableInitialTerminationTimeFault"
         )
         wanted = Filter.read(call.find("wsnt:Filter"), self.context.only)
-        allowed = [str(one) for one in self.context.state("onvif/consumers") or ()]
+        allowed = [str(one) for one in self.context.state(CONSUMERS) or ()]
         place = Place(call.needed("wsnt:ConsumerReference/wsa:Address"), call.address, allowed)
         subscription = self.context.hub.add_consumer(call.by, wanted, seconds, place)
         return self._begun(call, "wsnt", subscription)

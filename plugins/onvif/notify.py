@@ -8,6 +8,7 @@ allowed, and what the state `onvif/consumers` names.
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +18,8 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 
+from camd.errors import Invalid
+
 from . import soap
 from .faults import Fault
 from .xml import Xml, tag
@@ -24,7 +27,52 @@ from .xml import Xml, tag
 #: For all of one message (seconds).
 PATIENCE = 5.0
 _LONGEST = 512
+CONSUMERS = "onvif/consumers"
+_MOST = 32
+_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_GROUP = "[0-9A-Fa-f]{1,4}"
+_NETWORKS = (
+    rf"({_OCTET}\.){{3}}{_OCTET}/([12]?[0-9]|3[0-2])",
+    rf"(({_GROUP}:){{7}}{_GROUP}|({_GROUP}:){{1,7}}:|::)/(12[0-8]|1[01][0-9]|[1-9]?[0-9])",
+)
+_LABEL = "[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
+#: The last label of a name is no number (RFC 3696 2): what looks like an address is one.
+_NAME = rf"({_LABEL}\.)*[A-Za-z]([A-Za-z0-9_-]{{0,61}}[A-Za-z0-9])?"
+_LONGEST_NAME = 253
+#: The value of `onvif/consumers`, in words of JSON Schema.
+SHAPE = {
+    "maxItems": _MOST,
+    "items": {
+        "type": "string",
+        "maxLength": _LONGEST_NAME,
+        "anyOf": [
+            {"format": "ipv4"},
+            {"format": "ipv6"},
+            *({"pattern": f"^{pattern}$"} for pattern in (*_NETWORKS, _NAME)),
+        ],
+    },
+}
 _ACTION = "http://docs.oasis-open.org/wsn/bw-2/NotificationConsumer/Notify"
+
+
+def check_consumers(value: Any) -> Any:
+    """The value of `onvif/consumers`, if it is one; names in small letters, as they are in addresses. Raises Invalid."""
+    if len(value) > _MOST:
+        raise Invalid(CONSUMERS, f"at most {_MOST} consumers")
+    return [_consumer(one) for one in value]
+
+
+def _consumer(one: Any) -> str:
+    if isinstance(one, str) and len(one) <= _LONGEST_NAME:
+        if re.fullmatch(_NAME, one):
+            return one.lower()
+        try:
+            ipaddress.ip_network(one, strict=False)
+        except ValueError:
+            pass
+        else:
+            return one
+    raise Invalid(CONSUMERS, "a consumer is an IP address, a network such as 192.0.2.0/24, or a host name")
 
 
 class Place:

@@ -23,6 +23,19 @@ STATE = "onvif/profiles"
 _LONGEST = 64
 #: What is kept of each, and what it is without.
 _KEPT = {"name": "", "camera": "", "encoder": "", "ptz": False, "analytics": False, "metadata": False}
+#: The value of the state, in words of JSON Schema.
+SHAPE = {
+    "maxProperties": MOST_PROFILES,
+    "propertyNames": {"minLength": 1, "maxLength": _LONGEST},
+    "additionalProperties": {
+        "type": "object",
+        "properties": {
+            key: {"type": "string", "maxLength": 4 * _LONGEST} if type(without) is str else {"type": "boolean"}
+            for key, without in _KEPT.items()
+        },
+        "additionalProperties": False,
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,11 @@ the same list from the state `onvif/scopes`.
 
 from __future__ import annotations
 
+import re
+from typing import Any
 from urllib.parse import quote
 
+from camd.errors import Invalid
 from camd.state import Value
 
 from .access import Access
@@ -17,6 +20,10 @@ from .xml import tag
 
 _ROOT = "onvif://www.onvif.org/"
 _MOST, _LONGEST = 32, 256
+_SCOPE = r"[^\x00-\x20\x7f-\xa0]+"
+STATE = "onvif/scopes"
+#: The value of the state, in words of JSON Schema.
+SHAPE = {"maxItems": _MOST, "items": {"type": "string", "maxLength": _LONGEST, "pattern": f"^{_SCOPE}$"}}
 
 
 def fixed_scopes(model: str, streaming: bool, t: bool, ptz: bool) -> list[str]:
@@ -34,6 +41,16 @@ def fixed_scopes(model: str, streaming: bool, t: bool, ptz: bool) -> list[str]:
 def default_scopes(name: str) -> list[str]:
     """Those that can be changed, before anybody did."""
     return [f"{_ROOT}name/{quote(name, safe='')}", f"{_ROOT}location/unknown"]
+
+
+def check_scopes(value: Any) -> Any:
+    """The value of the state, if it is one. Raises Invalid."""
+    if len(value) > _MOST:
+        raise Invalid(STATE, f"at most {_MOST} scopes")
+    for scope in value:
+        if not isinstance(scope, str) or len(scope) > _LONGEST or not re.fullmatch(_SCOPE, scope):
+            raise Invalid(STATE, f"a scope is an address of at most {_LONGEST} characters, without spaces")
+    return value
 
 
 class Scopes(Service):
@@ -74,11 +91,11 @@ class Scopes(Service):
     async def _keep(self, call: Call, scopes: list[Value]) -> None:
         if self.context.only:
             raise not_supported("the scopes of a device with one camera are made of it")
-        if len(scopes) > _MOST or any(
-            not 0 < len(str(scope)) <= _LONGEST or " " in str(scope) for scope in scopes
-        ):
-            raise Fault("too many scopes", "ter:Action", "ter:TooManyScopes", sender=False)
-        await self.context.set({"onvif/scopes": scopes}, call)
+        try:
+            check_scopes(scopes)
+        except Invalid as error:
+            raise Fault(error.reason, "ter:Action", "ter:TooManyScopes", sender=False) from None
+        await self.context.set({STATE: scopes}, call)
 
     @operation("GetDiscoveryMode", Access.READ_SYSTEM)
     def mode(self, call: Call) -> Answer:
