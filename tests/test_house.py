@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from twisted.logger import Logger
 from twisted.trial.unittest import SynchronousTestCase
 
 ROOT = Path(__file__).parent.parent
@@ -260,6 +261,18 @@ class MannersTests(SynchronousTestCase):
             and node.args
             and re.search(r"\blog$", ast.unparse(node.func.value).replace("_log", "log"))
             and isinstance(node.args[0], ast.JoinedStr | ast.BinOp)
+        ]
+        self.assertEqual(wrong, [])
+
+    def test_logs_are_those_of_twisted(self) -> None:
+        """`warning` is of the standard library's, and would be noticed only when there is something to warn of."""
+        wrong = [
+            f"{module.path}:{node.lineno}: {ast.unparse(node.func)}"
+            for module in SHIPPED
+            for node in module.walk(ast.Call)
+            if isinstance(node.func, ast.Attribute)
+            and re.search(r"\.log$", ast.unparse(node.func.value))
+            and not hasattr(Logger, node.func.attr)
         ]
         self.assertEqual(wrong, [])
 

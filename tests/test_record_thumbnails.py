@@ -138,6 +138,15 @@ class RestTests(ThumbnailCase):
         self.assertEqual(self.ask("GET", self.path(self.number), by="viewer").body, body)
         self.assertEqual(self.recordings.thumbnails.made, 1)
 
+    def test_a_folder_that_cannot_be_read_keeps_nobody_from_recording(self) -> None:
+        def refuse(folder: Path) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        self.patch(thumbnails, "_listed", refuse)
+        self.again()
+        self.film(1, 20.0)
+        self.assertEqual(self.ask("GET", self.path(self.number), by="viewer").status, 200)
+
     def test_they_are_no_recordings(self) -> None:
         self.ask("GET", self.path(self.number), by="viewer")
         self.again()

@@ -616,6 +616,18 @@ class Connections(SiteCase):
         self.successResultOf(closed)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_close_while_one_becomes_a_websocket(self) -> None:
+        first, _ = self.connect()
+        first.dataReceived(b"GET /waiting HTTP/1.1\r\nHost: a\r\n\r\n")
+        second, transport = self.connect()
+        second.dataReceived(b"GET /waiting HTTP/1.1\r\nHost: a\r\n\r\n")
+        closed = self.site.close()
+        first.transport = None
+        self.clock.advance(0.5)
+        self.assertTrue(transport.disconnected)
+        self.lose(second)
+        self.successResultOf(closed)
+
     def test_close_without_connections(self) -> None:
         self.successResultOf(self.site.close())
 

@@ -65,7 +65,7 @@ class Thumbnails:
         try:
             there = await self._threads.io(_listed, folder)
         except OSError as error:
-            self.log.warning("{folder}: {error}", folder=folder, error=error.strerror or error)
+            self.log.warn("{folder}: {error}", folder=folder, error=error.strerror or error)
             return
         if folder == self._folder:
             self._sizes = {**there, **self._sizes}

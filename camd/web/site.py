@@ -173,7 +173,10 @@ class Site(server.Site):
 
     def _abort(self) -> None:
         for channel in tuple(self.channels):
-            channel.transport.abortConnection()
+            if channel.transport is None:  # a WebSocket since
+                self.forget(channel)
+            else:
+                channel.transport.abortConnection()
 
     def startFactory(self) -> None:
         """Without Twisted's own access log and its clock."""
