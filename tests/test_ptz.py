@@ -1,5 +1,7 @@
 """Ptz: smooth moves, presets, and who is moved: a window in the picture, or the device."""
 
+import re
+
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -132,6 +134,13 @@ class DigitalTests(SynchronousTestCase):
         for wrong in ({"": [0, 0, 1]}, {"x": [0, 0]}, {"x": [0, 0, "1"]}, {"x": [5, 0, 1]},
                       {str(n): [0, 0, 1] for n in range(MOST_PRESETS + 1)}):
             self.failureResultOf(self.state["cameras/cam1/ptz/presets"].set(wrong, EVERYONE), Invalid)
+
+    def test_the_schema_knows_which_names_are_taken(self):
+        presets = self.state["cameras/cam1/ptz/presets"]
+        pattern = presets.spec.schema["propertyNames"]["pattern"].replace("$", r"\Z")
+        for name in ("", " ", " a", *(start + chr(number) for number in range(128) for start in ("", "a"))):
+            taken = presets.set({name: [0, 0, 1]}, EVERYONE).addCallbacks(lambda _: True, lambda _: False)
+            self.assertEqual(re.search(pattern, name) is not None, self.successResultOf(taken), ascii(name))
 
 
 class Controls:

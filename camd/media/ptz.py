@@ -34,6 +34,8 @@ _SPECS = (
          doc="How much is enlarged; 1: not at all."),
 )  # fmt: skip
 _MOVING = Spec("camera/ptz/moving", bool, default=False, read=_R, doc="Whether the camera is moving.")
+_PRINTABLE = r"[^\x00-\x1f\x7f-\xa0]"
+_NAME = rf"^{_PRINTABLE}*[^\x00-\x20\x7f-\xa0]{_PRINTABLE}*$"  # one that is no space
 _SHARE = {"type": "number", "minimum": -1, "maximum": 1}
 _PLACE = {
     "type": "array", "minItems": 3, "maxItems": 3,
@@ -41,7 +43,7 @@ _PLACE = {
 }  # fmt: skip
 _PRESETS = Spec("camera/ptz/presets", dict, default={}, read=_R, write=_RW, persist=True,
                 schema={"maxProperties": MOST_PRESETS, "additionalProperties": _PLACE,
-                        "propertyNames": {"pattern": r"\S", "minLength": 1, "maxLength": 64}},
+                        "propertyNames": {"pattern": _NAME, "maxLength": 64}},
                 doc="Places to go to, by name: pan, tilt and zoom; `home` is the one at rest.")  # fmt: skip
 
 
