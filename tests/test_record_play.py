@@ -74,14 +74,6 @@ class RangeTests(PlayCase):
             hashlib.sha256(b"".join(pictures(film))).digest(), hashlib.sha256(b"".join(expected)).digest()
         )
 
-    def test_a_damaged_file(self) -> None:
-        self.record(90)
-        path = self.media / self.rows()[0]["filename"]
-        whole = path.read_bytes()
-        at = whole.index(b"trun") + 8
-        path.write_bytes(whole[:at] + bytes(4) + whole[at + 4:])  # a fragment without pictures
-        self.assertEqual(self.range(1000_000, 1003_000).status, 404)
-
     def test_ten_minutes(self) -> None:
         """Bit for bit, and soon: the first bytes need no look through all of it."""
         minute = video(1800)
@@ -222,6 +214,91 @@ class RangeTests(PlayCase):
     def test_ffprobe_has_nothing_to_say(self) -> None:
         self.record(300)
         self.assertEqual(self.ffprobe(self.body(self.range(1002_000, 1005_000))), ("", "90"))
+
+
+class DamageTests(PlayCase):
+    """What cannot be read is left out, and the rest of the range is there."""
+
+    def damage(self, number: int, kind: bytes, nth: int, at: int) -> None:
+        """Overwrite four bytes behind the name of a box with zeros, in a file."""
+        path = self.media / self.rows()[number]["filename"]
+        whole = path.read_bytes()
+        place = -1
+        for _ in range(nth + 1):
+            place = whole.index(kind, place + 1)
+        path.write_bytes(whole[: place + at] + bytes(4) + whole[place + at + 4 :])
+
+    def damaged(self) -> dict[str, int]:
+        return self.app.recordings.damages.counts
+
+    def times(self, film: bytes) -> list[float]:
+        with av.open(io.BytesIO(film)) as container:
+            return [round(float(frame.time), 3) for frame in container.decode(video=0)]
+
+    def film_of_all(self) -> bytes:
+        answer = self.range(1000_000, 1020_000)
+        self.assertEqual(answer.status, 200)
+        return self.body(answer)
+
+    def test_one_fragment(self) -> None:
+        packets = self.record(120)
+        self.assertEqual((pictures(self.film_of_all()), self.damaged()), (given(packets), {}))
+        self.damage(0, b"trun", 1, 8)  # it has no pictures any more
+        film = self.film_of_all()
+        self.assertEqual(pictures(film), given(packets[:30] + packets[60:]))
+        times = self.times(film)
+        self.assertEqual((len(times), times[29], times[30], times[-1]), (90, 0.967, 2.0, 3.967))
+        self.film_of_all()
+        self.assertEqual(self.damaged(), {"cam1": 1})
+
+    def test_the_first_fragment(self) -> None:
+        packets = self.record(90)
+        self.damage(0, b"trun", 0, 8)
+        self.assertEqual(pictures(self.film_of_all()), given(packets[30:]))
+        self.assertEqual(pictures(self.body(self.range(1002_500, 1003_000))), given(packets[60:]))
+
+    def test_what_refers_to_it_is_left_out_too(self) -> None:
+        packets = self.record(150, options=EACH_HALF.replace("g=15", "g=90"))
+        self.damage(0, b"trun", 1, 8)
+        self.assertEqual(pictures(self.film_of_all()), given(packets[:30] + packets[90:]))
+
+    def test_a_box_that_cannot_be(self) -> None:
+        """Where it ends nobody knows, nor where the next one begins."""
+        packets = [*self.record(90), *self.record(60, 5.0)]
+        self.damage(0, b"moof", 1, -4)
+        film = self.film_of_all()
+        self.assertEqual(pictures(film), given(packets[:30] + packets[90:]))
+        self.assertEqual(self.times(film)[30], 5.0)
+        self.assertEqual(self.damaged(), {"cam1": 1})
+
+    def test_a_whole_file(self) -> None:
+        packets = [*self.record(60), *self.record(60, 3.0), *self.record(60, 6.0)]
+        for box in (b"moov", b"ftyp"):
+            self.damage(1, box, 0, -4)
+            film = self.film_of_all()
+            self.assertEqual(pictures(film), given(packets[:60] + packets[120:]))
+            times = self.times(film)
+            self.assertEqual((times[59], times[60]), (1.967, 6.0))
+        self.assertEqual(self.damaged(), {"cam1": 1})
+        self.damage(0, b"ftyp", 0, -4)
+        self.assertEqual(pictures(self.film_of_all()), given(packets[120:]))
+        self.damage(2, b"ftyp", 0, -4)
+        self.assertEqual(self.range(1000_000, 1020_000).status, 404)
+        self.assertEqual(self.damaged(), {"cam1": 3})
+
+    def test_one_that_is_shorter_than_it_was(self) -> None:
+        packets = [*self.record(90), *self.record(60, 5.0)]
+        path = self.media / self.rows()[0]["filename"]
+        path.write_bytes(path.read_bytes()[:-10])
+        self.assertEqual(pictures(self.film_of_all()), given(packets[:60] + packets[90:]))
+        self.assertEqual(self.damaged(), {"cam1": 1})
+
+    def test_one_that_was_deleted(self) -> None:
+        """That is no damage."""
+        packets = [*self.record(60), *self.record(60, 3.0)]
+        (self.media / self.rows()[0]["filename"]).unlink()
+        self.assertEqual(pictures(self.film_of_all()), given(packets[60:]))
+        self.assertEqual(self.damaged(), {})
 
 
 class RestTests(PlayCase):

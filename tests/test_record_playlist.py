@@ -89,6 +89,27 @@ class PlaylistTests(PlayCase):
         self.assertEqual(len({one.map for one in segments}), 3)
         self.assertEqual(sum((pictures(self.film_of(one)) for one in segments), []), given(packets))
 
+    def test_what_is_damaged_is_left_out(self) -> None:
+        packets = [*self.record(300), *self.record(60, 12.0)]
+        path = self.media / self.rows()[0]["filename"]
+        whole = path.read_bytes()
+        at = -1
+        for _ in range(4):
+            at = whole.index(b"trun", at + 1)
+        path.write_bytes(whole[: at + 8] + bytes(4) + whole[at + 12 :])  # the fourth second has no pictures
+        segments = parse(self.playlist(1000_000, 1030_000).body.decode())
+        self.assertEqual([one.discontinuity for one in segments], [False, True, True])
+        self.assertEqual([round(one.length, 3) for one in segments], [3.0, 6.0, 2.0])
+        self.assertEqual(segments[1].date[-9:], "6:44.000Z")
+        expected = given(packets[:90] + packets[120:])
+        self.assertEqual(sum((pictures(self.film_of(one)) for one in segments), []), expected)
+        self.assertEqual(self.app.recordings.damages.counts, {"cam1": 1})
+        with path.open("r+b") as file:
+            file.write(bytes(64))
+        segments_of.cache_clear()
+        (one,) = parse(self.playlist(1000_000, 1030_000).body.decode())
+        self.assertEqual(pictures(self.film_of(one)), given(packets[300:]))
+
     def test_a_camera_whose_clock_trembles(self) -> None:
         """Every segment begins with a key frame, and is as long as it should be."""
         dice = random.Random(3)

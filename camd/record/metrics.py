@@ -28,11 +28,17 @@ class RecordingMetrics(Collector):
         lost = CounterMetricFamily(
             "camd_recording_lost_pictures", "Pictures that found no room.", labels=["camera"]
         )
+        damaged = CounterMetricFamily(
+            "camd_recording_damaged_files",
+            "Files that were found damaged when they were played, since the start.",
+            labels=["camera"],
+        )
         for id, recorder in self._recordings.recorders.items():
             active.add_metric([id], float(bool(recorder.file)))
             written.add_metric([id], recorder.written)
             lost.add_metric([id], recorder.lost)
-        yield from (active, written, lost)
+            damaged.add_metric([id], self._recordings.damages.counts.get(id, 0))
+        yield from (active, written, lost, damaged)
         storage = self._recordings.storage
         if storage.space is not None:
             yield GaugeMetricFamily("camd_recording_free_bytes", "Free for recordings.", storage.space.free)

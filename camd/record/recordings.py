@@ -18,6 +18,7 @@ from ..media.camera import Camera
 from ..state.event import Event
 from ..state.state import State
 from . import changes, queries
+from .damages import Damages
 from .entries import PAGE, Filter, Gap, Page, Record, Tag
 from .index import Index
 from .playback import Playback
@@ -66,6 +67,7 @@ class Recordings:
         self.retention = Retention(self.index, self.storage, threads, reactor, self._rules, wall)
         self.thumbnails = Thumbnails(self.storage, threads)
         self.retention.on_removed = self.thumbnails.forget
+        self.damages = Damages()
         self.is_open = False
         self._config = config
         self._state = state
@@ -326,12 +328,12 @@ class Recordings:
     async def play(self, camera: str, start: int, end: int) -> Playback:
         """The video of this time as one MP4, ready to be read. Raises Invalid, and Gone if there is none."""
         pieces = await self._pieces(camera, start, end, LONGEST_RANGE)
-        return await self._threads.io(Playback, pieces, start, end)
+        return await self._threads.io(Playback, pieces, start, end, self.damages.note)
 
     async def playlist(self, camera: str, start: int, end: int) -> bytes:
         """The same as a playlist of HTTP Live Streaming."""
         pieces = await self._pieces(camera, start, end, LONGEST_PLAYLIST)
-        return await self._threads.io(playlist, pieces, start, end)
+        return await self._threads.io(playlist, pieces, start, end, self.damages.note)
 
     async def _pieces(self, camera: str, start: int, end: int, longest: int) -> list[tuple[Path, Record]]:
         if end <= start:

@@ -56,16 +56,23 @@ class Video:
             number -= 1
         return number
 
-    def _begin(self, number: int) -> int:
+    def some(self, number: int) -> list[StoredSample]:
+        """The pictures of a fragment, one at least. Raises Invalid."""
         found = self.pictures(number)
         if not found:
-            raise Invalid("", "a fragment without a picture")
-        return found[0].time
+            raise Invalid("", f"a fragment without a picture at byte {self.places[number][0].offset}")
+        return found
+
+    def _begin(self, number: int) -> int:
+        return self.some(number)[0].time
 
     def read(self, sample: StoredSample) -> bytes:
-        """The bytes of a picture, or of a packet of sound."""
+        """The bytes of a picture, or of a packet of sound. Raises Invalid if the file has become shorter."""
         self.file.seek(sample.offset)
-        return self.file.read(sample.size)
+        data = self.file.read(sample.size)
+        if len(data) < sample.size:
+            raise Invalid("", f"a file that ends at byte {sample.offset + len(data)}")
+        return data
 
 
 def _tracks(file: BinaryIO, head: bytes) -> list[Track]:
