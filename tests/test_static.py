@@ -34,3 +34,27 @@ class StaticTests(EdgeCase):
         since = self.ask("GET", "/files.html").headers["last-modified"]
         answer = self.ask("GET", "/files.html", if_modified_since=since)
         self.assertEqual((answer.status, answer.body), (304, b""))
+
+    def test_conditions(self) -> None:
+        for path in ("/files.html", "/base.css", "/"):
+            whole = self.ask("GET", path)
+            etag, since = whole.headers["etag"], whole.headers["last-modified"]
+            for headers, status in (
+                ({"if_none_match": f'"x", W/{etag}'}, 304),
+                ({"if_none_match": '"x"', "if_modified_since": since}, 200),
+                ({"if_match": '"x"'}, 412),
+                ({"if_modified_since": ";"}, 200),
+                ({"if_modified_since": "a, b c d e f"}, 200),
+            ):
+                answer = self.ask("GET", path, **headers)
+                self.assertEqual(answer.status, status, f"{path} {headers}")
+                self.assertEqual(self.ask("HEAD", path, **headers).status, status, f"HEAD {path} {headers}")
+                if status == 200:
+                    self.assertEqual(answer.body, whole.body)
+
+    def test_head(self) -> None:
+        for path in ("/files.html", "/base.css"):
+            whole, head = self.ask("GET", path), self.ask("HEAD", path)
+            self.assertEqual((head.status, head.body), (200, b""))
+            for name in ("content-type", "content-length", "etag", "last-modified", "cache-control"):
+                self.assertEqual(head.headers[name], whole.headers[name], f"{path} {name}")

@@ -147,12 +147,29 @@ class PutTests(UploadCase):
             ({"if_none_match": "*"}, 412),
             ({"if_match": '"y"'}, 412),
             ({"if_none_match": etag}, 412),
-            ({"if_match": etag}, 200),
+            ({"if_unmodified_since": "Sun, 06 Nov 1994 08:49:37 GMT"}, 412),
+            ({"if_match": etag, "if_unmodified_since": "Sun, 06 Nov 1994 08:49:37 GMT"}, 200),
         ):
             self.assertEqual(self.put("x", b"2", **headers).status, status, headers)
         self.assertEqual(self.put("new", if_match="*").status, 412)
         self.assertEqual(self.put("new", if_none_match="*").status, 201)
         self.assertEqual(self.put("new?overwrite=false").status, 409)
+
+    def test_conditions_of_deleting(self) -> None:
+        self.put("x", b"1")
+        etag = self.ask("GET", "/files/x", by="viewer").headers["etag"]
+        for headers, status in (
+            ({"if_match": '"y"'}, 412),
+            ({"if_match": "W/" + etag}, 412),
+            ({"if_none_match": etag}, 412),
+            ({"if_unmodified_since": "Sun, 06 Nov 1994 08:49:37 GMT"}, 412),
+            ({"if_match": f'"y", {etag}'}, 204),
+            ({"if_match": etag}, 404),
+        ):
+            self.assertEqual(self.ask("DELETE", "/files/x", by="admin", **headers).status, status, headers)
+        self.put("a/x", b"1")
+        self.assertEqual(self.ask("DELETE", "/files/a?recursive=true", by="admin", if_match='"y"').status, 412)
+        self.assertEqual(self.read("a/x"), b"1")
 
     def test_refused_before_it_comes(self) -> None:
         self.put("x", b"1")

@@ -20,6 +20,8 @@ from .name import Name
 PIECE = 1 << 18
 #: Files of one archive: its list of them is kept in memory until the end.
 MOST = 10_000
+#: What a ZIP can say of time: from 1980 to 2107, in seconds since 1970.
+_FIRST, _LAST = 315532800, 4354819198
 
 
 class _Output:
@@ -72,7 +74,7 @@ def zip_files(tree: Folder, files: Sequence[Name]) -> Iterator[bytes]:
                 continue
             with open(file, "rb", buffering=0) as source:
                 status = os.fstat(file)
-                info = zipfile.ZipInfo("/".join(name), time.gmtime(max(status.st_mtime, 315532800))[:6])
+                info = zipfile.ZipInfo("/".join(name), time.gmtime(min(max(status.st_mtime, _FIRST), _LAST))[:6])
                 info.file_size = left = status.st_size
                 info.external_attr = 0o100644 << 16
                 with archive.open(info, "w", force_zip64=left > zipfile.ZIP64_LIMIT // 2) as target:

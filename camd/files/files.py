@@ -110,11 +110,11 @@ class Files:
         self._publish("replaced" if replaced else "added", target)
         return replaced
 
-    async def remove(self, name: Name, recursive: bool = False) -> None:
-        """Delete a file, or a folder with all that is in it. Raises Gone, Conflict, Invalid."""
+    async def remove(self, name: Name, recursive: bool = False, demands: Demands | None = None) -> None:
+        """Delete a file, or a folder with all that is in it. Raises Gone, Conflict, Invalid, Unmet."""
         gone = Removed()
         try:
-            await self.io(self.tree.remove, name, recursive, gone)
+            await self.io(self.tree.remove, name, recursive, gone, (demands or Demands(True)).check)
         finally:
             self.count, self.used = max(0, self.count - gone.count), max(0, self.used - gone.size)
             self._publish()
@@ -128,7 +128,7 @@ class Files:
 
 
 class Demands:
-    """What must be so for a file to be written. overwrite: there may be one already. holds(found): for conditions of
+    """What must be so for a file to be written or deleted. overwrite: there may be one already. holds(found): for conditions of
     HTTP, whether what is there (None: nothing) is what the asker thinks."""
 
     def __init__(self, overwrite: bool, holds: Callable[[os.stat_result | None], bool] = lambda found: True):

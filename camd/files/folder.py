@@ -32,6 +32,13 @@ _ABSENT = frozenset(
     (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENAMETOOLONG, errno.EACCES)
 )
 
+#: Looks at what lies there, and raises if it is not what it should be.
+Check = Callable[[os.stat_result | None], None]
+
+
+def _nothing(there: os.stat_result | None) -> None:
+    """Asks for nothing."""
+
 
 @dataclass(slots=True)
 class Removed:
@@ -117,10 +124,7 @@ class Folder:
             except OSError as error:
                 raise trouble(error) from error
 
-    def commit(
-        self, part: Part, name: Name, overwrite: bool,
-        check: Callable[[os.stat_result | None], None] = lambda there: None,
-    ) -> int | None:  # fmt: skip
+    def commit(self, part: Part, name: Name, overwrite: bool, check: Check = _nothing) -> int | None:
         """Give a whole file its name, safely on disk; returns how many bytes lie there no more, None if there was
         nothing. check(there) may raise. Raises Conflict if there is one already and it may not be overwritten,
         StorageFull."""
@@ -142,9 +146,12 @@ class Folder:
         part.close()
         return None if there is None else there.st_size
 
-    def remove(self, name: Name, recursive: bool = False, gone: Removed | None = None) -> Removed:
+    def remove(
+        self, name: Name, recursive: bool = False, gone: Removed | None = None, check: Check = _nothing
+    ) -> Removed:
         """Delete a file, or with `recursive` a folder with all that is in it. gone: what went, which is right too if
-        this raises: Gone, Conflict for a folder without `recursive`, or into which something came meanwhile."""
+        this raises: Gone, Conflict for a folder without `recursive`, or into which something came meanwhile.
+        check(there) may raise."""
         gone = Removed() if gone is None else gone
         if not name:
             raise Invalid("path", "the top folder cannot be deleted")
@@ -152,7 +159,7 @@ class Folder:
             try:
                 found = os.stat(name[-1], dir_fd=folder, follow_symlinks=False)
                 if stat.S_ISREG(found.st_mode):
-                    self._unlink(folder, name[-1], gone)
+                    self._unlink(folder, name[-1], gone, check)
                     return gone
                 if not stat.S_ISDIR(found.st_mode):
                     raise Gone(_THERE)
@@ -160,6 +167,7 @@ class Folder:
                 raise _missing(error) from None
             if not recursive:
                 raise Conflict("This is a folder; with recursive=true all that is in it goes, too")
+            check(found)
             try:
                 self._remove_tree(folder, name[-1], gone)
                 os.fsync(folder)
@@ -183,9 +191,10 @@ class Folder:
             os.close(below)
         os.rmdir(name, dir_fd=folder)
 
-    def _unlink(self, folder: int, name: str, gone: Removed) -> None:
+    def _unlink(self, folder: int, name: str, gone: Removed, check: Check = _nothing) -> None:
         with self._changing:
             found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            check(found)
             os.unlink(name, dir_fd=folder)
         if stat.S_ISREG(found.st_mode) and not name.startswith(PREFIX):  # what is being written was not counted
             gone.count += 1

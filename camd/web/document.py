@@ -11,6 +11,7 @@ from urllib.parse import quote
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from twisted.web.http import datetimeToString, stringToDatetime
+from twisted.web.http_headers import Headers
 from twisted.web.server import NOT_DONE_YET
 
 from ..wire.byte_range import Unsatisfiable, parse_range
@@ -115,13 +116,9 @@ class _Answer:
         """Send the head, and what can be sent of the body now. None: no more is to come."""
         request = self._request
         _describe(request, document)
-        status = condition(request, document)
-        if status == 412:
-            self._finish(respond(request, 412))
-            return None
-        if status == 304:
-            request.setResponseCode(304)
-            self._finish(b"")
+        answer = answer_conditions(request, document.etag, document.modified)
+        if answer is not None:
+            self._finish(answer)
             return None
         start, stop = 0, document.size
         try:
@@ -175,8 +172,6 @@ def _describe(request: Request, document: Document) -> None:
     headers = request.responseHeaders
     for name, value in (
         (b"content-type", document.type.encode("ascii")),
-        (b"etag", document.etag),
-        (b"last-modified", datetimeToString(document.modified // 10**9)),
         (b"accept-ranges", b"bytes"),
         (b"cache-control", b"private, no-cache"),
         *document.headers,
@@ -187,28 +182,44 @@ def _describe(request: Request, document: Document) -> None:
         headers.setRawHeaders(b"content-security-policy", [SANDBOX])
 
 
-def condition(request: Request, document: Document) -> int:
-    """What the conditions of a request come to, in the order of RFC 9110 13.2.2: 412, 304, or 200."""
-    headers = request.requestHeaders
-    second = document.modified // 10**9
+def answer_conditions(request: Request, etag: bytes, modified: int) -> bytes | None:
+    """Tell which file there is, changed at `modified` (nanoseconds since 1970); and the body of 304 or 412 if that is
+    what the conditions of a GET or HEAD come to, None if it is to be sent."""
+    request.responseHeaders.setRawHeaders(b"etag", [etag])
+    request.responseHeaders.setRawHeaders(b"last-modified", [datetimeToString(modified // 10**9)])
+    status = condition(request.requestHeaders, etag, modified)
+    if status == 412:
+        return respond(request, 412)
+    if status == 304:
+        request.setResponseCode(304)
+        return b""
+    return None
+
+
+def condition(headers: Headers, etag: bytes, modified: int, reading: bool = True) -> int:
+    """What the conditions in these headers come to for a file that is there, in the order of RFC 9110 13.2.2: 412,
+    304, or 200. reading: for GET and HEAD; others are never answered with 304."""
+    second = modified // 10**9
     wanted = headers.getRawHeaders(b"if-match")
     if wanted is not None:
-        if not names_tag(wanted, document.etag, weak=False):
+        if not names_tag(wanted, etag, weak=False):
             return 412
     elif (since := _moment(headers.getRawHeaders(b"if-unmodified-since"))) is not None and second > since:
         return 412
     known = headers.getRawHeaders(b"if-none-match")
     if known is not None:
-        return 304 if names_tag(known, document.etag, weak=True) else 200
+        if not names_tag(known, etag, weak=True):
+            return 200
+        return 304 if reading else 412
     since = _moment(headers.getRawHeaders(b"if-modified-since"))
-    return 304 if since is not None and second <= since else 200
+    return 304 if reading and since is not None and second <= since else 200
 
 
 def _part(request: Request, document: Document) -> tuple[int, int] | None:
     """What is asked for of the file; None is all of it. Raises Unsatisfiable."""
     headers = request.requestHeaders
     ranges = headers.getRawHeaders(b"range")
-    if ranges is None or len(ranges) != 1:
+    if ranges is None or len(ranges) != 1 or request.method != b"GET":  # HEAD has no ranges (14.2)
         return None
     unless = headers.getRawHeaders(b"if-range")
     # A date counts only if it is exactly ours (13.1.5).

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-from twisted.web.http import CACHED
 from twisted.web.resource import IResource, Resource
-from twisted.web.static import File
+from twisted.web.static import File, getTypeAndEncoding
 
 from ..hookspecs import Route
+from .document import answer_conditions, etag_of
 from .errors import ErrorResource
 from .redirect import Redirect
 from .request import Request
@@ -42,8 +43,6 @@ class Static(File):
         if not _NAME.fullmatch(path):  # ours are called so, and Twisted fails at some others
             return NOT_FOUND
         request.setHeader(b"cache-control", b"no-cache")
-        # The files are small, and Twisted would send one a thousand times for a thousand ranges.
-        request.requestHeaders.removeHeader(b"range")
         if path.endswith(b".html") and (STATIC / path.decode()).is_file():
             return Document(STATIC / path.decode())
         found = super().getChild(path, request)
@@ -51,9 +50,21 @@ class Static(File):
             return NOT_FOUND  # Twisted leads to the path with a slash, on a page of its own
         return found
 
-    def makeProducer(self, request: Request, fileForReading: BinaryIO) -> Whole:
-        self._setContentHeaders(request)
-        return Whole(request, fileForReading)
+    def render_GET(self, request: Request) -> bytes:
+        """At once: they are small, and so nothing is left to do when a client leaves."""
+        try:
+            with self.open() as file:
+                found, data = os.fstat(file.fileno()), file.read()
+        except OSError:  # gone just now
+            return NOT_FOUND.render(request)
+        answer = answer_conditions(request, etag_of(found.st_mtime_ns, found.st_size), found.st_mtime_ns)
+        if answer is not None:
+            return answer
+        kind, _ = getTypeAndEncoding(self.basename(), self.contentTypes, {}, self.defaultType)
+        request.setHeader(b"content-type", kind.encode())
+        return data
+
+    render_HEAD = render_GET  # Twisted's File has one of its own
 
 
 class Document(Resource):
@@ -68,9 +79,11 @@ class Document(Resource):
         return NOT_FOUND
 
     def render_GET(self, request: Request) -> bytes:
-        changed = max(file.stat().st_mtime for file in (self._path, PARTS, *PARTS.iterdir()))
-        if request.setLastModified(changed) is CACHED:
-            return b""
+        found = [file.stat() for file in (self._path, PARTS, *PARTS.iterdir())]
+        changed, size = max(one.st_mtime_ns for one in found), sum(one.st_size for one in found)
+        answer = answer_conditions(request, etag_of(changed, size), changed)
+        if answer is not None:
+            return answer
         request.setHeader(b"content-type", b"text/html")
         return filled(self._path.read_bytes())
 
@@ -78,19 +91,6 @@ class Document(Resource):
 def filled(text: bytes) -> bytes:
     """A page with its parts in their places."""
     return _PART.sub(lambda found: (PARTS / f"{found[1].decode()}.html").read_bytes(), text)
-
-
-class Whole:
-    """Sends a file at once: those of the page are small, and so nothing is left to do when a client leaves."""
-
-    def __init__(self, request: Request, file: BinaryIO):
-        self._request = request
-        self._file = file
-
-    def start(self) -> None:
-        with self._file as file:
-            self._request.write(file.read())
-        self._request.finish()
 
 
 class Page(Resource):

@@ -58,7 +58,7 @@ _LISTING = component(
 _NO_ROOM = {
     400: Answer("The name is not one that a file may have, or the form is wrong"),
     409: Answer("There is a file or a folder of this name already"),
-    412: Answer("The file is not what If-Match or If-None-Match say"),
+    412: Answer("The file is not what If-Match, If-None-Match or If-Unmodified-Since say"),
     413: Answer("It is larger than `limits.max_upload`"),
     507: Answer("The disk or `limits.files` has no room for it"),
 }
@@ -108,7 +108,8 @@ FILES: tuple[Operation, ...] = (
     ),
     Operation(
         "DELETE", "/files/{path}", _WRITE, "Delete a file or a folder",
-        {204: Answer("Deleted"), **_NO_FILE, 409: Answer("A folder needs `recursive`")},
+        {204: Answer("Deleted"), **_NO_FILE, 409: Answer("A folder needs `recursive`"),
+         412: Answer("It is not what If-Match or If-Unmodified-Since say")},
         parameters=(_PATH, _RECURSIVE), tag="files",
     ),
     Operation(
