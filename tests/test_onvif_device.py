@@ -59,6 +59,9 @@ class TimeTests(OnvifCase):
         )
         self.call("tds:SetSystemDateAndTime", self.moment())
         self.assertEqual(self.was_set, 1_709_209_815.0)
+        (noted,) = self.events("call")
+        self.assertEqual((noted["by"], noted["call"], noted["moment"]),
+                         ("admin", "onvif.SetSystemDateAndTime", "2024-02-29T12:30:15.000Z"))
         self.assertEqual(
             self.refused("tds:SetSystemDateAndTime", self.moment(year=2023))[-1], "ter:InvalidDateTime"
         )

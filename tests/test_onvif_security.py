@@ -58,6 +58,7 @@ class UsernameTokenTests(SecurityCase):
             re.sub("<wsse:Nonce>.*</wsse:Nonce>", "", self.token()),
             re.sub("<wsu:Created>.*</wsu:Created>", "", self.token()),
             re.sub("<wsse:Nonce>.*</wsse:Nonce>", "<wsse:Nonce>!!</wsse:Nonce>", self.token()),
+            re.sub("<wsse:Nonce>", "<wsse:Nonce>é", self.token()), re.sub('Digest">', 'Digest">é', self.token()),
             self.token("yesterday"), self.token(nonce=b"x" * 200), "<wsse:Security/>",
         ):  # fmt: skip
             answer = self.ask_with(header)
@@ -70,6 +71,17 @@ class UsernameTokenTests(SecurityCase):
         for seconds in (0, WINDOW, 2 * WINDOW):
             self.clock.advance(seconds)
             self.assertEqual(self.fault(self.ask_with(header)), NOT_AUTHORIZED)
+
+    def test_once_only_for_all_who_have_this_password(self) -> None:
+        same = "Both-have-this-1"
+        for name in ("viewer", "operator"):
+            self.get(self.users.set_device_password(self.users.by_token(self.tokens["admin"]), name, same))
+        first = self.token(name="viewer", secret=same)
+        self.assertEqual(self.ask_with(first).status, 200)
+        for name in ("operator", "VIEWER"):
+            again = first.replace("<wsse:Username>viewer", f"<wsse:Username>{name}")
+            self.assertEqual(self.fault(self.ask_with(again)), NOT_AUTHORIZED, name)
+        self.assertEqual(self.ask_with(self.token(name="operator", secret=same)).status, 200)
 
     def test_a_refused_one_uses_up_no_nonce(self) -> None:
         self.assertEqual(self.ask_with(self.token(secret="wrong", nonce=b"mine")).status, 400)

@@ -10,7 +10,7 @@ from typing import Any
 from .access import Access
 from .faults import Fault, invalid, not_supported
 from .operation import Answer, Call, Service, operation
-from .xml import Xml, tag
+from .xml import Xml, tag, utc
 
 MANUFACTURER = "camd"
 #: What of GetCapabilities each category brings.
@@ -173,6 +173,9 @@ class Device(Service):
             clock.set(seconds)
         except OSError:
             raise not_supported("camd may not set the clock of this machine") from None
+        self.context.app.audit.record(
+            "call", call.by.name, call.address, call="onvif.SetSystemDateAndTime", moment=utc(seconds)
+        )
         return None
 
     # -- ends

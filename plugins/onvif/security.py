@@ -10,7 +10,6 @@ does not call the clock synchronised, tokens from the future are good, too, and 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Callable
@@ -61,7 +60,7 @@ class UsernameToken:
             raise NotAuthorized()
         try:
             nonce, digest = base64.b64decode(parts[1]), base64.b64decode(text_of(password) or "")
-        except binascii.Error:
+        except ValueError:  # no base64, or no ASCII
             raise NotAuthorized() from None
         if not nonce:
             raise NotAuthorized()
@@ -104,8 +103,9 @@ class Tokens:
         good_for = max(0.0, created - self._clock.now()) + WINDOW
         used = self._used.setdefault(token.username.lower(), _Used())
         # The digest, which nobody can make without the secret, is what is sent again; name, case and where the
-        # nonce ends could be others.
-        if not used.add(token.digest, now, now + max(2 * WINDOW, good_for), created):
+        # nonce ends could be others; also the user, where two have the same password.
+        again = any(one.knows(token.digest) for one in self._used.values())
+        if again or not used.add(token.digest, now, now + max(2 * WINDOW, good_for), created):
             raise NotAuthorized()
 
 
@@ -115,6 +115,9 @@ class _Used:
     def __init__(self) -> None:
         self._seen: dict[bytes, tuple[float, float]] = {}  # digest -> (forget at, created)
         self._forgotten = float("-inf")
+
+    def knows(self, digest: bytes) -> bool:
+        return digest in self._seen
 
     def add(self, digest: bytes, now: float, until: float, created: float) -> bool:
         """Whether this one is new. until: when it is good no more."""
