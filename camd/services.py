@@ -12,6 +12,7 @@ from typing import Any
 from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 
 class Step(Service):
@@ -36,7 +37,8 @@ class StartError(Exception):
 
 
 class RootService(MultiService):
-    """The root of camd. `started` fires when every child runs, or fails with StartError.
+    """The root of camd. `started` fires when every child runs, or fails with StartError; never if it is told
+    to stop before that.
 
     A child that must not end the daemon (a camera, a plugin) handles its own failure; any failure
     that reaches the root does end it: what runs already is stopped in reverse order.
@@ -48,13 +50,18 @@ class RootService(MultiService):
         super().__init__()
         self.started: Deferred[None] = Deferred()
         self._running: list[Any] = []
-        self._starting: Deferred[None] | None = None
 
     def startService(self) -> None:
         # Not MultiService's: it would start the children all at once.
         Service.startService(self)
-        self._starting = ensureDeferred(self._start())
-        self._starting.addCallbacks(lambda _: self.started.callback(None), self.started.errback)
+        ensureDeferred(self._start()).addBoth(self._settled)
+
+    def _settled(self, outcome: Any) -> None:
+        """All run, or one could not; a daemon that is being stopped has none that waits for it."""
+        if self.running:
+            self.started.callback(outcome)
+        elif isinstance(outcome, Failure):
+            self.log.failure("a service failed while camd was told to stop", outcome)
 
     async def _start(self) -> None:
         for child in list(self):

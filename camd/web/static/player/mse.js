@@ -3,6 +3,7 @@ import { chase, HOLD } from "./edge.js";
 import { Screen } from "./screen.js";
 
 const KEPT = 4; // seconds behind the picture that stay in the buffer
+const SURE = 0.1; // seconds, more than a key frame's time in the buffer may be wrong by
 const MOST_WAITING = 300; // fragments that the browser has not taken
 
 /** H.264 in fragments of MP4 over the page's connection (Media Source Extensions). */
@@ -89,12 +90,13 @@ export class Mse {
     const { buffer, element } = this;
     if (this.screen.closed || this.source.readyState !== "open") return;
     const ranges = buffer.buffered;
-    const last = this.sent?.at(-1);
+    const sent = this.sent ?? [];
+    const last = sent.at(-1);
     this.sent = null;
     if (ranges.length && last?.kind === FRAGMENT) {
       const end = ranges.end(ranges.length - 1);
       this.taken = last.wall - (end - HOLD);
-      if (last.keyframe) this.keyframes.push(end - HOLD);
+      for (const { keyframe, wall } of sent) if (keyframe) this.keyframes.push(wall - this.taken);
       if (!element.seeking) this.follow(chase(element.currentTime, end), ranges.start(ranges.length - 1));
       if (this.trim()) return; // there will be another end of an update
     }
@@ -107,12 +109,12 @@ export class Mse {
     else if (element.playbackRate !== rate) element.playbackRate = rate;
   }
 
-  /** Give back what was shown, up to a key frame: beyond one everything up to the next would go, too. */
+  /** Give back what was shown, up to a key frame: the browser itself goes on to the next one, so a little before. */
   trim() {
     const old = this.keyframes.findLastIndex((time) => time < this.element.currentTime - KEPT);
-    if (old < 1) return false;
-    const [time] = this.keyframes.splice(0, old).slice(-1);
-    this.buffer.remove(0, Math.max(time, 0.001));
+    const [time] = this.keyframes.splice(0, old + 1).slice(-1);
+    if (!(time > SURE)) return false;
+    this.buffer.remove(0, time - SURE);
     return true;
   }
 }
