@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 
+from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from camd.errors import Invalid
@@ -357,6 +358,20 @@ class RecorderTests(RecordCase):
         self.recordings.follow(self.app.cameras)
         self.assertEqual([row["state"] for row in self.rows()], ["ready"])
         self.assertEqual((list(self.recordings.recorders), self.gaps()), (["door"], []))
+
+    def test_the_end_of_camd_waits_for_it(self) -> None:
+        self.set(mode="continuous")
+        self.film(60)
+        pool = self.app.threads.pools["record"]
+        pool.at_once = False
+        self.app.cameras.configure({"door": self.app.cameras["door"].config})
+        self.recordings.follow(self.app.cameras)
+        stopped = ensureDeferred(self.recordings.stop())
+        self.assertNoResult(stopped)
+        pool.run()
+        self.successResultOf(stopped)
+        self.begin()
+        self.assertEqual([row["state"] for row in self.rows()], ["ready"])
 
     def test_a_picture_that_is_kept(self) -> None:
         record = self.get(self.recordings.keep_picture("cam1"))

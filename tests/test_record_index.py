@@ -12,6 +12,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from camd.auth.database import DatabaseError
 from camd.errors import Conflict, Gone, Invalid
 from camd.record import changes, queries
 from camd.record.entries import LARGEST_PAGE, Filter, Tag
@@ -197,6 +198,14 @@ class IndexTests(IndexCase):
         self.clock.advance(1)
         self.assertEqual([self.results(one) for one in done], [[1], [2], [3]])
         self.flushLoggedErrors()
+
+    def test_what_comes_after_the_end_is_refused(self) -> None:
+        before = self.index.write(changes.tag, Tag(0, 1, "x"))
+        self.successResultOf(self.index.close())
+        self.assertEqual(self.successResultOf(before), 1)
+        self.failureResultOf(self.index.write(changes.tag, Tag(0, 2, "y")), DatabaseError)
+        self.successResultOf(self.index.open())
+        self.assertEqual(self.successResultOf(self.index.write(changes.tag, Tag(0, 3, "z"))), 2)
 
     def results(self, deferred: object) -> list[object]:
         found: list[object] = []

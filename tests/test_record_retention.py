@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from camd.record import calls, changes
 from camd.record.entries import Tag
+from camd.record.retention import condemn
 from camd.state.event import Event
 
 from .record_case import RecordCase
@@ -109,6 +112,21 @@ class RetentionTests(RecordCase):
         answer = self.ask("GET", "/health", by="admin").json
         self.assertEqual(answer["status"], "degraded")
         self.assertIn("bytes free", answer["checks"]["storage"])
+
+    def test_a_tag_saves_what_was_chosen_already(self) -> None:
+        names = [self.add(4), self.add(3)]
+        index = self.recordings.index
+        write = index.write
+
+        def tag_first(change: Any, *args: Any) -> Any:
+            if change is condemn:
+                index.commit_now([(changes.tag, (Tag(0, self.rows()[0]["timestamp_start"], "keep", camera="cam1"),))])
+            return write(change, *args)
+
+        self.patch(index, "write", tag_first)
+        self.free = 0  # so both are chosen
+        self.look()
+        self.assertEqual(self.left(), names[:1])
 
     def test_it_goes_on_by_itself(self) -> None:
         self.set(mode="continuous")

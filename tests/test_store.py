@@ -55,6 +55,13 @@ class StoreTests(SynchronousTestCase):
         self.assertEqual(read(self.path), {"a/gain": 8})
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_what_a_pool_dropped_is_written_at_the_end(self):
+        self.store._defer = lambda *_: Deferred()  # so is a thread pool that was stopped
+        self.gain.set(8, EVERYONE)
+        self.clock.advance(DELAY)
+        self.store.flush()
+        self.assertEqual(read(self.path), {"a/gain": 8})
+
     def test_a_disk_that_refuses_is_logged_and_tried_again(self):
         def refuse(*_):
             raise OSError(28, "No space left on device")

@@ -58,6 +58,7 @@ class Index:
         self._busy = False
         self._retry: Any = None
         self._closing: Deferred[None] | None = None
+        self._is_closed = False
         self._idle: list[sqlite3.Connection] = []
 
     def open(self) -> Deferred[None]:
@@ -67,6 +68,7 @@ class Index:
     def open_now(self) -> None:
         """The same at once; blocks."""
         self.is_new = not self.path.exists()
+        self._is_closed = False
         try:
             self._database.open(int(self._now() * 1000))
             self._check()
@@ -101,6 +103,9 @@ class Index:
         """Carry out change(connection, *args) with the next commit; fires when that is on disk. Fails with
         what the change raised, which undoes this one only."""
         done: Deferred[T] = Deferred()
+        if self._is_closed:
+            done.errback(DatabaseError(f"{self.path}: is closed"))
+            return done
         if len(self._waiting) >= MOST_WAITING:
             done.errback(DatabaseError(f"{self.path}: {MOST_WAITING} changes wait for it already"))
             return done
@@ -210,9 +215,9 @@ class Index:
     # -- the end
 
     def close(self) -> Deferred[None]:
-        """Fires when what waited is written, or cannot be, and the file is closed."""
+        """Fires when what waited is written, or cannot be, and the file is closed. Nothing is taken from now on."""
         closing: Deferred[None] = Deferred()
-        self._closing = closing
+        self._closing, self._is_closed = closing, True
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None

@@ -76,6 +76,7 @@ class Recordings:
         self._on_event = on_event
         self._wall = wall
         self._since = changes.Since()
+        self._closing: set[Deferred[None]] = set()
         self._ticker = LoopingCall(self._tick)
         self._ticker.clock = reactor
         self.storage.on_change = self._tick
@@ -136,9 +137,10 @@ class Recordings:
         if self._ticker.running:
             self._ticker.stop()
         self.retention.stop()
-        closing = DeferredList([recorder.close("camd was stopped") for recorder in self.recorders.values()])
+        for recorder in self.recorders.values():
+            self._close(recorder, "camd was stopped")
         try:
-            await closing.addTimeout(PATIENCE, self._reactor)
+            await DeferredList(list(self._closing)).addTimeout(PATIENCE, self._reactor)
         except TimeoutError:
             self.log.error(
                 "{root} does not answer; its files are repaired at the next start", root=self.storage.root
@@ -148,10 +150,15 @@ class Recordings:
             self.is_open = False
             await self.index.close()
 
+    def _close(self, recorder: Recorder, gap: str = "") -> None:
+        closing = recorder.close(gap)
+        self._closing.add(closing)
+        closing.addBoth(lambda _: self._closing.discard(closing))
+
     def follow(self, cameras: Mapping[str, Camera]) -> None:
         """The cameras are these now."""
         for id in [id for id, recorder in self.recorders.items() if cameras.get(id) is not recorder.camera]:
-            self.recorders.pop(id).close()
+            self._close(self.recorders.pop(id))
         for id, camera in cameras.items():
             if id not in self.recorders and self.is_open:
                 self.recorders[id] = Recorder(

@@ -18,7 +18,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from . import queries
-from .changes import forget, mark
+from .changes import forget
 from .entries import Record
 from .index import Index
 from .storage import ENOUGH, Space, Storage
@@ -119,9 +119,12 @@ def unlink(root: Path, names: Iterable[str]) -> list[str]:
     return gone
 
 
-def mark_all(connection: Connection, names: Iterable[str]) -> None:
-    for name in names:
-        mark(connection, name, "removing", "")
+def condemn(connection: Connection, names: Iterable[str], tagged: bool) -> list[str]:
+    """Mark files that are to be removed; without `tagged` only those that have no tag, which may have come since
+    they were chosen. Returns what is marked."""
+    spared = "" if tagged else " AND tag_markers = 0"
+    change = f"UPDATE records SET state = 'removing', reason = '' WHERE filename = ?{spared}"
+    return [name for name in names if connection.execute(change, (name,)).rowcount]
 
 
 def forget_all(connection: Connection, names: Iterable[str]) -> None:
@@ -204,7 +207,7 @@ class Retention:
         while True:
             need = Need(space.free, round(storage.reserve * GOAL) if self._is_low(space) else 0, self._now())
             choice: Choice = await self._index.read(choose, self._rules(), need)
-            if not choice.victims or not await self.remove(choice.victims):
+            if not choice.victims or not await self.remove(choice.victims, tagged=False):
                 break
             space = await self._threads.io(storage.look_now)
         used = sum(choice.used.values())
@@ -234,10 +237,9 @@ class Retention:
         self._offset = wall - seconds
         return round(wall * 1000) if seconds >= self._rests_until else None
 
-    async def remove(self, records: Iterable[Record]) -> int:
-        """Delete these; returns how many are gone."""
-        names = [record.filename for record in records]
-        await self._index.write(mark_all, names)
+    async def remove(self, records: Iterable[Record], tagged: bool = True) -> int:
+        """Delete these, or without `tagged` those of them without a tag; returns how many are gone."""
+        names = await self._index.write(condemn, [record.filename for record in records], tagged)
         gone = await self._threads.io(unlink, self._storage.root, names)
         await self._index.write(forget_all, gone)
         self.deleted += len(gone)

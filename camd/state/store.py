@@ -89,9 +89,10 @@ class Store:
             self._changed()
 
     def flush(self) -> None:
-        """Write now what is not written yet, in this thread: the last thing a stopping daemon does."""
+        """Write now what is not surely written, in this thread: the last thing a stopping daemon does, when a pool
+        may have dropped what it was given last."""
         if self._call is not None and self._call.active():
             self._call.cancel()
-        if self._dirty:
+        if self._dirty or self._writing is not None:
             self._dirty = False
             write(self._path, self._state.saved)
