@@ -122,10 +122,9 @@ class Browser:
         """Keys to whatever has the focus."""
         ActionChains(self.driver).send_keys(*keys).perform()
 
-    def hold(self, selector: str, right: int) -> None:
-        """Press the mouse on the middle of an element, pull it to the right, and do not let go."""
-        actions = ActionChains(self.driver, duration=50)
-        actions.move_to_element(self.find(selector)).click_and_hold().move_by_offset(right, 0).perform()
+    def hold(self, selector: str, right: int, within: int | None = None) -> None:
+        """Press the mouse where `point` points, pull it to the right, and do not let go."""
+        self._over(selector, within).click_and_hold().move_by_offset(right, 0).perform()
 
     def pull(self, selector: str, right: int, down: int) -> None:
         """Pull the middle of an element, and let go."""
@@ -137,9 +136,14 @@ class Browser:
         actions = ActionChains(self.driver, duration=50)
         actions.move_to_element_with_offset(self.find(selector), right, down).click().perform()
 
-    def point(self, selector: str) -> None:
-        """Move the mouse to the middle of an element."""
-        ActionChains(self.driver, duration=50).move_to_element(self.find(selector)).perform()
+    def point(self, selector: str, within: int | None = None) -> None:
+        """Move the mouse to the middle of an element, or so many pixels from its left end."""
+        self._over(selector, within).perform()
+
+    def _over(self, selector: str, within: int | None) -> ActionChains:
+        element = self.find(selector)
+        right = 0 if within is None else within - element.rect["width"] // 2
+        return ActionChains(self.driver, duration=50).move_to_element_with_offset(element, right, 0)
 
     def roll(self, selector: str, down: int) -> None:
         """Turn the wheel over an element, in pixels."""
