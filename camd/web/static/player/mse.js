@@ -96,7 +96,9 @@ export class Mse {
     if (ranges.length && last?.kind === FRAGMENT) {
       const end = ranges.end(ranges.length - 1);
       this.taken = last.wall - (end - HOLD);
-      for (const { keyframe, wall } of sent) if (keyframe) this.keyframes.push(wall - this.taken);
+      for (const { kind, keyframe, wall } of sent) {
+        if (kind === FRAGMENT && keyframe) this.keyframes.push(wall - this.taken);
+      }
       if (!element.seeking) this.follow(chase(element.currentTime, end), ranges.start(ranges.length - 1));
       if (this.trim()) return; // there will be another end of an update
     }
