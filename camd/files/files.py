@@ -128,8 +128,8 @@ class Files:
 
 
 class Demands:
-    """What must be so for a file to be written or deleted. overwrite: there may be one already. holds(found): for conditions of
-    HTTP, whether what is there (None: nothing) is what the asker thinks."""
+    """What must be so for a file to be written or deleted. overwrite: there may be one already. holds(found): for
+    conditions of HTTP, whether what is there (None: nothing) is what the asker thinks."""
 
     def __init__(self, overwrite: bool, holds: Callable[[os.stat_result | None], bool] = lambda found: True):
         self.overwrite = overwrite
